@@ -1,0 +1,5 @@
+import sys
+
+from bot_sdk.cli import main
+
+sys.exit(main())

@@ -1,0 +1,57 @@
+"""Find the one bot in a developer's file."""
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot_sdk.bot import CustomBot
+
+_MODULE_NAME = "developer_bot"
+
+
+class BotFileError(ValueError):
+    """A file that holds no usable bot; the message says what to change in it."""
+
+
+def bot_class_in(namespace: Mapping[str, object]) -> type[CustomBot]:
+    """Return the one subclass of CustomBot that a module's `namespace` (its `vars()`) defines.
+
+    Classes that it only imported do not count. Raises BotFileError for none and for more than one.
+    """
+    found = {
+        value
+        for value in namespace.values()
+        if isinstance(value, type)
+        and issubclass(value, CustomBot)
+        and value.__module__ == namespace["__name__"]
+    }
+    if not found:
+        raise BotFileError("No bot found: define one class that inherits from CustomBot.")
+    if len(found) > 1:
+        names = ", ".join(sorted(bot_class.__name__ for bot_class in found))
+        raise BotFileError(f"Found {len(found)} bots ({names}): keep one class that inherits from CustomBot.")
+    return found.pop()
+
+
+def load_bot_class(path: Path) -> type[CustomBot]:
+    """Run the file at `path` and return its bot. The file's code is trusted: it is the developer's own.
+
+    Raises BotFileError when the file is missing, fails to run or does not hold exactly one bot.
+    """
+    if not path.is_file():
+        raise BotFileError(f"No file at {path}: pass the path of the bot's Python file.")
+    spec = importlib.util.spec_from_file_location(_MODULE_NAME, path)
+    if spec is None or spec.loader is None:
+        raise BotFileError(f"{path} is not a Python file: its name has to end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses, pickle and inspect look a class's module up by name.
+    sys.modules[_MODULE_NAME] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise BotFileError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    try:
+        return bot_class_in(vars(module))
+    except BotFileError as error:
+        raise BotFileError(f"{path}: {error}") from None

@@ -1,0 +1,58 @@
+"""The only place that speaks to object storage for bots' files.
+
+Keys follow one layout, in a bucket or in a local folder alike:
+`bots/{bot_id}/code/{version}/bot.py`. What runs is what was stored: each read is checked against the
+sha256 in the database.
+"""
+
+import hashlib
+from pathlib import PurePosixPath
+
+from botocore.exceptions import BotoCoreError, ClientError
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+
+from bots.errors import ArtifactError
+from bots.models import Artifact, BotVersion
+
+CODE_FILENAME = "bot.py"
+STORAGE_ERRORS = (OSError, BotoCoreError, ClientError)
+
+
+def code_key(version: BotVersion) -> str:
+    return str(PurePosixPath("bots", str(version.bot_id), "code", version.number, CODE_FILENAME))
+
+
+def save_code(version: BotVersion, code: str) -> Artifact:
+    """Store the version's one code file and pin its hash; the object comes first, the row second."""
+    content = code.encode()
+    key = storages["artifacts"].save(code_key(version), ContentFile(content))
+    return Artifact.objects.create(
+        version=version,
+        kind=Artifact.Kind.CODE,
+        filename=CODE_FILENAME,
+        key=key,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+    )
+
+
+def read_code(version: BotVersion) -> str:
+    """Return the version's source text.
+
+    Raises ArtifactError when there is none, when storage does not answer, or when the bytes are not those
+    that were published.
+    """
+    artifact = version.artifacts.filter(kind=Artifact.Kind.CODE).first()
+    if artifact is None:
+        raise ArtifactError(f"{version} has no code. Its developer has to upload it.")
+    try:
+        with storages["artifacts"].open(artifact.key) as file:
+            content: bytes = file.read()
+    except STORAGE_ERRORS as error:
+        raise ArtifactError(
+            f"The code of {version} cannot be read from storage; staff have to look."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != artifact.sha256:
+        raise ArtifactError(f"The stored code of {version} is not what was published; it does not run.")
+    return content.decode()

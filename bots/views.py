@@ -1,0 +1,54 @@
+"""What anyone may see: the catalogue of bots, and a page for each."""
+
+from django.core.paginator import Paginator
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from bots.forms import CatalogueForm
+from bots.models import Bot, BotQuerySet, BotVersion, Category
+
+CARDS_PER_PAGE = 24
+
+
+@require_safe
+def catalogue(request: HttpRequest) -> HttpResponse:
+    counted = Count("bots", filter=Q(bots__in=Bot.objects.published()))
+    categories = list(Category.objects.annotate(bot_count=counted).filter(bot_count__gt=0).order_by("name"))
+    form = CatalogueForm(request.GET, categories=categories)
+    bots = _matching(form) if form.is_valid() else Bot.objects.none()
+    page = Paginator(bots, CARDS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "categories": categories,
+        "bot_count": sum(category.bot_count for category in categories),
+        "page": page,
+    }
+    return render(request, "bots/catalogue.html", context)
+
+
+@require_safe
+def bot(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(Bot.objects.published().select_related("developer", "category"), slug=slug)
+    versions = list(found.versions.published().order_by("-created_at", "-pk"))
+    return render(request, "bots/bot.html", {"bot": found, "version": versions[0], "versions": versions})
+
+
+def _matching(form: CatalogueForm) -> BotQuerySet:
+    versions = BotVersion.objects.published().filter(bot=OuterRef("pk")).order_by("-created_at", "-pk")
+    bots = (
+        Bot.objects.published()
+        .select_related("developer", "category")
+        .annotate(version_number=Subquery(versions.values("number")[:1]))
+    )
+    if form.cleaned_data["category"]:
+        bots = bots.filter(category__slug=form.cleaned_data["category"])
+    for word in form.cleaned_data["q"].split():
+        bots = bots.filter(
+            Q(name__icontains=word)
+            | Q(tagline__icontains=word)
+            | Q(description__icontains=word)
+            | Q(developer__username__icontains=word)
+        )
+    return bots

@@ -1,0 +1,9 @@
+#!/bin/sh
+# The checks that need settings and servers, then the tests; `make test` runs this on throwaway servers.
+set -eu
+python=.venv/bin/python
+
+.venv/bin/mypy .
+$python manage.py makemigrations --check --dry-run
+PUBLIC_URL=https://bots.example.com $python manage.py check --deploy --fail-level WARNING
+exec $python -m pytest "$@"

@@ -1,0 +1,1 @@
+"""The product on one machine: embedded PostgreSQL and Valkey, and a supervisor. Knows nothing of the apps."""

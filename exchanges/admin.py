@@ -1,0 +1,36 @@
+from django.contrib import admin
+from django.http import HttpRequest
+
+from exchanges.models import Candle, Market
+
+
+@admin.register(Market)
+class MarketAdmin(admin.ModelAdmin):
+    list_display = [
+        "trading_pair",
+        "exchange",
+        "taker_fee_fraction",
+        "minimum_cost",
+        "is_active",
+        "refreshed_at",
+    ]
+    list_filter = ["exchange", "is_active", "quote"]
+    search_fields = ["trading_pair"]
+    readonly_fields = ["refreshed_at"]
+
+
+@admin.register(Candle)
+class CandleAdmin(admin.ModelAdmin):
+    """Candles are facts: shown, never edited."""
+
+    list_display = ["market", "timeframe", "opened_at", "open", "high", "low", "close", "volume"]
+    list_filter = ["timeframe", "market"]
+    list_select_related = ["market"]
+    date_hierarchy = "opened_at"
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Candle | None = None) -> bool:
+        return False

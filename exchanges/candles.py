@@ -1,0 +1,97 @@
+"""Closed candles in the database: fetched once, then read by everyone.
+
+What is stored never changes. Holes that the exchange itself has (nobody traded, it was down) stay holes.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Max, Min
+
+from bot_sdk.timeframes import duration
+from exchanges.errors import CandleNotReady
+from exchanges.gateway import CandleRow, PublicGateway
+from exchanges.models import Candle, Market
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The oldest candle that the exchange has, by (market, timeframe), where it lies within a window. This process
+# learned it by asking in vain for older ones and does not ask again.
+_beginnings: dict[tuple[int, str], datetime] = {}
+
+
+def crawl(market: Market, timeframe: str, gateway: PublicGateway, opened_at: datetime, count: int) -> None:
+    """Store the closed candles missing among the `count` that end with the one opened at `opened_at`.
+
+    Only what lies before the oldest or after the newest stored one is asked for, so that after the first time
+    it is the newest candle alone. Raises CandleNotReady when the exchange does not have the last one yet
+    (what it has is stored), and the gateway's errors; crawling again is harmless.
+    """
+    step = duration(timeframe)
+    first = opened_at - (count - 1) * step
+    stored = Candle.objects.of(market, timeframe).until(opened_at)
+    held = stored.filter(opened_at__gte=first).aggregate(oldest=Min("opened_at"), newest=Max("opened_at"))
+    oldest, newest = held["oldest"], held["newest"]
+    if newest is None:
+        _store(market, timeframe, _fetch(market, timeframe, gateway, first, opened_at))
+    else:
+        if oldest > first and _beginnings.get((market.pk, timeframe)) != oldest:
+            older = list(_fetch(market, timeframe, gateway, first, oldest - step))
+            _store(market, timeframe, older)
+            if not older:
+                _beginnings[market.pk, timeframe] = oldest
+        _store(market, timeframe, _fetch(market, timeframe, gateway, newest + step, opened_at))
+    if not stored.filter(opened_at=opened_at).exists():
+        raise CandleNotReady(
+            f"{market} has no closed {timeframe} candle of {opened_at:%Y-%m-%d %H:%M} UTC yet; ask again."
+        )
+
+
+def window(market: Market, timeframe: str, opened_at: datetime, count: int) -> "pd.DataFrame":
+    """Return the newest `count` stored candles up to and including the one opened at `opened_at`.
+
+    Columns open, high, low, close, volume (float64); index `opened_at`, UTC, ascending. Fewer rows, or none,
+    when fewer are stored; holes are left out, not filled.
+    """
+    # pandas is for workers; web processes import this module's neighbors and stay small
+    import pandas as pd  # noqa: PLC0415
+
+    columns = ["open", "high", "low", "close", "volume"]
+    newest_first = Candle.objects.of(market, timeframe).until(opened_at).order_by("-opened_at")
+    rows = list(newest_first.values_list("opened_at", *columns)[:count])[::-1]
+    index = pd.DatetimeIndex([row[0] for row in rows], dtype="datetime64[us, UTC]", name="opened_at")
+    return pd.DataFrame([row[1:] for row in rows], index=index, columns=columns, dtype="float64")
+
+
+def _fetch(
+    market: Market, timeframe: str, gateway: PublicGateway, first: datetime, last: datetime
+) -> Iterator[CandleRow]:
+    """Ask page by page for the candles opened from `first` to `last`."""
+    step = duration(timeframe)
+    while first <= last:
+        limit = min((last - first) // step + 1, gateway.candles_per_call)
+        page = gateway.fetch_candles(market.trading_pair, timeframe, first, limit)
+        yield from (row for row in page if row.opened_at <= last)
+        first += limit * step
+        if page:
+            # an exchange that counts candles instead of time has already gone further where there are holes
+            first = max(first, page[-1].opened_at + step)
+
+
+def _store(market: Market, timeframe: str, rows: Iterator[CandleRow] | list[CandleRow]) -> None:
+    candles = [
+        Candle(
+            market=market,
+            timeframe=timeframe,
+            opened_at=row.opened_at,
+            open=row.open,
+            high=row.high,
+            low=row.low,
+            close=row.close,
+            volume=row.volume,
+        )
+        for row in rows
+    ]
+    Candle.objects.bulk_create(candles, batch_size=1000, ignore_conflicts=True)

@@ -1,0 +1,33 @@
+"""What can go wrong between us and an exchange, named by what the caller should do next."""
+
+
+class ExchangeError(Exception):
+    """Anything an exchange refuses or fails to do; the message says what was expected, came, and helps."""
+
+
+class ExchangeUnavailable(ExchangeError):
+    """No usable answer came: try again later. For an order that was sent, the outcome is then unknown."""
+
+
+class UnknownExchange(ExchangeError):
+    """We do not trade there, or this installation has no market data of it: correct the request."""
+
+
+class UnknownMarket(ExchangeError):
+    """The exchange does not list this trading pair: correct the request or refresh the markets."""
+
+
+class UnknownTimeframe(ExchangeError):
+    """The exchange has no candles of this timeframe: choose another one."""
+
+
+class CandleNotReady(ExchangeError):
+    """The exchange does not have the expected closed candle yet: ask again in a moment."""
+
+
+class OrderRejected(ExchangeError):
+    """The order was definitely not accepted: stop and tell the trader."""
+
+
+class OutcomeUnknown(ExchangeError):
+    """The order may or may not have been accepted: reconcile, never send it again blindly."""

@@ -1,0 +1,112 @@
+"""The words in which we talk to an exchange: what it tells us, and what we may ask of it.
+
+Amounts, prices and costs are Decimal; times are aware UTC. Each method raises `exchanges.errors`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from bot_sdk.market_rules import MarketRules
+
+
+@dataclass(frozen=True, slots=True)
+class MarketInfo:
+    """An active spot market as its exchange lists it."""
+
+    trading_pair: str
+    base: str
+    quote: str
+    rules: MarketRules
+
+
+@dataclass(frozen=True, slots=True)
+class CandleRow:
+    """One closed candle: prices in quote per base, volume in base, stamped with its opening time."""
+
+    opened_at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """The last trade's price and the best bid and ask, in quote per base, as of `at`."""
+
+    last: Decimal
+    bid: Decimal
+    ask: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution of an order: `amount` in base, `price` in quote per base, `cost` in quote."""
+
+    trade_id: str
+    price: Decimal
+    amount: Decimal
+    cost: Decimal
+    fee: Decimal  # in fee_currency
+    fee_currency: str
+    filled_at: datetime
+
+
+class OrderState(StrEnum):
+    """How an accepted order stands."""
+
+    FILLED = "FILLED"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """An exchange's answer about one accepted order."""
+
+    client_order_id: str
+    exchange_order_id: str
+    state: OrderState
+    fills: tuple[Fill, ...]
+
+
+class PublicGateway(Protocol):
+    """An exchange's market data, which needs no credentials."""
+
+    @property
+    def candles_per_call(self) -> int:
+        """The most candles that one `fetch_candles` returns."""
+
+    def fetch_markets(self) -> Sequence[MarketInfo]:
+        """Return the active spot markets, fresh from the exchange."""
+
+    def fetch_candles(
+        self, trading_pair: str, timeframe: str, since: datetime, limit: int
+    ) -> Sequence[CandleRow]:
+        """Return closed candles in order of time, at most `limit`, opened at `since` or later.
+
+        Closed is what the exchange's own clock says. All candles that it has from `since` to
+        min(limit, candles_per_call) durations later are among them; it may have none (no trades, no history).
+        """
+
+    def fetch_ticker(self, trading_pair: str) -> Ticker:
+        """Return the market's prices now."""
+
+    def fetch_time(self) -> datetime:
+        """Return the exchange's clock."""
+
+
+class TradingGateway(Protocol):
+    """A place that takes orders for one account."""
+
+    def create_market_order(
+        self, trading_pair: str, side: str, amount: Decimal, client_order_id: str
+    ) -> OrderReport:
+        """Send one market order of `amount` base units; `side` is "BUY" or "SELL".
+
+        Raises OrderRejected when it was definitely not accepted and OutcomeUnknown when nobody can tell.
+        """

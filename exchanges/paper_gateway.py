@@ -1,0 +1,60 @@
+"""An exchange account made of paper: orders fill at once, at the real market's prices and by its rules."""
+
+from decimal import Decimal
+
+from bot_sdk.market_rules import MarketRules
+from bot_sdk.matching import fill_market_order
+from exchanges.errors import OrderRejected
+from exchanges.gateway import Fill, OrderReport, OrderState, Ticker
+
+
+class PaperGateway:
+    """Fill market orders of one trading pair against the given ticker.
+
+    The same order gives the same report, trade id included, so that booking it twice can be noticed.
+    """
+
+    def __init__(self, trading_pair: str, rules: MarketRules, ticker: Ticker) -> None:
+        self._trading_pair = trading_pair
+        self._rules = rules
+        self._ticker = ticker
+
+    def create_market_order(
+        self, trading_pair: str, side: str, amount: Decimal, client_order_id: str
+    ) -> OrderReport:
+        """Fill the whole order: a BUY at the ask, a SELL at the bid, with the taker fee in quote.
+
+        Raises OrderRejected, its text beginning with a code, when the market's rules refuse the order.
+        Balances are the caller's to check.
+        """
+        self._check(trading_pair, side, amount)
+        execution = fill_market_order(side, amount, self._ticker.bid, self._ticker.ask, self._rules)
+        fill = Fill(
+            trade_id=f"paper-{client_order_id}-1",
+            price=execution.price,
+            amount=execution.amount,
+            cost=execution.cost,
+            fee=execution.fee,
+            fee_currency=trading_pair.partition("/")[2],
+            filled_at=self._ticker.at,
+        )
+        return OrderReport(client_order_id, f"paper-{client_order_id}", OrderState.FILLED, (fill,))
+
+    def _check(self, trading_pair: str, side: str, amount: Decimal) -> None:
+        if trading_pair != self._trading_pair:
+            raise OrderRejected(
+                f"unknown_pair: this account trades {self._trading_pair}, the order is for {trading_pair}."
+            )
+        if side not in ("BUY", "SELL"):
+            raise OrderRejected(f"unknown_side: expected BUY or SELL, got {side!r}.")
+        if amount != self._rules.round_down(amount):
+            raise OrderRejected(
+                f"off_step: {amount} is not a multiple of {self._rules.amount_step}; round it down."
+            )
+        price = self._ticker.ask if side == "BUY" else self._ticker.bid
+        problem = self._rules.problem_with(amount, price)
+        if problem is not None:
+            raise OrderRejected(
+                f"{problem}: {amount} {trading_pair} at {price}; the market takes at least"
+                f" {self._rules.minimum_amount} base and {self._rules.minimum_cost} quote."
+            )

@@ -1,0 +1,104 @@
+"""Records of what happened: staff read them; nothing here is added, changed or deleted by hand."""
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.admin_links import link_to
+from execution.models import Cycle, Fill, Order, Position
+
+
+class RecordAdmin(admin.ModelAdmin):
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @admin.display(description="subscription")
+    def subscription_link(self, row: Cycle | Order | Position) -> SafeString | str:
+        return link_to(row.subscription)
+
+
+@admin.register(Cycle)
+class CycleAdmin(RecordAdmin):
+    list_display = [
+        "candle_closed_at",
+        "subscription_link",
+        "state",
+        "verdict",
+        "action",
+        "signal_action",
+        "skip",
+        "price",
+        "bot_seconds",
+        "order_link",
+    ]
+    list_filter = ["state", "verdict", "action", "signal_action", "skip", "subscription__timeframe"]
+    search_fields = ["subscription__bot__name", "subscription__trader__username", "reason", "message"]
+    list_select_related = ["subscription__bot", "subscription__market", "order__subscription__market"]
+    date_hierarchy = "candle_closed_at"
+
+    @admin.display(description="order")
+    def order_link(self, cycle: Cycle) -> SafeString | str:
+        return link_to(getattr(cycle, "order", None))
+
+
+class FillInline(admin.TabularInline):
+    model = Fill
+    fields = ["trade_id", "price", "amount", "cost", "fee", "fee_currency", "filled_at"]
+    readonly_fields = ["trade_id", "price", "amount", "cost", "fee", "fee_currency", "filled_at"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Order)
+class OrderAdmin(RecordAdmin):
+    list_display = ["created_at", "subscription_link", "side", "amount", "state", "message", "cycle_link"]
+    list_filter = ["state", "side", "subscription__market__exchange"]
+    search_fields = ["client_order_id", "exchange_order_id", "subscription__trader__username"]
+    list_select_related = ["subscription__bot", "subscription__market", "cycle__subscription__bot"]
+    date_hierarchy = "created_at"
+    inlines = [FillInline]
+
+    @admin.display(description="cycle")
+    def cycle_link(self, order: Order) -> SafeString | str:
+        return link_to(order.cycle)
+
+
+@admin.register(Fill)
+class FillAdmin(RecordAdmin):
+    list_display = ["filled_at", "order_link", "price", "amount", "cost", "fee", "fee_currency"]
+    list_filter = ["fee_currency", "order__side"]
+    search_fields = ["trade_id", "order__client_order_id"]
+    list_select_related = ["order__subscription__market"]
+    date_hierarchy = "filled_at"
+
+    @admin.display(description="order")
+    def order_link(self, fill: Fill) -> SafeString | str:
+        return link_to(fill.order)
+
+
+@admin.register(Position)
+class PositionAdmin(RecordAdmin):
+    list_display = [
+        "subscription_link",
+        "quote_balance",
+        "base_amount",
+        "cost_basis",
+        "realized_pnl",
+        "fees_paid",
+        "updated_at",
+    ]
+    list_filter = ["subscription__state", "subscription__market__exchange"]
+    search_fields = ["subscription__bot__name", "subscription__trader__username"]
+    list_select_related = ["subscription__bot", "subscription__market"]

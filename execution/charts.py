@@ -1,0 +1,40 @@
+"""What the chart of a subscription draws. Numbers become floats here: they are for pixels, not for money."""
+
+from datetime import datetime
+from typing import Any
+
+from exchanges.models import Candle
+from execution.models import Cycle, Fill
+from subscriptions.models import Subscription
+
+CANDLES_SHOWN = 200
+
+
+def chart_data(subscription: Subscription) -> dict[str, Any]:
+    """Return the newest closed candles with what the subscription did on them, each list oldest first.
+
+    `candles` holds `[time, open, high, low, close, volume]`, `markers` one `[time, side, price, amount]` per
+    fill, `equity` `[time, quote]` per cycle. Times are Unix seconds of the opening of the candle that was
+    decided, so that all three share one axis. `price_tick` is the smallest step of a price.
+    """
+    market = subscription.market
+    columns = ("opened_at", "open", "high", "low", "close", "volume")
+    newest = Candle.objects.of(market, subscription.timeframe).order_by("-opened_at")
+    candles = list(newest.values_list(*columns)[:CANDLES_SHOWN])[::-1]
+    cycles = Cycle.objects.none()
+    if candles:
+        shown = (candles[0][0], candles[-1][0])
+        cycles = Cycle.objects.of(subscription).filter(candle_opened_at__range=shown)
+    fills = Fill.objects.filter(order__cycle__in=cycles).order_by("order__cycle__candle_opened_at", "pk")
+    marks = fills.values_list("order__cycle__candle_opened_at", "order__side", "price", "amount")
+    equity = cycles.order_by("candle_opened_at").values_list("candle_opened_at", "equity")
+    return {
+        "candles": [[_seconds(at), *map(float, values)] for at, *values in candles],
+        "markers": [[_seconds(at), side, float(price), float(amount)] for at, side, price, amount in marks],
+        "equity": [[_seconds(at), float(value)] for at, value in equity if value is not None],
+        "price_tick": float(market.price_tick),
+    }
+
+
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())

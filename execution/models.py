@@ -1,0 +1,177 @@
+"""A bot at work: what it decided at each candle, what was ordered, what was filled and what is held."""
+
+from datetime import datetime
+
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from bot_sdk.ledger import Holding
+from exchanges.fields import AmountField
+from execution.sandbox.verdicts import Verdict
+from subscriptions.models import Subscription
+
+
+class Action(models.TextChoices):
+    BUY = "BUY", "Buy"
+    SELL = "SELL", "Sell"
+    HOLD = "HOLD", "Hold"
+
+
+class CycleQuerySet(models.QuerySet["Cycle"]):
+    def of(self, subscription: Subscription) -> "CycleQuerySet":
+        return self.filter(subscription=subscription)
+
+    def lost(self, at: datetime) -> "CycleQuerySet":
+        """Cycles whose worker has not finished them within its lease."""
+        return self.filter(state=Cycle.State.RUNNING, lease_until__lt=at)
+
+
+class Cycle(models.Model):
+    """One pass crawl → indicators → algorithm → risk → signal, for one subscription and one candle."""
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING", "Running"
+        DONE = "DONE", "Done"
+        INTERRUPTED = "INTERRUPTED", "Interrupted"
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="cycles")
+    candle_opened_at = models.DateTimeField()
+    candle_closed_at = models.DateTimeField()
+    state = models.CharField(max_length=16, choices=State, default=State.RUNNING)
+    claim = models.UUIDField(help_text="names the one worker that may finish this cycle")
+    lease_until = models.DateTimeField(help_text="after this moment the cycle counts as interrupted")
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    verdict = models.CharField(max_length=16, choices=[(v.value, v.value) for v in Verdict], blank=True)
+    message = models.TextField(blank=True, help_text="what went wrong, for the trader")
+    action = models.CharField(max_length=8, choices=Action, blank=True, help_text="what the bot returned")
+    value = models.FloatField(null=True, blank=True, help_text="the action's value as the bot gave it")
+    reason = models.CharField(max_length=500, blank=True, help_text="in the bot's words")
+    signal_action = models.CharField(
+        max_length=8, choices=Action, blank=True, help_text="after risk management"
+    )
+    signal_source = models.CharField(max_length=16, blank=True)
+    signal_reason = models.CharField(max_length=500, blank=True)
+    skip = models.CharField(max_length=32, blank=True, help_text="code: why a wish did not become an order")
+    price = AmountField(null=True, blank=True, help_text="market price at the decision, in quote")
+    equity = AmountField(null=True, blank=True, help_text="after the cycle, in quote")
+
+    log = models.TextField(blank=True, help_text="what the bot printed, bounded")
+    bot_seconds = models.FloatField(null=True, blank=True)
+    bot_cpu_seconds = models.FloatField(null=True, blank=True)
+    bot_peak_memory_mb = models.FloatField(null=True, blank=True)
+
+    objects = CycleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-candle_opened_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "candle_opened_at"], name="one_cycle_per_candle"),
+        ]
+        indexes = [
+            models.Index(fields=["lease_until"], condition=models.Q(state="RUNNING"), name="cycles_running"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscription} at {self.candle_closed_at:%Y-%m-%d %H:%M}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("execution:cycle", args=[self.subscription_id, self.pk])
+
+    @property
+    def has_failed(self) -> bool:
+        return self.state == Cycle.State.INTERRUPTED or self.verdict not in ("", Verdict.OK)
+
+
+class Order(models.Model):
+    """What we ask the exchange for. The row exists before anything is sent."""
+
+    class Side(models.TextChoices):
+        BUY = "BUY", "Buy"
+        SELL = "SELL", "Sell"
+
+    class State(models.TextChoices):
+        NEW = "NEW", "New"
+        SENDING = "SENDING", "Sending"
+        FILLED = "FILLED", "Filled"
+        REJECTED = "REJECTED", "Rejected"
+        NOT_SENT = "NOT_SENT", "Not sent"
+        UNKNOWN = "UNKNOWN", "Checking"
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="orders")
+    cycle = models.OneToOneField(Cycle, on_delete=models.PROTECT, related_name="order")
+    client_order_id = models.UUIDField(unique=True)
+    side = models.CharField(max_length=8, choices=Side)
+    amount = AmountField(help_text="base")
+    state = models.CharField(max_length=16, choices=State, default=State.NEW)
+    message = models.CharField(max_length=300, blank=True)
+    exchange_order_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="order_amount_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_side_display()} {self.amount.normalize():f} {self.subscription.market.base}"
+
+
+class Fill(models.Model):
+    """One execution of an order, booked once by the exchange's trade id."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
+    trade_id = models.CharField(max_length=64)
+    price = AmountField(help_text="quote per base")
+    amount = AmountField(help_text="base")
+    cost = AmountField(help_text="quote")
+    fee = AmountField(help_text="in the fee currency")
+    fee_currency = models.CharField(max_length=16)
+    filled_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-filled_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "trade_id"], name="one_fill_per_trade_id"),
+            models.CheckConstraint(condition=models.Q(price__gt=0, amount__gt=0), name="fill_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount.normalize():f} at {self.price.normalize():f}"
+
+
+class Position(models.Model):
+    """What a subscription's paper account holds now; always the sum of its fills."""
+
+    subscription = models.OneToOneField(Subscription, on_delete=models.PROTECT, related_name="position")
+    quote_balance = AmountField(help_text="quote")
+    base_amount = AmountField(default=0, help_text="base")
+    cost_basis = AmountField(default=0, help_text="quote paid for what is held, fees included")
+    realized_pnl = AmountField(default=0, help_text="quote, fees included")
+    fees_paid = AmountField(default=0, help_text="quote")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(quote_balance__gte=0, base_amount__gte=0, cost_basis__gte=0),
+                name="position_is_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.base_amount.normalize():f} {self.subscription.market.base}"
+
+    @property
+    def holding(self) -> Holding:
+        return Holding(
+            quote_balance=self.quote_balance,
+            base_amount=self.base_amount,
+            cost_basis=self.cost_basis,
+            realized_pnl=self.realized_pnl,
+            fees_paid=self.fees_paid,
+        )

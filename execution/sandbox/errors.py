@@ -1,0 +1,5 @@
+"""What can go wrong on our side of the jail."""
+
+
+class SandboxUnavailable(RuntimeError):
+    """Bots cannot be confined here, so none may run; the message says what to install or switch on."""

@@ -1,0 +1,96 @@
+"""Run the bot's code and put its answer, or what went wrong, into one line of JSON."""
+
+import errno
+import json
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from bot_sdk.action import Action
+from bot_sdk.bot import Snapshot, connect
+from bot_sdk.bot_file import BotFileError, bot_class_in
+
+_FILE_NAME = "bot.py"
+_LONGEST_TEXT = 500  # characters
+_REFUSALS = (errno.EPERM, errno.EACCES, errno.EROFS)
+
+# Ready-made: there may be no memory left to make it.
+_OUT_OF_MEMORY = (
+    b'{"verdict": "OUT_OF_MEMORY", "message": "The bot asked for more memory than it may use."}\n'
+)
+
+
+def answer(code: bytes, task: Mapping[str, Any], frame: pd.DataFrame) -> bytes:
+    """Run the bot in `code` on the frame and return its answer as `reply.py` reads it, newline included."""
+    try:
+        action = _decide(code, task, frame)
+        if isinstance(action, Action):
+            return _line(action=action.action, value=action.value, reason=action.reason[:_LONGEST_TEXT])
+        return _failure("BAD_REPLY", f"execute_algorithm returned {_kind(action)}, expected an Action.")
+    except MemoryError:
+        return _OUT_OF_MEMORY
+    except BotFileError as error:
+        return _failure("FAILED", str(error))
+    except BaseException as error:  # noqa: BLE001  whatever the bot raises, SystemExit too, is its answer
+        return _failure("FORBIDDEN" if _was_refused(error) else "FAILED", _describe(error))
+
+
+def _decide(code: bytes, task: Mapping[str, Any], frame: pd.DataFrame) -> object:
+    module = types.ModuleType("bot")
+    # Dataclasses, pickle and inspect look a class's module up by name.
+    sys.modules["bot"] = module
+    exec(compile(code.decode(), _FILE_NAME, "exec", dont_inherit=True), vars(module))
+    connect(Snapshot(**task["snapshot"]))
+    bot = bot_class_in(vars(module))(task["config"], {})
+    return bot.execute_algorithm(frame, task["timeframe"], task["subscription_config"])
+
+
+def _was_refused(error: BaseException | None) -> bool:
+    """Tell whether the error, or the one that it was raised upon, is the kernel's no."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _REFUSALS:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _line(**reply: object) -> bytes:
+    return json.dumps(reply).encode() + b"\n"
+
+
+def _failure(verdict: str, message: str) -> bytes:
+    return _line(verdict=verdict, message=message[:_LONGEST_TEXT])
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__[:80]
+
+
+def _describe(error: BaseException) -> str:
+    """Return for example "ZeroDivisionError: division by zero (bot.py, line 12)"."""
+    line = _line_number(error)
+    place = f" ({_FILE_NAME}, line {line})" if line else ""
+    text = error.msg if isinstance(error, SyntaxError) else _text(error)
+    room = _LONGEST_TEXT - len(place)
+    return f"{_kind(error)}: {text}"[:room].rstrip(": ") + place
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  the bot wrote the method that gives the text
+        return "no text"
+
+
+def _line_number(error: BaseException) -> int | None:
+    if isinstance(error, SyntaxError) and error.filename == _FILE_NAME:
+        return error.lineno
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == _FILE_NAME:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

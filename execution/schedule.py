@@ -1,0 +1,49 @@
+"""The rows of django-celery-beat that drive everything; staff see and may pause them in the admin."""
+
+import json
+
+from django.conf import settings
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from bot_sdk.timeframes import TIMEFRAMES, duration
+from exchanges.gateways import available_exchanges
+
+CRONTABS = {
+    "1m": {"minute": "*"},
+    "5m": {"minute": "*/5"},
+    "15m": {"minute": "*/15"},
+    "30m": {"minute": "*/30"},
+    "1h": {"minute": "0"},
+    "4h": {"minute": "0", "hour": "*/4"},
+    "1d": {"minute": "0", "hour": "0"},
+}
+
+
+def install() -> None:
+    """Create the rows that are missing; what staff changed on existing ones stays."""
+    for timeframe in TIMEFRAMES:
+        crontab, _ = CrontabSchedule.objects.get_or_create(
+            **{"minute": "*", "hour": "*", "day_of_week": "*", "day_of_month": "*", "month_of_year": "*"}
+            | CRONTABS[timeframe],
+            timezone=settings.TIME_ZONE,
+        )
+        PeriodicTask.objects.get_or_create(
+            name=f"Tick {timeframe}",
+            defaults={
+                "task": "execution.tasks.tick",
+                "crontab": crontab,
+                "args": json.dumps([timeframe]),
+                # a tick that waited for a whole candle has been overtaken by the next one
+                "expire_seconds": int(duration(timeframe).total_seconds()),
+            },
+        )
+    _every(1, IntervalSchedule.MINUTES, "Sweep interrupted cycles", "execution.tasks.sweep", [])
+    for exchange in available_exchanges():
+        name = f"Refresh markets of {exchange}"
+        _every(1, IntervalSchedule.HOURS, name, "execution.tasks.refresh_markets", [exchange])
+
+
+def _every(every: int, period: str, name: str, task: str, arguments: list[str]) -> None:
+    interval, _ = IntervalSchedule.objects.get_or_create(every=every, period=period)
+    defaults = {"task": task, "interval": interval, "args": json.dumps(arguments), "expire_seconds": 3600}
+    PeriodicTask.objects.get_or_create(name=name, defaults=defaults)

@@ -1,0 +1,82 @@
+"""What the workers run.
+
+Every task may be delivered twice, late, or not at all; the database decides what is due.
+"""
+
+from datetime import datetime
+
+from celery import Task, shared_task
+from celery.signals import worker_init
+from django.utils import timezone
+
+from bot_sdk.risk import SkipReason
+from bot_sdk.timeframes import last_closed
+from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable
+from exchanges.gateways import public_gateway
+from exchanges.markets import refresh_markets as refresh
+from execution import sandbox, wave
+from execution.cycle import view_market
+from subscriptions.models import Subscription, SubscriptionQuerySet
+
+CRAWL_TRIES = 12
+CRAWL_PAUSE_SECONDS = 2  # an exchange shows a closed candle one to a few seconds after its close
+
+
+@worker_init.connect
+def refuse_without_sandbox(**_: object) -> None:
+    """Stop a worker that cannot confine bots before it takes any work."""
+    sandbox.prove()
+
+
+@shared_task(time_limit=60)
+def tick(timeframe: str) -> None:
+    """Start the cycles of every market on which something is due for the newest closed candle."""
+    opened_at = last_closed(timeframe, timezone.now())
+    for market_id in wave.due_markets(timeframe, opened_at):
+        run_market.delay(market_id, timeframe, opened_at.isoformat())
+
+
+@shared_task(bind=True, max_retries=CRAWL_TRIES)
+def run_market(self: Task, market_id: int, timeframe: str, opened_at: str) -> None:
+    """Decide all due subscriptions of one market; retries while the exchange lacks the candle."""
+    _decide(self, wave.due(timeframe, datetime.fromisoformat(opened_at)).filter(market=market_id), opened_at)
+
+
+@shared_task(bind=True, max_retries=CRAWL_TRIES)
+def run_bot_logic(self: Task, subscription_id: int) -> None:
+    """Decide one subscription for the newest closed candle now; nothing if that candle is already decided."""
+    subscription = Subscription.objects.active().filter(pk=subscription_id).first()
+    if subscription is not None:
+        opened_at = last_closed(subscription.timeframe, timezone.now())
+        due = wave.due(subscription.timeframe, opened_at).filter(pk=subscription_id)
+        _decide(self, due, opened_at.isoformat())
+
+
+@shared_task(time_limit=60)
+def sweep() -> None:
+    """Settle what dead workers left behind."""
+    wave.sweep(timezone.now())
+
+
+@shared_task(autoretry_for=[ExchangeUnavailable], max_retries=3, default_retry_delay=30, time_limit=300)
+def refresh_markets(exchange: str) -> None:
+    """Bring one exchange's pairs, steps, minimums and fees up to date."""
+    refresh(exchange)
+
+
+def _decide(task: Task, subscriptions: SubscriptionQuerySet, opened_at: str) -> None:
+    """View the market of these subscriptions (all on one market and timeframe) and decide each of them."""
+    found = list(subscriptions.with_names())
+    if not found:
+        return
+    market, timeframe, candle = found[0].market, found[0].timeframe, datetime.fromisoformat(opened_at)
+    try:
+        view = view_market(market, timeframe, candle, public_gateway(market.exchange))
+    except ExchangeError as error:
+        is_passing = isinstance(error, CandleNotReady | ExchangeUnavailable)
+        if is_passing and task.request.retries < CRAWL_TRIES:
+            raise task.retry(exc=error, countdown=CRAWL_PAUSE_SECONDS) from error
+        for cycle in wave.claim(found, timeframe, candle):
+            wave.close_without_decision(cycle, SkipReason.MISSING_CANDLE, str(error))
+        return
+    wave.decide_all(view, wave.claim(found, timeframe, candle))

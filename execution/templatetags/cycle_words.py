@@ -1,0 +1,12 @@
+"""`execution.words` as template filters."""
+
+from django import template
+
+from execution import words
+
+register = template.Library()
+register.filter("outcome", words.outcome)
+register.filter("skip_words", words.skip_words)
+register.filter("verdict_words", words.verdict_words)
+register.filter("short_verdict", words.short_verdict)
+register.filter("why", words.why)

@@ -1,0 +1,14 @@
+from django.urls import path
+
+from execution import views
+
+app_name = "execution"
+
+urlpatterns = [
+    path("dashboard/", views.dashboard, name="dashboard"),
+    path("subscriptions/<int:pk>/", views.subscription, name="subscription"),
+    path("subscriptions/<int:pk>/live/", views.live, name="live"),
+    path("subscriptions/<int:pk>/chart.json", views.chart, name="chart"),
+    path("subscriptions/<int:pk>/run/", views.run, name="run"),
+    path("subscriptions/<int:pk>/cycles/<int:cycle_pk>/", views.cycle, name="cycle"),
+]

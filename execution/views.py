@@ -1,0 +1,190 @@
+"""The pages on which a trader watches bots at work, and the button that runs one now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from celery import current_app
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Max, OuterRef, QuerySet, Subquery, Sum
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import conditional_page, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+from kombu.exceptions import OperationalError
+
+from bot_sdk.timeframes import last_closed
+from execution.charts import chart_data
+from execution.models import Cycle, Fill, Order
+from execution.progress import next_run_at, token
+from execution.valuation import Valuation, newest_prices, totals, value
+from subscriptions.models import Subscription, SubscriptionQuerySet
+
+CYCLES_PER_PAGE = 25
+ORDERS_SHOWN = 20
+
+View = Callable[..., HttpResponse]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One subscription on the dashboard; `next_run_at` is None when it does not run."""
+
+    subscription: Subscription
+    valuation: Valuation
+    cycle: Cycle | None
+    next_run_at: datetime | None
+
+
+def reload_when_signed_out(view: View) -> View:
+    """Answer a polling page whose session has ended by a reload, which leads to the sign-in page."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if "HX-Request" in request.headers and not request.user.is_authenticated:
+            return HttpResponseClientRefresh()
+        return view(request, *args, **kwargs)
+
+    return answer
+
+
+@login_required
+@require_safe
+def dashboard(request: HttpRequest) -> HttpResponse:
+    subscriptions = list(_watched(request))
+    prices = newest_prices(subscriptions)
+    running = set(Subscription.objects.of(request.user).active().values_list("pk", flat=True))
+    cycles = {cycle.subscription_id: cycle for cycle in _newest_cycles(subscriptions)}
+    now = timezone.now()
+    rows = [
+        Row(
+            subscription=found,
+            valuation=value(found, prices.get(found.pk)),
+            cycle=cycles.get(found.pk),
+            next_run_at=next_run_at(found.timeframe, now) if found.pk in running else None,
+        )
+        for found in subscriptions
+    ]
+    current = [row for row in rows if row.subscription.state != Subscription.State.STOPPED]
+    context = {
+        "current": current,
+        "stopped": [row for row in rows if row.subscription.state == Subscription.State.STOPPED],
+        "totals": totals((row.subscription, row.valuation) for row in current),
+    }
+    return render(request, "execution/dashboard.html", context)
+
+
+@login_required
+@require_safe
+def subscription(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(_watched(request), pk=pk)
+    return render(request, "execution/subscription.html", _page(request, found))
+
+
+@reload_when_signed_out
+@login_required
+@require_safe
+def live(request: HttpRequest, pk: int) -> HttpResponse:
+    """The parts of the subscription's page that change; 204 while it would look as `?seen=` says."""
+    found = get_object_or_404(_watched(request), pk=pk)
+    price = newest_prices([found]).get(found.pk)
+    if request.GET.get("seen") == token(found, price):
+        return HttpResponse(status=204)
+    return render(request, "execution/subscription.html#news", _page(request, found))
+
+
+@login_required
+@require_safe
+@conditional_page
+def chart(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+    return JsonResponse(chart_data(found))
+
+
+@login_required
+@require_safe
+def cycle(request: HttpRequest, pk: int, cycle_pk: int) -> HttpResponse:
+    found = get_object_or_404(_watched(request), pk=pk)
+    cycles = Cycle.objects.of(found).select_related("subscription__market", "order")
+    shown = get_object_or_404(cycles, pk=cycle_pk)
+    fills = Fill.objects.filter(order__cycle=shown).order_by("filled_at", "pk")
+    context = {"subscription": found, "cycle": shown, "fills": fills}
+    return render(request, "execution/cycle.html", context)
+
+
+@login_required
+@require_POST
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Have the newest closed candle decided now, if it is not decided yet."""
+    found = get_object_or_404(Subscription.objects.of(request.user), pk=pk)
+    now = timezone.now()
+    opened_at = last_closed(found.timeframe, now)
+    closed_at, next_at = next_run_at(found.timeframe, opened_at), next_run_at(found.timeframe, now)
+    if not Subscription.objects.active().filter(pk=pk).exists():
+        messages.error(request, "This subscription does not run now, so there is nothing to decide.")
+    elif Cycle.objects.of(found).filter(candle_opened_at=opened_at).exists():
+        decided = f"The candle that closed at {closed_at:%Y-%m-%d %H:%M} UTC is already decided"
+        messages.info(request, f"{decided}; the next run is at {next_at:%H:%M} UTC.")
+    elif _enqueue("execution.tasks.run_bot_logic", pk):
+        messages.success(request, "The bot runs now. What it decides appears here in a few seconds.")
+    else:
+        messages.error(
+            request, "The run could not be queued. Try again later; candles are decided on schedule."
+        )
+    return redirect(found)
+
+
+def _watched(request: HttpRequest) -> SubscriptionQuerySet:
+    return Subscription.objects.of(request.user).with_names().select_related("position")
+
+
+def _newest_cycles(subscriptions: list[Subscription]) -> QuerySet[Cycle]:
+    """Each subscription's newest cycle, looked up one by one in the index of a single query."""
+    newest = Cycle.objects.filter(subscription=OuterRef("pk")).order_by("-candle_opened_at").values("pk")[:1]
+    of_these = Subscription.objects.filter(pk__in=[found.pk for found in subscriptions]).order_by()
+    newest_pks = of_these.annotate(newest=Subquery(newest)).values("newest")
+    return Cycle.objects.filter(pk__in=newest_pks).select_related("subscription__market", "order")
+
+
+def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
+    now = timezone.now()
+    price = newest_prices([found]).get(found.pk)
+    is_running = Subscription.objects.active().filter(pk=found.pk).exists()
+    cycles = Cycle.objects.of(found).select_related("subscription__market", "order")
+    orders = Order.objects.filter(subscription=found).annotate(
+        filled_amount=Sum("fills__amount"),
+        cost=Sum("fills__cost"),
+        fee=Sum("fills__fee"),
+        price=Sum("fills__cost") / Sum("fills__amount"),
+        filled_at=Max("fills__filled_at"),
+    )
+    return {
+        "subscription": found,
+        "valuation": value(found, price),
+        "token": token(found, price),
+        "next_run_at": next_run_at(found.timeframe, now) if is_running else None,
+        "cycles": Paginator(cycles, CYCLES_PER_PAGE).get_page(request.GET.get("page")),
+        "orders": orders.select_related("subscription__market")[:ORDERS_SHOWN],
+        "orders_shown": ORDERS_SHOWN,
+        "parameters": _parameters(found),
+        "is_stopped": found.state == Subscription.State.STOPPED,
+    }
+
+
+def _parameters(found: Subscription) -> list[tuple[str, Any]]:
+    declared = found.version.declared_parameters
+    return [(each.label or each.name, found.strategy_config.get(each.name)) for each in declared]
+
+
+def _enqueue(task: str, pk: int) -> bool:
+    """Send by name: the task's module would load what only workers need. False when no broker answers."""
+    try:
+        current_app.send_task(task, [pk], retry=False)
+    except OperationalError:
+        return False
+    return True

@@ -1,0 +1,90 @@
+"""The codes of cycles and orders in words for the trader. A code without words shows itself."""
+
+from bot_sdk.risk import STOP_LOSS, TAKE_PROFIT
+from bot_sdk.skip_reasons import SkipReason
+from execution.models import Action, Cycle, Order
+from execution.sandbox.verdicts import Verdict
+
+SKIPS: dict[str, str] = {
+    SkipReason.NO_POSITION: "The bot wanted to sell, but nothing is held.",
+    SkipReason.INSUFFICIENT_BALANCE: "The free balance does not pay for the smallest order.",
+    SkipReason.BELOW_MINIMUM_COST: "The order would be worth less than the exchange accepts.",
+    SkipReason.BELOW_MINIMUM_AMOUNT: "The amount would be smaller than the exchange accepts.",
+    SkipReason.POSITION_LIMIT: "The position is as large as your limit allows.",
+    SkipReason.BOT_FAILED: "The bot failed, so nothing was traded.",
+    SkipReason.STALE_CANDLE: "The decision came too late after the candle's close to trade on.",
+    SkipReason.MISSING_CANDLE: "The exchange did not deliver this candle in time.",
+    SkipReason.EXCHANGE_UNAVAILABLE: "The exchange did not answer.",
+    SkipReason.ORDER_REJECTED: "The exchange refused the order.",
+    SkipReason.PLATFORM_ERROR: "The platform could not run the bot. This is not the bot's doing.",
+}
+VERDICTS: dict[str, str] = {
+    Verdict.OK: "The bot ran to its end and gave a valid answer.",
+    Verdict.TIMED_OUT: "The bot gave no answer within its time and was ended.",
+    Verdict.OUT_OF_MEMORY: "The bot asked for more memory than it may use and was ended.",
+    Verdict.FORBIDDEN: "The bot tried something that is not allowed in its confinement and was ended.",
+    Verdict.CRASHED: "The bot's process broke off without an answer.",
+    Verdict.FAILED: "The bot's code raised an error.",
+    Verdict.BAD_REPLY: "The bot answered with something that is not a valid action.",
+    Verdict.UNAVAILABLE: "The confinement was not available, so the bot was not run.",
+}
+SHORT_VERDICTS: dict[str, str] = {
+    Verdict.OK: "OK",
+    Verdict.TIMED_OUT: "Too slow",
+    Verdict.OUT_OF_MEMORY: "Out of memory",
+    Verdict.FORBIDDEN: "Forbidden",
+    Verdict.CRASHED: "Crashed",
+    Verdict.FAILED: "Error in the bot",
+    Verdict.BAD_REPLY: "Invalid answer",
+    Verdict.UNAVAILABLE: "Not run",
+}
+SOURCES: dict[str, str] = {STOP_LOSS: "Stop loss", TAKE_PROFIT: "Take profit"}
+DONE_DEEDS: dict[str, str] = {Order.Side.BUY: "Bought", Order.Side.SELL: "Sold"}
+
+
+def skip_words(code: str) -> str:
+    return SKIPS.get(code, code)
+
+
+def verdict_words(verdict: str) -> str:
+    return VERDICTS.get(verdict, verdict)
+
+
+def short_verdict(verdict: str) -> str:
+    return SHORT_VERDICTS.get(verdict, verdict)
+
+
+def why(cycle: Cycle) -> str:
+    """Return the reason behind the cycle: the stop's, the bot's own, or what went wrong."""
+    return cycle.signal_reason if cycle.signal_source in SOURCES else cycle.reason or cycle.message
+
+
+def outcome(cycle: Cycle) -> str:
+    """Say in one sentence what came of the cycle. Select its `order` and market beforehand."""
+    order: Order | None = getattr(cycle, "order", None)
+    if order:
+        return _order_outcome(cycle, order)
+    if cycle.state == Cycle.State.RUNNING:
+        return "Being decided now."
+    if cycle.state == Cycle.State.INTERRUPTED:
+        return "Interrupted: the worker stopped during this cycle."
+    if cycle.skip:
+        return skip_words(cycle.skip)
+    return "No order." if cycle.signal_action in ("", Action.HOLD) else "The order was not placed."
+
+
+def _order_outcome(cycle: Cycle, order: Order) -> str:
+    amount = f"{order.amount.normalize():f} {cycle.subscription.market.base}"
+    cause = f"{SOURCES[cycle.signal_source]}: " if cycle.signal_source in SOURCES else ""
+    wish = f"{order.get_side_display().lower()} {amount}"
+    match order.state:
+        case Order.State.FILLED:
+            return f"{cause}{DONE_DEEDS[order.side]} {amount}."
+        case Order.State.REJECTED:
+            return f"{cause}The exchange refused to {wish}."
+        case Order.State.NOT_SENT:
+            return f"{cause}The order to {wish} was not sent."
+        case Order.State.UNKNOWN:
+            return f"{cause}The order to {wish} has no definite answer yet; it is being checked."
+        case _:
+            return f"{cause}The order to {wish} is on its way."

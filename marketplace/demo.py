@@ -1,0 +1,156 @@
+"""The demo that `make run` starts with: three people, three categories, three bots."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+from accounts.models import User
+from accounts.people import create_person
+from bot_sdk.examples.bollinger_reversion import BollingerReversion
+from bot_sdk.examples.moving_average_cross import MovingAverageCross
+from bot_sdk.parameters import Parameter
+from bots.models import Bot, BotVersion, Category
+from bots.publishing import publish_version
+
+TRADER, DEVELOPER, MODERATOR = "demo-trader", "demo-developer", "demo-moderator"
+MODERATORS = "moderators"
+MODERATED_APPS = ["bots", "subscriptions", "execution", "exchanges"]
+
+CATEGORIES = {
+    "Momentum": "Follow what moves.",
+    "Mean reversion": "Buy what fell too far, sell what rose too far.",
+    "Trend following": "Stay with the direction that averages show.",
+}
+
+
+@dataclass(frozen=True)
+class DemoBot:
+    name: str
+    category: str
+    tagline: str
+    description: str
+    module: str  # of bot_sdk.examples
+    warm_up: int
+    parameters: Sequence[Parameter]
+
+
+BOTS = [
+    DemoBot(
+        name="RSI Trading Bot",
+        category="Momentum",
+        tagline="Buys when the 14-candle RSI is oversold, sells when it is overbought.",
+        description=(
+            "The relative strength index compares recent gains with recent losses on a scale from 0 "
+            "to 100. This bot buys when it falls below the oversold level and sells when it rises "
+            "above the overbought level; between the two it holds.\n\n"
+            "It does well in markets that swing around a level, and badly in a long one-way trend, "
+            "where oversold can stay oversold."
+        ),
+        module="rsi_bot",
+        warm_up=15,
+        parameters=(
+            Parameter(
+                "rsi_oversold", "integer", 30, "Oversold below", 1, 50, (), "Buy when RSI is under this."
+            ),
+            Parameter(
+                "rsi_overbought", "integer", 70, "Overbought above", 50, 99, (), "Sell when RSI is over this."
+            ),
+        ),
+    ),
+    DemoBot(
+        name="Moving Average Cross",
+        category="Trend following",
+        tagline="Buys when the fast average crosses above the slow one, sells on the way back.",
+        description=(
+            "Two simple moving averages of the close smooth the price over a short and a long span. "
+            "When the short one rises above the long one, the bot buys; when it falls below, the bot "
+            "sells.\n\n"
+            "It catches longer moves late but surely, and loses small amounts again and again in a "
+            "market that goes nowhere."
+        ),
+        module="moving_average_cross",
+        warm_up=151,
+        parameters=MovingAverageCross.parameters,
+    ),
+    DemoBot(
+        name="Bollinger Reversion",
+        category="Mean reversion",
+        tagline="Buys near the lower Bollinger band, sells near the upper one, and sits out strong trends.",
+        description=(
+            "Bollinger bands lie two standard deviations below and above the 20-candle average. This "
+            "bot takes a close near the lower band as too cheap and a close near the upper band as "
+            "too dear. While the average directional index (ADX) says that a strong trend is running, "
+            "it does not buy.\n\n"
+            "Sudden news moves break the assumption that prices come back; keep the stop loss on."
+        ),
+        module="bollinger_reversion",
+        warm_up=28,
+        parameters=BollingerReversion.parameters,
+    ),
+]
+
+
+def seed(password: str) -> None:
+    """Create what is missing of the demo; a second call changes nothing."""
+    with transaction.atomic():
+        developer = _person(DEVELOPER, password)
+        _person(TRADER, password)
+        moderator = _person(MODERATOR, password, is_staff=True)
+        moderator.groups.add(_moderators())
+        for name, description in CATEGORIES.items():
+            slug = name.lower().replace(" ", "-")
+            Category.objects.get_or_create(slug=slug, defaults={"name": name, "description": description})
+    for demo_bot in BOTS:
+        _publish(demo_bot, developer)
+
+
+def _person(username: str, password: str, **flags: bool) -> User:
+    person = User.objects.filter(username=username).first()
+    email = f"{username}@example.com"
+    return person or create_person(username=username, email=email, password=password, **flags)
+
+
+def _moderators() -> Group:
+    """Staff who see every record of the marketplace and may change what is theirs to moderate."""
+    group, is_new = Group.objects.get_or_create(name=MODERATORS)
+    if is_new:
+        seeing = Permission.objects.filter(
+            content_type__app_label__in=MODERATED_APPS, codename__startswith="view_"
+        )
+        changing = Permission.objects.filter(
+            codename__in=[
+                "change_bot",
+                "change_botversion",
+                "change_category",
+                "add_category",
+                "change_subscription",
+            ]
+        )
+        group.permissions.set(seeing | changing)
+    return group
+
+
+def _publish(demo_bot: DemoBot, developer: User) -> None:
+    bot, _ = Bot.objects.get_or_create(
+        slug=demo_bot.name.lower().replace(" ", "-"),
+        defaults={
+            "name": demo_bot.name,
+            "developer": developer,
+            "category": Category.objects.get(name=demo_bot.category),
+            "tagline": demo_bot.tagline,
+            "description": demo_bot.description,
+        },
+    )
+    if not BotVersion.objects.filter(bot=bot).exists():
+        code = resources.files("bot_sdk").joinpath("examples", f"{demo_bot.module}.py").read_text()
+        publish_version(
+            bot=bot,
+            number="v1.0.0",
+            code=code,
+            parameters=demo_bot.parameters,
+            warm_up=demo_bot.warm_up,
+            release_notes="First version.",
+        )

@@ -1,0 +1,32 @@
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from exchanges.models import Market
+from execution import schedule
+from marketplace import demo
+from marketplace.static_files import collect_when_changed
+
+
+class Command(BaseCommand):
+    help = "Bring database, static files, schedule, markets and, with DEMO=true, the demo up to date."
+
+    def handle(self, **options: Any) -> None:
+        call_command("migrate", interactive=False, verbosity=options["verbosity"])
+        collect_when_changed()
+        schedule.install()
+        if settings.DEMO:
+            demo.seed(settings.DEMO_PASSWORD)
+        if not Market.objects.exists():
+            self._load_markets()
+
+    def _load_markets(self) -> None:
+        try:
+            call_command("refresh_markets")
+        except CommandError as error:
+            self.stderr.write(
+                f"{error}\nNobody can subscribe before the markets are loaded. This is tried again "
+                "every hour, and by `manage.py refresh_markets`."
+            )

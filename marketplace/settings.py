@@ -1,0 +1,221 @@
+"""One file of settings. Each variable goes through a reader of `marketplace.env` that rejects nonsense."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+
+from marketplace.env import Environment, read_environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STATE_DIR = BASE_DIR / ".local"
+env = Environment(read_environment(os.environ, STATE_DIR / "env"))
+
+# --- core ------------------------------------------------------------------------------------------
+DEBUG = env.boolean("DEBUG", False)
+SECRET_KEY = env.text("SECRET_KEY")
+PUBLIC_URL = env.url("PUBLIC_URL", schemes=("http", "https"))
+DEMO = env.boolean("DEMO", False)  # seeds demo people and bots; `make run` turns it on
+DEMO_PASSWORD = env.text("DEMO_PASSWORD", "")
+
+_public = urlsplit(PUBLIC_URL)
+IS_PUBLIC_HTTPS = _public.scheme == "https"
+LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = [_public.hostname or ""] if IS_PUBLIC_HTTPS else [_public.hostname or "", *LOOPBACK_HOSTS]
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+
+INSTALLED_APPS = [
+    "execution",
+    "subscriptions",
+    "bots",
+    "exchanges",
+    "accounts",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "django_celery_beat",
+    "django_htmx",
+    "marketplace",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "marketplace.urls"
+WSGI_APPLICATION = "marketplace.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.csp",
+            ],
+        },
+    },
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- data ------------------------------------------------------------------------------------------
+DATABASES = {"default": {**env.database("DATABASE_URL"), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+REDIS_URL = env.url("REDIS_URL", schemes=("redis", "rediss"))
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+AWS_ACCESS_KEY_ID = env.text("AWS_ACCESS_KEY_ID", "")
+AWS_SECRET_ACCESS_KEY = env.text("AWS_SECRET_ACCESS_KEY", "")
+AWS_REGION = env.text("AWS_REGION", "us-east-1")
+S3_BUCKET_NAME = env.text("S3_BUCKET_NAME", "")
+S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL", "")  # for S3-compatible servers
+if bool(AWS_ACCESS_KEY_ID) != bool(AWS_SECRET_ACCESS_KEY):
+    raise ImproperlyConfigured(
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: set both or neither."
+    )
+if AWS_ACCESS_KEY_ID and not S3_BUCKET_NAME:
+    raise ImproperlyConfigured(
+        "S3_BUCKET_NAME: expected a bucket's name beside AWS_ACCESS_KEY_ID, got nothing."
+    )
+ARTIFACTS_DIR = Path(env.text("ARTIFACTS_DIR", str(STATE_DIR / "artifacts")))
+_local_artifacts = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {"location": ARTIFACTS_DIR},
+}
+_s3_artifacts = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": S3_BUCKET_NAME,
+        "access_key": AWS_ACCESS_KEY_ID or None,  # None leaves it to the machine's role
+        "secret_key": AWS_SECRET_ACCESS_KEY or None,
+        "region_name": AWS_REGION,
+        "endpoint_url": S3_ENDPOINT_URL or None,
+        "signature_version": "s3v4",
+        "addressing_style": "path",
+        "default_acl": None,
+        "file_overwrite": False,
+        "querystring_expire": 60,
+    },
+}
+
+# --- static files ----------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = STATE_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static", ("vendor", STATE_DIR / "vendor")]  # set-up fills the second one
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "artifacts": _s3_artifacts if S3_BUCKET_NAME else _local_artifacts,
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- people ----------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "execution:dashboard"
+LOGOUT_REDIRECT_URL = "bots:catalogue"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"  # otherwise sign-up tells anyone whether an address has an account
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_USERNAME_BLACKLIST = ["admin", "staff", "support", "moderator"]
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
+vars().update(env.email("EMAIL_URL", f"filemail:///{STATE_DIR / 'mail'}"))
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"marketplace@{_public.hostname}")
+
+# --- security --------------------------------------------------------------------------------------
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "manifest-src": [CSP.SELF],
+}
+SESSION_COOKIE_SECURE = IS_PUBLIC_HTTPS
+CSRF_COOKIE_SECURE = IS_PUBLIC_HTTPS
+SECURE_SSL_REDIRECT = IS_PUBLIC_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # probes speak plain HTTP from inside
+SECURE_HSTS_SECONDS = 31_536_000 if IS_PUBLIC_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PUBLIC_HTTPS
+SECURE_HSTS_PRELOAD = IS_PUBLIC_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("TRUST_PROXY", False) else None
+X_FRAME_OPTIONS = "DENY"
+
+# --- the market ------------------------------------------------------------------------------------
+EXCHANGES = ("BINANCE", "COINBASE", "KRAKEN")
+SUPPORTED_EXCHANGES = env.listing("SUPPORTED_EXCHANGES", ",".join(EXCHANGES), choices=EXCHANGES)
+DEFAULT_EXCHANGE = env.text("DEFAULT_EXCHANGE", SUPPORTED_EXCHANGES[0], choices=SUPPORTED_EXCHANGES)
+EXCHANGE_TESTNET_MODE = env.boolean("EXCHANGE_TESTNET_MODE", True)
+MARKET_DATA = env.text("MARKET_DATA", "live", choices=("live", "simulator"))
+EXCHANGE_SIMULATOR_URL = env.text("EXCHANGE_SIMULATOR_URL", "")
+if MARKET_DATA == "simulator":
+    EXCHANGE_SIMULATOR_URL = env.url("EXCHANGE_SIMULATOR_URL", schemes=("http",))
+
+# --- bots at work ----------------------------------------------------------------------------------
+BOT_EXECUTION_TIMEOUT = env.integer("BOT_EXECUTION_TIMEOUT", 300, minimum=1, maximum=3600)  # seconds
+BOT_MAX_MEMORY_MB = env.integer("BOT_MAX_MEMORY_MB", 512, minimum=64, maximum=65_536)
+BOT_MAX_CPU_PERCENT = env.integer("BOT_MAX_CPU_PERCENT", 50, minimum=1, maximum=100)
+BOT_RUNTIME_DIR = Path(env.text("BOT_RUNTIME_DIR", str(STATE_DIR / "runtime")))
+
+# --- background work -------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# a page that enqueues something answers soon when there is no broker
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.2,
+}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds; an edit of a schedule in the admin is seen within it
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    # ccxt writes keys and signatures at DEBUG
+    "loggers": {"ccxt": {"level": "WARNING"}},
+}

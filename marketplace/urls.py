@@ -1,0 +1,13 @@
+from django.contrib import admin
+from django.urls import include, path
+
+from marketplace import views
+
+urlpatterns = [
+    path("", include("bots.urls")),
+    path("", include("subscriptions.urls")),
+    path("", include("execution.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("admin/", admin.site.urls),
+    path("healthz", views.healthz, name="healthz"),
+]

@@ -1,0 +1,41 @@
+// Loaded before the stylesheets and not deferred: the theme stands before the first paint, without a flash.
+(() => {
+  const KEY = "theme";
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+
+  // Storage throws where the reader has blocked it; the choice then lasts for the page only.
+  function remembered() {
+    try {
+      return localStorage.getItem(KEY);
+    } catch {
+      return null;
+    }
+  }
+
+  function remember(theme) {
+    try {
+      localStorage.setItem(KEY, theme);
+    } catch {
+      return;
+    }
+  }
+
+  function show(theme) {
+    document.documentElement.dataset.bsTheme = theme;
+    document.dispatchEvent(new CustomEvent("themechange", { detail: theme }));
+  }
+
+  const system = () => (prefersDark.matches ? "dark" : "light");
+  show(remembered() ?? system());
+  prefersDark.addEventListener("change", () => remembered() ?? show(system()));
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const toggle = document.querySelector("[data-theme-toggle]");
+    toggle.hidden = false;
+    toggle.addEventListener("click", () => {
+      const next = document.documentElement.dataset.bsTheme === "dark" ? "light" : "dark";
+      remember(next);
+      show(next);
+    });
+  });
+})();

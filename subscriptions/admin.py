@@ -1,0 +1,59 @@
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.admin_links import link_to
+from subscriptions import lifecycle
+from subscriptions.errors import SubscriptionError
+from subscriptions.models import Subscription
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(admin.ModelAdmin):
+    """Staff see everything and may pause; settings and capital are the trader's own."""
+
+    list_display = [
+        "id",
+        "bot_link",
+        "trader_link",
+        "market_link",
+        "timeframe",
+        "account",
+        "state",
+        "created_at",
+    ]
+    list_filter = ["state", "account", "timeframe", "market__exchange", "bot"]
+    search_fields = ["bot__name", "trader__username", "market__trading_pair"]
+    list_select_related = ["bot", "trader", "market"]
+    date_hierarchy = "created_at"
+    actions = ["pause_selected"]
+
+    @admin.display(description="bot", ordering="bot__name")
+    def bot_link(self, subscription: Subscription) -> SafeString | str:
+        return link_to(subscription.bot)
+
+    @admin.display(description="trader", ordering="trader__username")
+    def trader_link(self, subscription: Subscription) -> SafeString | str:
+        return link_to(subscription.trader)
+
+    @admin.display(description="market", ordering="market__trading_pair")
+    def market_link(self, subscription: Subscription) -> SafeString | str:
+        return link_to(subscription.market)
+
+    @admin.action(description="Pause selected subscriptions", permissions=["change"])
+    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        for subscription in queryset:
+            try:
+                lifecycle.pause(subscription=subscription, reason="Paused by staff.")
+            except SubscriptionError as error:
+                self.message_user(request, f"{subscription}: {error}", messages.WARNING)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> list[str]:
+        return [field.name for field in Subscription._meta.fields]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Subscription | None = None) -> bool:
+        return False

@@ -1,0 +1,218 @@
+"""The form of a new subscription, made from the bot version's declared parameters.
+
+It turns text into numbers and words and nothing more: which of them are acceptable is known to
+`lifecycle.subscribe`, whose problems come back by field name.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.forms import BoundField
+
+from bot_sdk.configs import ALL, FIXED, PERCENTAGE
+from bot_sdk.parameters import Parameter
+from bots.models import BotVersion
+from exchanges.models import Exchange, Timeframe
+from subscriptions.lifecycle import STRATEGY_PREFIX
+
+MARKET_FIELDS = ("exchange_type", "trading_pair", "timeframe")
+SIZING_FIELDS = ("buy_order_type", "buy_order_value", "sell_order_type", "sell_order_value")
+RISK_FIELDS = ("stop_loss_percent", "take_profit_percent", "max_position_size")
+
+BUY_ORDER_LABELS = (
+    (PERCENTAGE, "Percentage of the allocated capital"),
+    (FIXED, "Fixed amount of quote currency"),
+    (ALL, "All of the free balance"),
+)
+SELL_ORDER_LABELS = ((ALL, "All of the position"), (PERCENTAGE, "Percentage of the position"))
+LONGEST_INTEGER = 18  # digits; longer ones are exact neither in JSON readers nor in a bot's frames
+
+
+class AmountField(forms.DecimalField):
+    """An exact number that fits the database's amounts; a text box, so that nothing typed is lost."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        number = "Enter a number, such as 10 or 2.5."
+        fits = "Enter a number with at most 20 digits before the point and 18 after it."
+        super().__init__(
+            max_digits=38,
+            decimal_places=18,
+            widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+            error_messages={
+                "required": number,
+                "invalid": number,
+                "max_digits": fits,
+                "max_decimal_places": fits,
+                "max_whole_digits": fits,
+            },
+            **kwargs,
+        )
+
+
+class SubscribeForm(forms.Form):
+    """Market, strategy, sizing and risk of one new subscription to `version`.
+
+    `exchanges` are those that have a market to choose.
+    """
+
+    exchange_type = forms.CharField(label="Exchange", widget=forms.Select)
+    trading_pair = forms.CharField(
+        label="Trading pair",
+        initial="BTC/USDT",
+        max_length=32,
+        help_text="Base and quote currency. Type to see the pairs that this exchange offers.",
+        error_messages={"required": "Enter a trading pair, such as BTC/USDT."},
+    )
+    timeframe = forms.CharField(
+        widget=forms.Select(choices=Timeframe.choices),
+        help_text="The bot decides once, at the close of each candle.",
+    )
+
+    allocated_capital = AmountField(
+        label="Allocated capital",
+        initial=10_000,
+        help_text="What the paper account starts with, in the pair's quote currency (USDT in BTC/USDT).",
+    )
+    buy_order_type = forms.CharField(
+        label="Each buy spends", initial=PERCENTAGE, widget=forms.Select(choices=BUY_ORDER_LABELS)
+    )
+    buy_order_value = AmountField(
+        label="Size of a buy",
+        initial=10,
+        required=False,
+        help_text="10 is 10 % of the allocated capital, or 10 in quote currency when the amount is fixed. "
+        "Empty when each buy spends all.",
+    )
+    sell_order_type = forms.CharField(
+        label="Each sell sells", initial=ALL, widget=forms.Select(choices=SELL_ORDER_LABELS)
+    )
+    sell_order_value = AmountField(
+        label="Size of a sell",
+        required=False,
+        help_text="50 is half of the position. Empty when each sell sells all.",
+    )
+
+    stop_loss_percent = AmountField(
+        label="Stop loss",
+        initial=5,
+        required=False,
+        help_text="% below the average entry price: there the whole position is sold. Empty switches it off.",
+    )
+    take_profit_percent = AmountField(
+        label="Take profit",
+        initial=10,
+        required=False,
+        help_text="% above the average entry price: there the whole position is sold. Empty switches it off.",
+    )
+    max_position_size = AmountField(
+        label="Largest position",
+        initial=20,
+        required=False,
+        help_text="% of the allocated capital that the position's value may reach by buying. "
+        "Empty switches it off.",
+    )
+
+    def __init__(self, *args: Any, version: BotVersion, exchanges: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.parameters = version.declared_parameters
+        self.fields["exchange_type"].initial = settings.DEFAULT_EXCHANGE
+        self.fields["exchange_type"].widget = forms.Select(
+            choices=[(name, Exchange(name).label) for name in exchanges]
+        )
+        self.fields["trading_pair"].widget.attrs |= {"list": "trading-pairs", "autocomplete": "off"}
+        self.fields["timeframe"].initial = Timeframe.M1 if settings.DEMO else Timeframe.H1
+        for parameter in self.parameters:
+            self.fields[STRATEGY_PREFIX + parameter.name] = _parameter_field(parameter)
+
+    def clean_trading_pair(self) -> str:
+        return str(self.cleaned_data["trading_pair"]).upper()
+
+    def market_fields(self) -> list[BoundField]:
+        return [self[name] for name in MARKET_FIELDS]
+
+    def strategy_fields(self) -> list[BoundField]:
+        return [self[STRATEGY_PREFIX + parameter.name] for parameter in self.parameters]
+
+    def sizing_fields(self) -> list[BoundField]:
+        return [self[name] for name in SIZING_FIELDS]
+
+    def risk_fields(self) -> list[BoundField]:
+        return [self[name] for name in RISK_FIELDS]
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The cleaned form as the arguments that `lifecycle.subscribe` takes beside trader and bot."""
+        data = self.cleaned_data
+        names = [parameter.name for parameter in self.parameters]
+        return {
+            **{name: data[name] for name in (*MARKET_FIELDS[1:], "allocated_capital")},
+            "exchange": data["exchange_type"],
+            "strategy_config": {name: data[STRATEGY_PREFIX + name] for name in names},
+            "execution_config": {name: data[name] for name in SIZING_FIELDS},
+            "risk_config": {name: data[name] for name in RISK_FIELDS},
+        }
+
+    def show(self, problems: Mapping[str, str]) -> None:
+        """Put each problem of a ConfigError at the field it names, and any other above the form."""
+        for name, message in problems.items():
+            is_field = name in self.fields
+            self.add_error(name if is_field else None, message if is_field else f"{name}: {message}")
+
+
+class PairSearchForm(forms.Form):
+    """What the list of suggested pairs is narrowed by."""
+
+    exchange_type = forms.CharField(max_length=16)
+    trading_pair = forms.CharField(max_length=32, required=False)
+
+
+def _parameter_field(parameter: Parameter) -> forms.Field:
+    label = parameter.label or parameter.name.replace("_", " ").capitalize()
+    shared: dict[str, Any] = {
+        "label": label,
+        "initial": parameter.default,
+        "help_text": " ".join(filter(None, [parameter.help_text, _range(parameter)])),
+    }
+    if parameter.type == "boolean":
+        return forms.BooleanField(required=False, **shared)
+    if parameter.type == "choice":
+        options = [(choice, choice) for choice in parameter.choices]
+        return forms.CharField(widget=forms.Select(choices=options), **shared)
+    if parameter.type == "integer":
+        message = "Enter a whole number, such as 14."
+        largest = 10**LONGEST_INTEGER - 1
+        return forms.IntegerField(
+            min_value=-largest,
+            max_value=largest,
+            widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+            error_messages={"required": message, "invalid": message},
+            **shared,
+        )
+    message = "Enter a number, such as 2.5."
+    return forms.FloatField(
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        error_messages={"required": message, "invalid": message},
+        **shared,
+    )
+
+
+def _range(parameter: Parameter) -> str:
+    """Say which values are allowed and what the default is, in one sentence."""
+    low, high = _number(parameter.minimum), _number(parameter.maximum)
+    default = parameter.default
+    if parameter.type == "boolean":
+        default = "on" if parameter.default else "off"
+    if low and high:
+        return f"From {low} to {high}; default {default}."
+    if low:
+        return f"{low} or more; default {default}."
+    if high:
+        return f"{high} or less; default {default}."
+    return f"Default {default}."
+
+
+def _number(bound: float | None) -> str:
+    return "" if bound is None else f"{Decimal(str(bound)).normalize():f}"

@@ -1,0 +1,91 @@
+"""A trader's agreement with a bot: which version, which market, with what settings and how much capital."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.urls import reverse
+
+from accounts.models import User
+from bot_sdk.configs import ExecutionConfig, RiskConfig
+from bots.models import Bot, BotVersion
+from exchanges.fields import AmountField
+from exchanges.models import Market, Timeframe
+
+
+class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    def of(self, user: User | AnonymousUser) -> "SubscriptionQuerySet":
+        """What this person may see: their own. Staff use the admin."""
+        return self.filter(trader=user) if user.is_authenticated else self.none()
+
+    def active(self) -> "SubscriptionQuerySet":
+        return self.filter(
+            state=Subscription.State.ACTIVE,
+            version__state=BotVersion.State.PUBLISHED,
+            bot__state__in=[Bot.State.LISTED, Bot.State.RETIRED],
+        )
+
+    def with_names(self) -> "SubscriptionQuerySet":
+        return self.select_related("bot", "version", "market")
+
+
+class Subscription(models.Model):
+    class State(models.TextChoices):
+        ACTIVE = "ACTIVE", "Active"
+        PAUSED = "PAUSED", "Paused"
+        STOPPED = "STOPPED", "Stopped"
+
+    class Account(models.TextChoices):
+        PAPER = "PAPER", "Paper account"
+
+    trader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    bot = models.ForeignKey(Bot, on_delete=models.PROTECT, related_name="subscriptions")
+    version = models.ForeignKey(BotVersion, on_delete=models.PROTECT, related_name="subscriptions")
+    account = models.CharField(max_length=16, choices=Account, default=Account.PAPER)
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="subscriptions")
+    timeframe = models.CharField(max_length=4, choices=Timeframe)
+    allocated_capital = AmountField(help_text="quote currency that the paper account starts with")
+    strategy_config = models.JSONField(default=dict, blank=True)
+    execution_config = models.JSONField(default=dict)
+    risk_config = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
+    state_reason = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SubscriptionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [models.Index(fields=["state", "timeframe", "market"], name="subscriptions_due")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(allocated_capital__gt=0), name="capital_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bot.name} on {self.market.trading_pair} {self.timeframe}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("execution:subscription", args=[self.pk])
+
+    @property
+    def execution(self) -> ExecutionConfig:
+        return ExecutionConfig.parse(self.execution_config)
+
+    @property
+    def risk(self) -> RiskConfig:
+        return RiskConfig.parse(self.risk_config)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the bot receives as `subscription_config`, in the guide's shape."""
+        return {
+            "exchange_type": self.market.exchange,
+            "trading_pair": self.market.trading_pair,
+            "timeframe": self.timeframe,
+            "strategy_config": self.strategy_config,
+            "execution_config": self.execution_config,
+            "risk_config": self.risk_config,
+        }

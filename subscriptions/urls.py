@@ -1,0 +1,13 @@
+from django.urls import path
+
+from subscriptions import views
+
+app_name = "subscriptions"
+
+urlpatterns = [
+    path("bots/<slug:slug>/subscribe/", views.subscribe, name="subscribe"),
+    path("subscriptions/pairs/", views.pairs, name="pairs"),
+    path("subscriptions/<int:pk>/pause/", views.pause, name="pause"),
+    path("subscriptions/<int:pk>/resume/", views.resume, name="resume"),
+    path("subscriptions/<int:pk>/stop/", views.stop, name="stop"),
+]

@@ -1,0 +1,224 @@
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import User
+from bot_sdk.parameters import Parameter
+from bots.models import Bot, BotVersion
+from bots.publishing import publish_version
+from tests.factories import make_bot, make_category
+
+pytestmark = pytest.mark.django_db
+
+# the page's count and cards, and the categories with their counts
+CATALOGUE_QUERIES = 3
+BOT_QUERIES = 2
+
+
+def page(client: Client, address: str, **query: str) -> str:
+    response = client.get(address, query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_a_visitor_sees_each_bot_with_version_developer_and_price(client: Client, alice: User) -> None:
+    make_bot(alice, name="Calm Crosser", price_per_month=Decimal("29.50"))
+
+    html = page(client, "/")
+
+    assert "Calm Crosser" in html
+    assert "by alice · v1.0.0" in html
+    assert "29.50\N{NO-BREAK SPACE}USD" in html
+
+
+def test_a_bot_without_a_price_is_called_free(client: Client, alice: User) -> None:
+    make_bot(alice)
+
+    assert "<strong>Free" in page(client, "/")
+
+
+@pytest.mark.parametrize("state", [Bot.State.DRAFT, Bot.State.SUSPENDED, Bot.State.RETIRED])
+def test_a_bot_that_is_not_listed_is_nowhere(client: Client, alice: User, state: Bot.State) -> None:
+    bot = make_bot(alice, name="Hidden Hand")
+    Bot.objects.update(state=state)
+
+    assert "Hidden Hand" not in page(client, "/")
+    assert client.get(bot.get_absolute_url()).status_code == 404
+
+
+def test_a_bot_whose_only_version_was_pulled_is_nowhere(client: Client, alice: User) -> None:
+    bot = make_bot(alice, name="Hidden Hand")
+    BotVersion.objects.update(state=BotVersion.State.PULLED)
+
+    assert "Hidden Hand" not in page(client, "/")
+    assert client.get(bot.get_absolute_url()).status_code == 404
+
+
+def test_a_category_narrows_the_list(client: Client, alice: User) -> None:
+    make_bot(alice, name="Calm Crosser", category=make_category("Trend"))
+    make_bot(alice, name="Band Bouncer", category=make_category("Mean reversion"))
+
+    html = page(client, "/", category="mean-reversion")
+
+    assert "Band Bouncer" in html
+    assert "Calm Crosser" not in html
+
+
+def test_an_unknown_category_is_named_and_shows_no_bots(client: Client, alice: User) -> None:
+    make_bot(alice, name="Calm Crosser")
+
+    html = page(client, "/", category="<b>nope")
+
+    assert "There is no category “&lt;b&gt;nope” with bots in it." in html
+    assert "Calm Crosser" not in html
+
+
+@pytest.mark.parametrize("words", ["crosser", "AVERAGES slow", "alice calm"])
+def test_search_finds_every_word_in_name_text_or_developer(client: Client, alice: User, words: str) -> None:
+    make_bot(alice, name="Calm Crosser", description="Compares slow and fast averages.")
+    make_bot(name="Band Bouncer")
+
+    html = page(client, "/", q=words)
+
+    assert "Calm Crosser" in html
+    assert "Band Bouncer" not in html
+    assert "1 bot found" in html
+
+
+def test_a_search_within_a_category_keeps_the_category(client: Client, alice: User) -> None:
+    make_bot(alice, name="Calm Crosser", category=make_category("Trend"))
+    make_bot(alice, name="Calm Bouncer", category=make_category("Mean reversion"))
+
+    html = page(client, "/", q="calm", category="trend")
+
+    assert "Calm Crosser" in html
+    assert "Calm Bouncer" not in html
+    assert '<input type="hidden" name="category" value="trend"' in html
+
+
+@pytest.mark.parametrize("words", ["nul\x00", "x" * 81])
+def test_a_search_that_cannot_be_is_answered_at_the_field(client: Client, alice: User, words: str) -> None:
+    make_bot(alice, name="Calm Crosser")
+
+    html = page(client, "/", q=words)
+
+    assert 'aria-invalid="true"' in html
+    assert 'id="id_q_error"' in html
+    assert "Calm Crosser" not in html
+
+
+def test_a_search_without_result_leads_back_to_all_bots(client: Client, alice: User) -> None:
+    make_bot(alice)
+
+    html = page(client, "/", q="unheard of")
+
+    assert "No bot matches" in html
+    assert "Show all bots" in html
+
+
+def test_an_empty_marketplace_says_so(client: Client) -> None:
+    assert "No bots yet" in page(client, "/")
+
+
+def test_the_catalogue_asks_the_database_as_often_for_thirty_bots_as_for_one(
+    client: Client, alice: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_bot(alice)
+    with django_assert_num_queries(CATALOGUE_QUERIES):
+        client.get("/")
+
+    for _ in range(29):
+        publish_version(bot=make_bot(alice), number="v1.1.0", code="")
+
+    with django_assert_num_queries(CATALOGUE_QUERIES):
+        html = client.get("/").content.decode()
+    assert html.count("v1.1.0") == html.count("bot-card-tagline") - 1 == 23
+
+
+def test_the_second_page_has_the_rest_and_keeps_the_search(client: Client, alice: User) -> None:
+    for number in range(25):
+        make_bot(alice, name=f"Crosser {number:02}")
+
+    first = page(client, "/", q="crosser")
+    second = page(client, "/", q="crosser", page="2")
+
+    assert 'href="?q=crosser&amp;page=2"' in first
+    assert "Crosser 24" not in first
+    assert "Crosser 24" in second
+
+
+def test_a_bots_page_tells_what_it_does_and_where_to_subscribe(client: Client, alice: User) -> None:
+    bot = make_bot(alice, name="Calm Crosser", tagline="Follows averages.")
+
+    html = page(client, bot.get_absolute_url())
+
+    assert "Follows averages." in html
+    assert "<p>Buys low.</p>" in html
+    assert f'href="/bots/{bot.slug}/subscribe/"' in html
+    assert "It never receives exchange keys." in html
+
+
+def test_a_bots_page_lists_its_parameters_with_range_and_default(client: Client, alice: User) -> None:
+    parameters = [
+        Parameter("period", "integer", 14, "RSI period", minimum=2, maximum=100, help_text="In candles."),
+        Parameter("epsilon", "number", 1e-7, minimum=1e-9),
+        Parameter("mode", "choice", "fast", choices=("fast", "slow")),
+        Parameter("can_short", "boolean", True),
+    ]
+    bot = make_bot(alice, parameters=parameters)
+
+    words = " ".join(page(client, bot.get_absolute_url()).split())
+
+    assert "RSI period" in words and "In candles." in words
+    for text in ("2 to 100", "0.000000001 or more", "0.0000001<", "fast, slow", "on or off"):
+        assert text in words
+
+
+def test_a_bot_without_parameters_says_so(client: Client, alice: User) -> None:
+    bot = make_bot(alice)
+
+    assert "no parameters of its own" in page(client, bot.get_absolute_url())
+
+
+def test_what_a_developer_writes_is_text_and_never_markup(client: Client, alice: User) -> None:
+    hostile = "<script>alert(1)</script>"
+    label = Parameter("period", "integer", 1, hostile, help_text=hostile)
+    bot = make_bot(alice, name=hostile, tagline=hostile, description=hostile, parameters=[label])
+    BotVersion.objects.update(release_notes=hostile)
+
+    assert hostile not in page(client, "/")
+    assert hostile not in page(client, bot.get_absolute_url())
+
+
+def test_a_bots_page_shows_the_newest_version_and_no_pulled_one(client: Client, alice: User) -> None:
+    bot = make_bot(alice)
+    publish_version(bot=bot, number="v1.1.0", code="", release_notes="Fewer false starts.")
+    pulled = publish_version(bot=bot, number="v2.0.0", code="", release_notes="Broken.")
+    BotVersion.objects.filter(pk=pulled.pk).update(state=BotVersion.State.PULLED, created_at=timezone.now())
+
+    html = page(client, bot.get_absolute_url())
+
+    assert "<dd>v1.1.0</dd>" in html
+    assert "Fewer false starts." in html
+    assert "v2.0.0" not in html
+
+
+def test_a_bots_page_asks_the_database_as_often_for_many_versions(
+    client: Client, alice: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    bot = make_bot(alice)
+    for minor in range(1, 6):
+        publish_version(bot=bot, number=f"v1.{minor}.0", code="")
+
+    with django_assert_num_queries(BOT_QUERIES):
+        client.get(bot.get_absolute_url())
+
+
+def test_the_pages_only_answer_reading_requests(client: Client, alice: User) -> None:
+    bot = make_bot(alice)
+
+    assert client.post("/").status_code == 405
+    assert client.post(bot.get_absolute_url()).status_code == 405

@@ -1,0 +1,85 @@
+"""The cast of the tests and what keeps them inside this machine."""
+
+import os
+import socket
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connections
+from pytest_django.fixtures import Settings
+
+from accounts.models import User
+from tests.factories import make_user
+
+
+def pytest_configure() -> None:
+    if "DATABASE_URL" not in os.environ:
+        pytest.exit("Tests need their servers: run `make test ARGS=...`, which starts them.", returncode=4)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_root() -> None:
+    """Have the folder that the static files' middleware looks for, also before anything was collected."""
+    django_settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Let no thread of the live server keep a connection, which would outlive the test database."""
+    connections.settings["default"]["CONN_MAX_AGE"] = 0
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that would leave this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        is_local = self.family == socket.AF_UNIX or str(address[0]) in ("127.0.0.1", "::1", "localhost")
+        if not is_local:
+            raise OSError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def throwaway_storage(settings: Settings, tmp_path: Path) -> None:
+    settings.STORAGES = settings.STORAGES | {
+        "artifacts": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tmp_path / "artifacts"},
+        },
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    # rate limits count in the cache: no test inherits the attempts of another
+    settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid.uuid4().hex}}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """The developer."""
+    return make_user("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Alice's subscriber."""
+    return make_user("bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """A stranger to both."""
+    return make_user("charlie")
+
+
+@pytest.fixture
+def mona(db: None) -> User:
+    """The moderator."""
+    return make_user("mona", is_staff=True, is_superuser=True)

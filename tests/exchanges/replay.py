@@ -1,0 +1,46 @@
+"""A stand-in exchange for what the simulator never does: fixed replies, broken ones, and none at all."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+CLOSED = b""  # the connection is closed without a reply
+
+
+@contextmanager
+def replaying(replies: Mapping[str, bytes], status: int = 200) -> Iterator[str]:
+    """Answer each path of `replies` ("*": all others) with its bytes; the value is the server's URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = replies.get(urlsplit(self.path).path, replies.get("*", b"{}"))
+            if body != CLOSED:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def recorded(name: str) -> Any:
+    """Return a recorded reply of a real exchange, or skip: recordings are not part of the project."""
+    beside_project = Path(__file__).resolve().parents[3] / "shared" / "exchange-data"
+    folder = Path(os.environ.get("EXCHANGE_DATA_DIR", beside_project))
+    if not folder.is_dir():
+        pytest.skip(f"no recorded replies in {folder}; name their folder with EXCHANGE_DATA_DIR")
+    return json.loads((folder / name).read_text())

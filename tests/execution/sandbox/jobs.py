@@ -1,0 +1,45 @@
+"""Jobs for the sandbox's tests, each valid as it stands; keyword arguments override."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from bot_sdk.bot import Snapshot
+from execution.sandbox import Job, Limits, encode_frame
+
+ROOMY = Limits(seconds=60, memory_mb=256, cpu_percent=100)
+
+
+def make_limits(**overrides: Any) -> Limits:
+    values = {"seconds": ROOMY.seconds, "memory_mb": ROOMY.memory_mb, "cpu_percent": ROOMY.cpu_percent}
+    return Limits(**(values | overrides))
+
+
+def make_frame(closes: Sequence[float] = (10.0, 11.0, 12.0), **columns: Sequence[float]) -> pd.DataFrame:
+    opened_at = pd.date_range("2026-01-01", periods=len(closes), freq="1h", tz="UTC", name="opened_at")
+    return pd.DataFrame({"close": closes, **columns}, index=opened_at, dtype="float64")
+
+
+def make_job(code: str, *, frame: pd.DataFrame | None = None, **overrides: Any) -> Job:
+    values: dict[str, Any] = {
+        "frame": encode_frame(make_frame() if frame is None else frame),
+        "timeframe": "1h",
+        "config": {},
+        "subscription_config": {"trading_pair": "BTC/USDT"},
+        "snapshot": Snapshot(current_price=12.5, balances={"USDT": 900.0}, account_info={"equity": 1000.0}),
+    }
+    return Job(code=textwrap.dedent(code), **(values | overrides))
+
+
+def make_bot(algorithm: str) -> str:
+    """Return the code of a bot with these lines as its algorithm; it holds when they do not return."""
+    body = textwrap.indent(textwrap.dedent(algorithm).strip(), " " * 8)
+    return (
+        "from bot_sdk import Action, CustomBot\n\n"
+        "class OneBot(CustomBot):\n"
+        "    def execute_algorithm(self, data, timeframe, subscription_config):\n"
+        f"{body}\n"
+        '        return Action("HOLD", data["close"].iloc[-1], "held")\n'
+    )

@@ -1,0 +1,163 @@
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from bot_sdk.ledger import Holding
+from bot_sdk.risk import Signal
+from exchanges.errors import ExchangeError, OrderRejected, OutcomeUnknown
+from exchanges.gateway import OrderReport, Ticker
+from exchanges.paper_gateway import PaperGateway
+from execution.models import Cycle, Fill, Order, Position
+from execution.orders import book, client_order_id, is_fresh, place_order, position_of, settle_lost_orders
+from subscriptions import lifecycle
+from tests.factories import NOON, make_cycle, make_order, make_subscription
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class CountingGateway:
+    """The paper gateway, or an exchange that answers with `error`; remembers what was sent."""
+
+    cycle: Cycle
+    error: ExchangeError | None = None
+    sent: list[str] = field(default_factory=list)
+
+    def create_market_order(
+        self, trading_pair: str, side: str, amount: Decimal, client_order_id: str
+    ) -> OrderReport:
+        self.sent.append(client_order_id)
+        if self.error is not None:
+            raise self.error
+        ticker = Ticker(
+            last=Decimal("60000.00"), bid=Decimal("59999.50"), ask=Decimal("60000.50"), at=timezone.now()
+        )
+        paper = PaperGateway(trading_pair, self.cycle.subscription.market.rules, ticker)
+        return paper.create_market_order(trading_pair, side, amount, client_order_id)
+
+
+def signal(action: str = "BUY", amount: str = "0.01") -> Signal:
+    return Signal(action=action, amount=Decimal(amount), reason="because", source="bot", skip=None)
+
+
+def test_a_buy_is_filled_and_the_books_add_up_to_the_last_digit() -> None:
+    cycle = make_cycle(make_subscription())
+
+    order = place_order(cycle=cycle, signal=signal(), gateway=CountingGateway(cycle))
+
+    assert order.state == Order.State.FILLED
+    fill = order.fills.get()
+    assert (fill.price, fill.cost, fill.fee) == (Decimal("60000.50"), Decimal("600.005"), Decimal("0.600005"))
+    position = position_of(cycle.subscription)
+    assert position.quote_balance == Decimal("10000") - Decimal("600.005") - Decimal("0.600005")
+    assert position.base_amount == Decimal("0.01")
+    assert position.quote_balance + position.cost_basis == cycle.subscription.allocated_capital
+
+
+def test_buying_and_selling_leaves_what_the_fills_say() -> None:
+    subscription = make_subscription()
+    first, second = make_cycle(subscription, age=1), make_cycle(subscription)
+    place_order(cycle=first, signal=signal("BUY", "0.03"), gateway=CountingGateway(first))
+
+    place_order(cycle=second, signal=signal("SELL", "0.03"), gateway=CountingGateway(second))
+
+    holding = Holding.start(subscription.allocated_capital)
+    spent = sum(fill.cost + fill.fee for fill in Fill.objects.filter(order__side="BUY"))
+    earned = sum(fill.cost - fill.fee for fill in Fill.objects.filter(order__side="SELL"))
+    position = position_of(subscription)
+    assert position.quote_balance == holding.quote_balance - spent + earned
+    assert position.realized_pnl == earned - spent
+    assert (position.base_amount, position.cost_basis) == (0, 0)
+
+
+def test_placing_twice_sends_once() -> None:
+    cycle = make_cycle(make_subscription())
+    gateway = CountingGateway(cycle)
+    first = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+
+    second = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+
+    assert first == second
+    assert gateway.sent == [str(first.client_order_id)]
+    assert Fill.objects.count() == 1
+
+
+def test_a_report_that_arrives_twice_is_booked_once() -> None:
+    cycle = make_cycle(make_subscription())
+    order = make_order(cycle, state=Order.State.SENDING)
+    report = CountingGateway(cycle).create_market_order(
+        "BTC/USDT", "BUY", order.amount, str(order.client_order_id)
+    )
+
+    book(order=order, report=report)
+    book(order=order, report=report)
+
+    assert Fill.objects.count() == 1
+    assert position_of(cycle.subscription).base_amount == order.amount
+
+
+def test_an_answer_that_never_came_leaves_the_order_unknown_and_is_not_sent_again() -> None:
+    cycle = make_cycle(make_subscription())
+    gateway = CountingGateway(cycle, error=OutcomeUnknown("the exchange did not answer"))
+    order = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+
+    again = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+
+    assert order.state == again.state == Order.State.UNKNOWN
+    assert len(gateway.sent) == 1
+    assert not Fill.objects.exists()
+
+
+def test_a_refused_order_says_why() -> None:
+    cycle = make_cycle(make_subscription())
+    gateway = CountingGateway(cycle, error=OrderRejected("below the minimum cost"))
+
+    order = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+
+    assert (order.state, order.message) == (Order.State.REJECTED, "below the minimum cost")
+
+
+def test_a_paused_subscription_sends_nothing() -> None:
+    cycle = make_cycle(make_subscription())
+    gateway = CountingGateway(cycle)
+    lifecycle.pause(subscription=cycle.subscription)
+
+    order = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+
+    assert order.state == Order.State.NOT_SENT
+    assert gateway.sent == []
+    assert position_of(cycle.subscription).base_amount == 0
+
+
+def test_orders_of_interrupted_cycles_are_closed_and_others_are_left() -> None:
+    subscription = make_subscription()
+    dead = make_order(make_cycle(subscription, age=1, state="INTERRUPTED"), state=Order.State.SENDING)
+    alive = make_order(make_cycle(subscription, state="RUNNING"), state=Order.State.SENDING)
+
+    assert settle_lost_orders() == 1
+
+    dead.refresh_from_db()
+    alive.refresh_from_db()
+    assert (dead.state, alive.state) == (Order.State.NOT_SENT, Order.State.SENDING)
+
+
+def test_the_client_order_id_can_be_derived_again() -> None:
+    assert client_order_id(7, NOON) == client_order_id(7, NOON)
+    assert client_order_id(7, NOON) != client_order_id(8, NOON)
+    assert client_order_id(7, NOON) != client_order_id(7, NOON + timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0, True), (30, True), (31, False), (86_400, False)])
+def test_a_signal_is_fresh_for_half_its_candle(seconds: int, expected: bool) -> None:
+    assert is_fresh("1m", NOON, NOON + timedelta(seconds=seconds)) is expected
+
+
+def test_the_first_look_opens_the_paper_account() -> None:
+    subscription = make_subscription(allocated_capital=Decimal("123.45"))
+
+    assert position_of(subscription).quote_balance == Decimal("123.45")
+    assert position_of(subscription).pk == position_of(subscription).pk
+    assert Position.objects.count() == 1

@@ -1,0 +1,160 @@
+"""Rows for tests, each valid as it stands; keyword arguments override."""
+
+import itertools
+import uuid
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.people import create_person
+from bot_sdk.timeframes import duration, last_closed
+from bots.models import Bot, Category
+from bots.publishing import publish_version
+from exchanges.models import Candle, Market
+from execution.models import Cycle, Fill, Order
+from execution.orders import client_order_id
+from subscriptions.models import Subscription
+
+PASSWORD = "correct horse battery staple"
+_numbers = itertools.count(1)
+
+BUYING_BOT = """
+from bot_sdk import Action, CustomBot
+
+
+class BuyingBot(CustomBot):
+    def execute_algorithm(self, data, timeframe, subscription_config=None):
+        return Action("BUY", data["close"].iloc[-1], "always buys")
+"""
+
+
+def make_user(name: str = "bob", **overrides: Any) -> User:
+    values = {"username": name, "email": f"{name}@example.com", "password": PASSWORD} | overrides
+    return create_person(**values)
+
+
+def make_category(name: str = "Trend") -> Category:
+    return Category.objects.get_or_create(name=name, defaults={"slug": name.lower().replace(" ", "-")})[0]
+
+
+def make_bot(
+    developer: User | None = None, *, code: str = BUYING_BOT, parameters: Any = (), **overrides: Any
+) -> Bot:
+    number = next(_numbers)
+    values = {
+        "name": f"Bot {number}",
+        "slug": f"bot-{number}",
+        "tagline": "Buys and sells.",
+        "description": "Buys low.\n\nSells high.",
+        "category": overrides.pop("category", None) or make_category(),
+        "developer": developer or make_user(f"developer-{number}"),
+    }
+    bot = Bot.objects.create(**values | overrides)
+    publish_version(bot=bot, number="v1.0.0", code=code, parameters=parameters)
+    return bot
+
+
+def make_market(**overrides: Any) -> Market:
+    values: dict[str, Any] = {
+        "exchange": "BINANCE",
+        "trading_pair": "BTC/USDT",
+        "price_tick": Decimal("0.01"),
+        "amount_step": Decimal("0.00001"),
+        "minimum_amount": Decimal("0.00001"),
+        "minimum_cost": Decimal(5),
+        "taker_fee_fraction": Decimal("0.001"),
+        "refreshed_at": timezone.now(),
+    } | overrides
+    base, quote = values["trading_pair"].split("/")
+    keys = {"exchange": values.pop("exchange"), "trading_pair": values.pop("trading_pair")}
+    return Market.objects.get_or_create(**keys, defaults={"base": base, "quote": quote} | values)[0]
+
+
+def make_subscription(trader: User | None = None, **overrides: Any) -> Subscription:
+    bot = overrides.pop("bot", None) or make_bot()
+    values: dict[str, Any] = {
+        "bot": bot,
+        "version": bot.current_version,
+        "trader": trader or make_user(f"trader-{next(_numbers)}"),
+        "market": overrides.pop("market", None) or make_market(),
+        "timeframe": "1m",
+        "allocated_capital": Decimal(10_000),
+        "execution_config": {
+            "buy_order_type": "PERCENTAGE",
+            "buy_order_value": 10.0,
+            "sell_order_type": "ALL",
+        },
+        "risk_config": {"stop_loss_percent": 5.0, "take_profit_percent": 10.0, "max_position_size": 20.0},
+    }
+    return Subscription.objects.create(**values | overrides)
+
+
+def make_cycle(subscription: Subscription, **overrides: Any) -> Cycle:
+    """A finished cycle for the newest closed candle, or, with `age=n`, for the one n candles before it."""
+    step = duration(subscription.timeframe)
+    opened_at = last_closed(subscription.timeframe, timezone.now()) - overrides.pop("age", 0) * step
+    values: dict[str, Any] = {
+        "candle_opened_at": opened_at,
+        "candle_closed_at": opened_at + step,
+        "state": Cycle.State.DONE,
+        "claim": uuid.uuid4(),
+        "lease_until": timezone.now() + timedelta(minutes=5),
+        "finished_at": timezone.now(),
+        "verdict": "OK",
+        "action": "HOLD",
+        "value": 60_000.0,
+        "reason": "RSI neutral: 50.00",
+        "signal_action": "HOLD",
+        "signal_source": "bot",
+        "price": Decimal(60_000),
+        "equity": Decimal(10_000),
+    }
+    return Cycle.objects.create(subscription=subscription, **values | overrides)
+
+
+def make_order(cycle: Cycle, **overrides: Any) -> Order:
+    values: dict[str, Any] = {
+        "side": "BUY",
+        "amount": Decimal("0.01"),
+        "state": Order.State.FILLED,
+        "client_order_id": client_order_id(cycle.subscription_id, cycle.candle_closed_at),
+    }
+    return Order.objects.create(subscription=cycle.subscription, cycle=cycle, **values | overrides)
+
+
+def make_fill(order: Order, **overrides: Any) -> Fill:
+    values: dict[str, Any] = {
+        "trade_id": f"{order.client_order_id}-1",
+        "price": Decimal(60_000),
+        "amount": order.amount,
+        "cost": 60_000 * order.amount,
+        "fee": 60 * order.amount,
+        "fee_currency": order.subscription.market.quote,
+        "filled_at": timezone.now(),
+    }
+    return Fill.objects.create(order=order, **values | overrides)
+
+
+def make_candles(market: Market, timeframe: str = "1m", count: int = 30, **overrides: Any) -> list[Candle]:
+    """`count` closed candles up to now, rising by one quote unit each."""
+    step = duration(timeframe)
+    newest = last_closed(timeframe, timezone.now())
+    rows = []
+    for index in range(count):
+        price = Decimal(60_000 + index)
+        values: dict[str, Any] = {
+            "opened_at": newest - (count - 1 - index) * step,
+            "open": price,
+            "high": price + 2,
+            "low": price - 1,
+            "close": price + 1,
+            "volume": Decimal("1.5"),
+        }
+        rows.append(Candle(market=market, timeframe=timeframe, **values | overrides))
+    return Candle.objects.bulk_create(rows)
+
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -1,0 +1,3 @@
+# expect: FAILED
+# category: code
+print("there is no bot in here")

@@ -1,0 +1,4 @@
+# expect: FAILED
+# category: code
+# coding: utf-7
++AGkAbQBwAG8AcgB0- os

@@ -1,0 +1,10 @@
+# expect: CRASHED
+# category: end
+import os
+
+from bot_sdk import Action, CustomBot
+
+
+class Attack(CustomBot):
+    def execute_algorithm(self, data, timeframe, subscription_config):
+        os._exit(0)

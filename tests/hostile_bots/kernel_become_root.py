@@ -1,0 +1,12 @@
+# expect: FORBIDDEN
+# category: kernel
+import os
+
+from bot_sdk import Action, CustomBot
+
+
+class Attack(CustomBot):
+    def execute_algorithm(self, data, timeframe, subscription_config):
+        os.setgroups([0])
+        os.setuid(0)
+        return Action("BUY", 1.0, "ESCAPED: root")

@@ -1,0 +1,15 @@
+# expect: BAD_REPLY
+# category: reply
+import os
+
+from bot_sdk import Action, CustomBot
+
+
+class Attack(CustomBot):
+    def execute_algorithm(self, data, timeframe, subscription_config):
+        for descriptor in range(3, 64):
+            try:
+                os.write(descriptor, b'{"action": "BUY", ')
+            except OSError:
+                continue
+        os._exit(0)

@@ -1,0 +1,16 @@
+# expect: TIMED_OUT
+# category: reply
+import os
+import time
+
+from bot_sdk import Action, CustomBot
+
+
+class Attack(CustomBot):
+    def execute_algorithm(self, data, timeframe, subscription_config):
+        for descriptor in range(3, 64):
+            try:
+                os.write(descriptor, b'{"action": "BUY", ')
+            except OSError:
+                continue
+        time.sleep(10_000)

@@ -1,0 +1,8 @@
+# expect: TIMED_OUT
+# category: time
+from bot_sdk import Action, CustomBot
+
+
+class Attack(CustomBot):
+    def execute_algorithm(self, data, timeframe, subscription_config):
+        return Action("BUY", float(len(str(7 ** (10**9)))), "ESCAPED")

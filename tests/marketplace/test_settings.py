@@ -1,0 +1,50 @@
+"""Settings are read once per process, so each case starts one."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def import_settings(**changes: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PUBLIC_URL": "https://bots.example.com"} | changes
+    command = [sys.executable, "-c", "import marketplace.settings"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SUPPORTED_EXCHANGES", "BINANCE,FTX"),
+        ("DEFAULT_EXCHANGE", "binance"),
+        ("EXCHANGE_TESTNET_MODE", "perhaps"),
+        ("BOT_EXECUTION_TIMEOUT", "0"),
+        ("BOT_MAX_MEMORY_MB", "lots"),
+        ("BOT_MAX_CPU_PERCENT", "101"),
+        ("MARKET_DATA", "guesses"),
+        ("PUBLIC_URL", "bots.example.com"),
+        ("REDIS_URL", "http://cache"),
+        ("DATABASE_URL", "sqlite:///db"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_and_names_itself(name: str, value: str) -> None:
+    result = import_settings(**{name: value})
+
+    assert result.returncode != 0
+    assert f"ImproperlyConfigured: {name}: expected" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE"}, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together"),
+        ({"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s"}, "S3_BUCKET_NAME: expected"),
+    ],
+)
+def test_half_of_the_storage_settings_is_refused(changes: dict[str, str], message: str) -> None:
+    assert message in import_settings(**changes).stderr
+
+
+def test_good_settings_start() -> None:
+    assert import_settings().returncode == 0
