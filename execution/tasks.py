@@ -3,6 +3,7 @@
 Every task may be delivered twice, late, or not at all; the database decides what is due.
 """
 
+import sys
 from datetime import datetime
 
 from celery import Task, shared_task
@@ -25,7 +26,11 @@ CRAWL_PAUSE_SECONDS = 2  # an exchange shows a closed candle one to a few second
 @worker_init.connect
 def refuse_without_sandbox(**_: object) -> None:
     """Stop a worker that cannot confine bots before it takes any work."""
-    sandbox.prove()
+    try:
+        sandbox.prove()
+    except sandbox.SandboxUnavailable as error:
+        # Celery logs what a signal's receiver raises and goes on; it does not catch this.
+        sys.exit(str(error))
 
 
 @shared_task(time_limit=60)

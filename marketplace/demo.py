@@ -63,11 +63,11 @@ BOTS = [
     DemoBot(
         name="Moving Average Cross",
         category="Trend following",
-        tagline="Buys when the fast average crosses above the slow one, sells on the way back.",
+        tagline="Holds while the fast average is above the slow one, stays out while it is below.",
         description=(
             "Two simple moving averages of the close smooth the price over a short and a long span. "
-            "When the short one rises above the long one, the bot buys; when it falls below, the bot "
-            "sells.\n\n"
+            "While the short one is above the long one and nothing is held, the bot buys; once it is "
+            "below, the bot sells what it holds.\n\n"
             "It catches longer moves late but surely, and loses small amounts again and again in a "
             "market that goes nowhere."
         ),

@@ -103,20 +103,17 @@ _local_artifacts = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",
     "OPTIONS": {"location": ARTIFACTS_DIR},
 }
-_s3_artifacts = {
-    "BACKEND": "storages.backends.s3.S3Storage",
-    "OPTIONS": {
-        "bucket_name": S3_BUCKET_NAME,
-        "access_key": AWS_ACCESS_KEY_ID or None,  # None leaves it to the machine's role
-        "secret_key": AWS_SECRET_ACCESS_KEY or None,
-        "region_name": AWS_REGION,
-        "endpoint_url": S3_ENDPOINT_URL or None,
-        "signature_version": "s3v4",
-        "addressing_style": "path",
-        "default_acl": None,
-        "file_overwrite": False,
-        "querystring_expire": 60,
-    },
+STORAGE_OPTIONS = {
+    "bucket_name": S3_BUCKET_NAME,
+    "access_key": AWS_ACCESS_KEY_ID or None,  # None leaves it to the machine's role
+    "secret_key": AWS_SECRET_ACCESS_KEY or None,
+    "region_name": AWS_REGION,
+    "endpoint_url": S3_ENDPOINT_URL or None,
+    "signature_version": "s3v4",  # without it links have an outdated form at a custom endpoint
+    "addressing_style": "path",
+    "default_acl": None,
+    "file_overwrite": False,
+    "querystring_expire": 60,  # seconds that a link is valid
 }
 
 # --- static files ----------------------------------------------------------------------------------
@@ -125,7 +122,11 @@ STATIC_ROOT = STATE_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static", ("vendor", STATE_DIR / "vendor")]  # set-up fills the second one
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "artifacts": _s3_artifacts if S3_BUCKET_NAME else _local_artifacts,
+    "artifacts": (
+        {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": STORAGE_OPTIONS}
+        if S3_BUCKET_NAME
+        else _local_artifacts
+    ),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 

@@ -3,6 +3,7 @@
 import os
 import socket
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from django.db import connections
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
+from exchanges import gateways
+from exchanges.simulator.server import serve
 from tests.factories import make_user
 
 
@@ -59,6 +62,16 @@ def throwaway_storage(settings: Settings, tmp_path: Path) -> None:
     settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid.uuid4().hex}}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+
+@pytest.fixture
+def simulated_exchange(settings: Settings) -> Iterator[str]:
+    """The URL of a simulated Binance over HTTP, which the settings name as the source of market data."""
+    with serve(port=0, seed=7) as url:
+        settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", url
+        gateways.public_gateway.cache_clear()
+        yield url
+        gateways.public_gateway.cache_clear()
 
 
 @pytest.fixture

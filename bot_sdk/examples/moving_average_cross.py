@@ -1,9 +1,4 @@
-"""Buy when the fast average crosses above the slow one, sell when it crosses below."""
-
-from collections.abc import Mapping
-from typing import Any
-
-import pandas as pd
+"""Hold while the fast average is above the slow one, stay out while it is below."""
 
 from bot_sdk import Action, CustomBot, Parameter
 
@@ -11,18 +6,18 @@ from bot_sdk import Action, CustomBot, Parameter
 class MovingAverageCross(CustomBot):
     parameters = [
         Parameter("fast_length", "integer", 5, label="Fast average, in candles", minimum=2, maximum=50),
-        Parameter("slow_length", "integer", 20, label="Slow average, in candles", minimum=5, maximum=150),
+        Parameter("slow_length", "integer", 13, label="Slow average, in candles", minimum=5, maximum=150),
     ]
 
-    def execute_algorithm(
-        self, data: pd.DataFrame, timeframe: str, subscription_config: Mapping[str, Any] | None = None
-    ) -> Action:
+    def execute_algorithm(self, data, timeframe, subscription_config=None):
         price = data["close"].iloc[-1]
-        fast = data["close"].rolling(self.config["fast_length"]).mean()
-        slow = data["close"].rolling(self.config["slow_length"]).mean()
-        now, before = (fast - slow).iloc[-1], (fast - slow).shift(1).iloc[-1]
-        if before <= 0 < now:
-            return Action("BUY", price, f"Fast average {fast.iloc[-1]:.2f} rose above {slow.iloc[-1]:.2f}")
-        if before >= 0 > now:
-            return Action("SELL", price, f"Fast average {fast.iloc[-1]:.2f} fell below {slow.iloc[-1]:.2f}")
-        return Action("HOLD", price, f"The averages are {now:+.2f} apart, no cross")
+        fast = data["close"].rolling(self.config["fast_length"]).mean().iloc[-1]
+        slow = data["close"].rolling(self.config["slow_length"]).mean().iloc[-1]
+        base = subscription_config["trading_pair"].split("/")[0]
+        is_holding = self.get_balance(base) > 0
+        averages = f"fast average {fast:.6g}, slow {slow:.6g}"
+        if fast > slow and not is_holding:
+            return Action("BUY", price, f"Trend up: {averages}")
+        if fast < slow and is_holding:
+            return Action("SELL", price, f"Trend down: {averages}")
+        return Action("HOLD", price, f"{'Holding' if is_holding else 'Waiting'}: {averages}")

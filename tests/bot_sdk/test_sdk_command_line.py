@@ -69,7 +69,7 @@ def test_the_columns_are_aligned(candles: str, capsys: pytest.CaptureFixture[str
     heading, *steps = capsys.readouterr().out.split("\n\n")[1].splitlines()
     assert steps
     for step in steps:
-        assert step.index("Fast average") == heading.index("reason")
+        assert step.index("Trend ") == heading.index("reason")
 
 
 def test_the_summary_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +100,7 @@ def test_settings_reach_the_bot(candles: str, capsys: pytest.CaptureFixture[str]
     main(["run", CROSS_BOT, candles, "--set", "fast_length=3", "--pair", "ETH/BTC"])
 
     output = capsys.readouterr().out
-    assert "with fast_length=3, slow_length=20" in output
+    assert "with fast_length=3, slow_length=13" in output
     assert " BTC\n" in output
 
 

@@ -187,7 +187,7 @@ def test_the_guides_rsi_bot_takes_the_traders_limits() -> None:
     assert rsi_bot({}, {}).bot_name == "RSI Trading Bot"
 
 
-def test_the_moving_average_cross_trades_at_the_crosses_only() -> None:
+def test_the_moving_average_cross_holds_while_the_trend_is_up() -> None:
     bot = load_bot_class(EXAMPLES / "moving_average_cross.py")
     config = validate(bot.parameters, {"fast_length": 2, "slow_length": 5})
     closes = [10.0, 9, 8, 7, 6, 5, 9, 12, 13, 12, 8, 5, 4]

@@ -1,40 +1,99 @@
+"""One contract for both places of bots' files: a local folder, and a bucket over S3's own protocol."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.files.storage import storages
+from moto.server import ThreadedMotoServer
 from pytest_django.fixtures import Settings
 
 from bots.errors import ArtifactError
-from bots.models import Bot
+from bots.models import Bot, BotVersion
 from bots.publishing import publish_version
 from bots.storage import code_key, read_code
+from marketplace.settings import STORAGE_OPTIONS
 from tests.factories import BUYING_BOT, make_bot
 
 pytestmark = pytest.mark.django_db
 
-
-def test_what_is_published_is_what_is_read() -> None:
-    bot = make_bot(code=BUYING_BOT)
-
-    assert bot.current_version is not None
-    assert read_code(bot.current_version) == BUYING_BOT
-    assert bot.current_version.artifacts.get().key == f"bots/{bot.pk}/code/v1.0.0/bot.py"
+BUCKET = "trading-bot-storage"
+KEYS: dict[str, Any] = {"access_key": "testing", "secret_key": "testing"}
 
 
-def test_one_changed_byte_is_refused(settings: Settings) -> None:
-    version = make_bot().current_version
-    assert version is not None
-    path = settings.STORAGES["artifacts"]["OPTIONS"]["location"] / code_key(version)
-    path.write_bytes(path.read_bytes().replace(b"BUY", b"BUZ", 1))
+@pytest.fixture(scope="module")
+def s3_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
-    with pytest.raises(ArtifactError, match="not what was published"):
+
+@pytest.fixture(params=["folder", "bucket"])
+def kept_in(request: pytest.FixtureRequest, settings: Settings) -> str:
+    place: str = request.param
+    if place == "bucket":
+        url = request.getfixturevalue("s3_url")
+        client = boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id=KEYS["access_key"],
+            aws_secret_access_key=KEYS["secret_key"],
+        )
+        client.create_bucket(Bucket=BUCKET)
+        options = {**STORAGE_OPTIONS, **KEYS, "bucket_name": BUCKET, "endpoint_url": url}
+        backend = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+        settings.STORAGES = settings.STORAGES | {"artifacts": backend}
+    return place
+
+
+@pytest.fixture
+def version(kept_in: str) -> BotVersion:
+    current = make_bot(code=BUYING_BOT).current_version
+    assert current is not None
+    return current
+
+
+def test_what_is_published_is_what_is_read(version: BotVersion) -> None:
+    assert read_code(version) == BUYING_BOT
+    assert version.artifacts.get().key == f"bots/{version.bot_id}/code/v1.0.0/bot.py"
+    assert storages["artifacts"].exists(code_key(version))
+
+
+def swap(version: BotVersion) -> None:
+    storages["artifacts"].delete(code_key(version))
+    with storages["artifacts"].open(code_key(version), "wb") as file:
+        file.write(BUYING_BOT.replace("BUY", "BUZ", 1).encode())
+
+
+def remove(version: BotVersion) -> None:
+    storages["artifacts"].delete(code_key(version))
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"), [(swap, "not what was published"), (remove, "cannot be read from storage")]
+)
+def test_a_changed_or_missing_object_is_refused(
+    version: BotVersion, harm: Callable[[BotVersion], None], message: str
+) -> None:
+    harm(version)
+
+    with pytest.raises(ArtifactError, match=message):
         read_code(version)
 
 
-def test_a_missing_object_is_refused(settings: Settings) -> None:
+def test_a_bucket_that_does_not_answer_is_an_artifact_error(settings: Settings) -> None:
     version = make_bot().current_version
     assert version is not None
-    (settings.STORAGES["artifacts"]["OPTIONS"]["location"] / code_key(version)).unlink()
+    options = {**STORAGE_OPTIONS, **KEYS, "bucket_name": BUCKET, "endpoint_url": "http://127.0.0.1:9"}
+    backend = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    settings.STORAGES = settings.STORAGES | {"artifacts": backend}
 
-    with pytest.raises(ArtifactError, match="cannot be read"):
+    with pytest.raises(ArtifactError, match="cannot be read from storage"):
         read_code(version)
 
 

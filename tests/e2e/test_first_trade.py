@@ -12,12 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection, connections
 from playwright.sync_api import Page, expect, sync_playwright
-from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from exchanges import gateways
 from exchanges.markets import refresh_markets
-from exchanges.simulator.server import serve
 from execution import schedule
 from marketplace import demo
 from tests.factories import make_bot
@@ -59,32 +56,28 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 
 
 @pytest.fixture
-def background(settings: Settings, transactional_db: None, tmp_path: Path) -> Iterator[None]:
+def background(transactional_db: None, simulated_exchange: str, tmp_path: Path) -> Iterator[None]:
     """A worker and beat as processes of their own, on the test's database and a simulated exchange."""
-    with serve(port=0, seed=3) as exchange_url:
-        settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", exchange_url
-        gateways.public_gateway.cache_clear()
-        refresh_markets("BINANCE")
-        schedule.install()
-        database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-        environment = os.environ | {
-            "DATABASE_URL": database.geturl(),
-            "ARTIFACTS_DIR": str(tmp_path / "artifacts"),
-            "MARKET_DATA": "simulator",
-            "EXCHANGE_SIMULATOR_URL": exchange_url,
-        }
-        celery = [sys.executable, "-m", "celery", "-A", "marketplace"]
-        with (tmp_path / "celery.log").open("w") as log:
-            processes = [
-                subprocess.Popen([*celery, *command], cwd=ROOT, env=environment, stdout=log, stderr=log)
-                for command in (["worker", "--concurrency=1", "--loglevel=INFO"], ["beat", "--pidfile="])
-            ]
-            yield
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.wait(timeout=30)
-        gateways.public_gateway.cache_clear()
+    refresh_markets("BINANCE")
+    schedule.install()
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    environment = os.environ | {
+        "DATABASE_URL": database.geturl(),
+        "ARTIFACTS_DIR": str(tmp_path / "artifacts"),
+        "MARKET_DATA": "simulator",
+        "EXCHANGE_SIMULATOR_URL": simulated_exchange,
+    }
+    celery = [sys.executable, "-m", "celery", "-A", "marketplace"]
+    with (tmp_path / "celery.log").open("w") as log:
+        processes = [
+            subprocess.Popen([*celery, *command], cwd=ROOT, env=environment, stdout=log, stderr=log)
+            for command in (["worker", "--concurrency=1", "--loglevel=INFO"], ["beat", "--pidfile="])
+        ]
+        yield
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(timeout=30)
 
 
 def test_a_trader_subscribes_and_sees_a_fill(page: Page, background: None, live_server: LiveServer) -> None:

@@ -1,7 +1,11 @@
 """The tasks on a real worker and a real broker."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from celery.contrib.testing.worker import start_worker
@@ -13,24 +17,20 @@ from bot_sdk.timeframes import TIMEFRAMES
 from exchanges import gateways
 from exchanges.markets import refresh_markets
 from exchanges.models import Market
-from exchanges.simulator.server import serve
 from execution import schedule, tasks
 from execution.models import Cycle, Order
 from marketplace import celery_app
 from tests.factories import make_cycle, make_subscription
 
 PATIENCE_SECONDS = 60
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def market(settings: Settings, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Market]:
+def market(transactional_db: None, simulated_exchange: str, monkeypatch: pytest.MonkeyPatch) -> Market:
     monkeypatch.setattr("execution.orders.FRESH_SHARE_OF_CANDLE", 1.0)
-    with serve(port=0, seed=7) as url:
-        settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", url
-        gateways.public_gateway.cache_clear()
-        refresh_markets("BINANCE")
-        yield Market.objects.get(exchange="BINANCE", trading_pair="BTC/USDT")
-        gateways.public_gateway.cache_clear()
+    refresh_markets("BINANCE")
+    return Market.objects.get(exchange="BINANCE", trading_pair="BTC/USDT")
 
 
 @pytest.fixture
@@ -98,6 +98,19 @@ def test_a_candle_that_never_comes_is_told_on_the_cycle(
     cycle = Cycle.objects.get()
     assert (cycle.skip, cycle.signal_action) == ("missing_candle", "HOLD")
     assert cycle.message
+
+
+def test_a_worker_that_cannot_confine_bots_stops_and_says_what_to_do(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "celery", "-A", "marketplace", "worker", "--pool", "solo"]
+    environment = os.environ | {"BOT_RUNTIME_DIR": str(tmp_path)}
+
+    worker = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert worker.returncode != 0
+    assert "Bots cannot be confined here" in worker.stderr
+    assert "Install bubblewrap" in worker.stderr
 
 
 @pytest.mark.django_db

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from threading import Thread
 from typing import Any
@@ -12,11 +11,9 @@ from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import last_closed
 from bots.models import Bot, BotVersion
 from bots.storage import code_key
-from exchanges import gateways
 from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets
 from exchanges.models import Market
-from exchanges.simulator.server import serve
 from execution import wave
 from execution.cycle import MarketView, view_market
 from execution.models import Cycle, Order
@@ -33,14 +30,9 @@ RAISING_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): return 1 
 
 
 @pytest.fixture
-def market(settings: Settings) -> Iterator[Market]:
-    """BTC/USDT as a simulated Binance offers it over HTTP."""
-    with serve(port=0, seed=7) as url:
-        settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", url
-        gateways.public_gateway.cache_clear()
-        refresh_markets("BINANCE")
-        yield Market.objects.get(exchange="BINANCE", trading_pair="BTC/USDT")
-        gateways.public_gateway.cache_clear()
+def market(simulated_exchange: str) -> Market:
+    refresh_markets("BINANCE")
+    return Market.objects.get(exchange="BINANCE", trading_pair="BTC/USDT")
 
 
 @pytest.fixture
