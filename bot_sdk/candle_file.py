@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_TIME_NAMES = ("opened_at", "timestamp", "date")
+_TIME_NAMES = ("opened_at", "timestamp", "date", "time")
 _PRICE_NAMES = ("open", "high", "low", "close")
 _NUMBER_NAMES = (*_PRICE_NAMES, "volume")
 # An epoch count below the limit is in this unit: as seconds, the first limit is in the year 5138.
@@ -21,7 +21,7 @@ class CandleFileError(ValueError):
 def read_candles(path: Path) -> pd.DataFrame:
     """Return the file's candles as `add_indicators` expects them: float64, indexed by `opened_at` in UTC.
 
-    The header has open, high, low, close, volume and opened_at (or else timestamp, or else date), in any
+    The header has open, high, low, close, volume and opened_at (or else timestamp, date or time), in any
     order and case; other columns are left out. Times are ISO 8601, UTC when they name no zone, or epoch
     seconds, milliseconds or microseconds, oldest first. Raises CandleFileError; its rows count from 1 below
     the header.

@@ -14,6 +14,7 @@ ALL = "ALL"
 BUY_ORDER_TYPES = (PERCENTAGE, FIXED, ALL)
 SELL_ORDER_TYPES = (PERCENTAGE, ALL)
 
+_MOST_DIGITS = 15  # what a JSON number, which other programs read as a float, keeps exactly
 _HIGHEST_PERCENT = {
     "stop_loss_percent": Decimal(100),
     "take_profit_percent": Decimal(1000),
@@ -124,6 +125,12 @@ def _positive(value: Any, name: str, problems: dict[str, str], highest: Decimal 
     number = Decimal(str(value))
     if not number.is_finite() or number <= 0:
         problems[name] = f"Enter a number above zero, not {value}."
+        return None
+    if (
+        len(number.normalize().as_tuple().digits) > _MOST_DIGITS
+        or not -_MOST_DIGITS < number.adjusted() < _MOST_DIGITS
+    ):
+        problems[name] = f"Enter a number of at most {_MOST_DIGITS} digits, not {value}."
         return None
     if highest is not None and number > highest:
         problems[name] = f"Enter {highest} or less, not {value}."

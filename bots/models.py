@@ -95,7 +95,8 @@ class BotVersion(models.Model):
 
     bot = models.ForeignKey(Bot, on_delete=models.CASCADE, related_name="versions")
     number = models.CharField(
-        max_length=32, validators=[RegexValidator(r"^v\d+\.\d+\.\d+$", "Write a version as v1.0.0.")]
+        max_length=32,
+        validators=[RegexValidator(r"\Av[0-9]+\.[0-9]+\.[0-9]+\Z", "Write a version as v1.0.0.")],
     )
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
     release_notes = models.TextField(blank=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from bot_sdk.parameters import Parameter
@@ -18,11 +19,15 @@ def publish_version(
     warm_up: int = 50,
     release_notes: str = "",
 ) -> BotVersion:
-    """Store `code` as version `number` (such as "v1.0.0") of the bot and list it.
+    """Store `code` as version `number` (such as "v1.0.0") of the bot, and list the bot if it was a draft.
 
     `warm_up` counts the candles that the bot needs before its first decision. Raises ValidationError when
-    the number is malformed or taken.
+    the number is malformed or taken, or the code is not text in UTF-8. When storage fails, nothing is left.
     """
+    try:
+        content = code.encode()
+    except UnicodeEncodeError as error:
+        raise ValidationError("The code is not text in UTF-8.") from error
     version = BotVersion(
         bot=bot,
         number=number,
@@ -33,10 +38,14 @@ def publish_version(
     )
     version.full_clean()
     version.save()
-    storage.save_code(version, code)
+    try:
+        storage.save_code(version, content)
+    except BaseException:
+        version.delete()
+        raise
     with transaction.atomic():
         version.state = BotVersion.State.PUBLISHED
         version.save(update_fields=["state"])
-        bot.state = Bot.State.LISTED
-        bot.save(update_fields=["state"])
+        Bot.objects.filter(pk=bot.pk, state=Bot.State.DRAFT).update(state=Bot.State.LISTED)
+    bot.refresh_from_db(fields=["state"])
     return version

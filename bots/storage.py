@@ -8,24 +8,25 @@ sha256 in the database.
 import hashlib
 from pathlib import PurePosixPath
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from s3transfer.exceptions import RetriesExceededError
 
 from bots.errors import ArtifactError
 from bots.models import Artifact, BotVersion
 
 CODE_FILENAME = "bot.py"
-STORAGE_ERRORS = (OSError, BotoCoreError, ClientError)
+STORAGE_ERRORS = (OSError, Boto3Error, BotoCoreError, ClientError, RetriesExceededError)
 
 
 def code_key(version: BotVersion) -> str:
     return str(PurePosixPath("bots", str(version.bot_id), "code", version.number, CODE_FILENAME))
 
 
-def save_code(version: BotVersion, code: str) -> Artifact:
+def save_code(version: BotVersion, content: bytes) -> Artifact:
     """Store the version's one code file and pin its hash; the object comes first, the row second."""
-    content = code.encode()
     key = storages["artifacts"].save(code_key(version), ContentFile(content))
     return Artifact.objects.create(
         version=version,

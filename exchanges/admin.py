@@ -16,7 +16,16 @@ class MarketAdmin(admin.ModelAdmin):
     ]
     list_filter = ["exchange", "is_active", "quote"]
     search_fields = ["trading_pair"]
-    readonly_fields = ["refreshed_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Market | None = None) -> list[str]:
+        """What the exchange says is not ours to edit; whether we trade there is."""
+        return [field.name for field in Market._meta.fields if field.name != "is_active"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Market | None = None) -> bool:
+        return False
 
 
 @admin.register(Candle)
@@ -33,4 +42,7 @@ class CandleAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Candle | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Candle | None = None) -> bool:
         return False

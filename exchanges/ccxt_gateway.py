@@ -261,4 +261,6 @@ def _at(milliseconds: int) -> datetime:
 
 
 def _text(error: Exception) -> str:
-    return str(error)[:ERROR_TEXT_LIMIT]
+    """Return what the error says, without characters that a database or a page cannot take."""
+    text = str(error)[:ERROR_TEXT_LIMIT]
+    return "".join(character if character.isprintable() else " " for character in text)

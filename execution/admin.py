@@ -11,6 +11,7 @@ from execution.models import Cycle, Fill, Order, Position
 
 class RecordAdmin(admin.ModelAdmin):
     show_full_result_count = False
+    view_on_site = False  # pages on the site are the trader's own
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from bot_sdk.account import snapshot_of
 from bot_sdk.configs import ExecutionConfig, RiskConfig
@@ -26,6 +27,13 @@ from execution.sandbox import run as run_confined
 
 WARM_UP_CANDLES = 500  # before the window, so that recursive indicators such as EMA 200 have settled
 WINDOW_CANDLES = 500  # what a bot sees
+SHORTEST_RUN_SECONDS = 1.0
+FRESH_SHARE_OF_CANDLE = 0.5  # a signal older than half its candle never trades
+
+
+def stale_at(timeframe: str, closed_at: datetime) -> datetime:
+    """Return when a signal on the candle that closed at `closed_at` has become too old to trade on."""
+    return closed_at + FRESH_SHARE_OF_CANDLE * duration(timeframe)
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,9 @@ class MarketView:
     ticker: Ticker
 
     @property
-    def closed_at(self) -> datetime:
-        return self.opened_at + duration(self.timeframe)
+    def stale_at(self) -> datetime:
+        """When a signal on this candle has become too old to trade on."""
+        return stale_at(self.timeframe, self.opened_at + duration(self.timeframe))
 
 
 @dataclass(frozen=True)
@@ -78,8 +87,9 @@ def execute_full_cycle(
 ) -> Decision:
     """Run the bot's algorithm confined on the view, then risk management; return what to do.
 
-    A run that ends in anything but OK is no wish of the bot's: only a stop can then still sell. Nothing is
-    written and nothing is sent here.
+    The bot has until its signal would be stale, and no longer than the platform's limit. A run that ends in
+    anything but OK is no wish of the bot's: only a stop can then still sell. Nothing is written and nothing
+    is sent here.
     """
     job = Job(
         code=code,
@@ -89,9 +99,24 @@ def execute_full_cycle(
         subscription_config=subscription_config,
         snapshot=snapshot_of(holding, view.ticker.last, view.market.trading_pair),
     )
-    result = run_confined(job, platform_limits())
+    seconds_left = (view.stale_at - timezone.now()).total_seconds()
+    result = run_confined(job, limits(seconds_left))
+    return conclude(
+        result, subscription_config, view=view, holding=holding, allocated_capital=allocated_capital
+    )
+
+
+def conclude(
+    run: Run,
+    subscription_config: Mapping[str, Any],
+    *,
+    view: MarketView,
+    holding: Holding,
+    allocated_capital: Decimal,
+) -> Decision:
+    """Put what the bot said, or that it said nothing, through risk management."""
     signal = decide(
-        action=result.action,
+        action=run.action,
         holding=holding,
         bid=view.ticker.bid,
         ask=view.ticker.ask,
@@ -100,12 +125,13 @@ def execute_full_cycle(
         risk=RiskConfig.parse(subscription_config["risk_config"]),
         allocated_capital=allocated_capital,
     )
-    return Decision(result, signal)
+    return Decision(run, signal)
 
 
-def platform_limits() -> Limits:
+def limits(seconds_left: float) -> Limits:
+    """Return the platform's limits for a run that must end within `seconds_left`."""
     return Limits(
-        seconds=settings.BOT_EXECUTION_TIMEOUT,
+        seconds=max(SHORTEST_RUN_SECONDS, min(settings.BOT_EXECUTION_TIMEOUT, seconds_left)),
         memory_mb=settings.BOT_MAX_MEMORY_MB,
         cpu_percent=settings.BOT_MAX_CPU_PERCENT,
     )

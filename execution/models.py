@@ -22,6 +22,10 @@ class CycleQuerySet(models.QuerySet["Cycle"]):
     def of(self, subscription: Subscription) -> "CycleQuerySet":
         return self.filter(subscription=subscription)
 
+    def claimed_by(self, cycle: "Cycle") -> "CycleQuerySet":
+        """The cycle's row, as long as it is still running under this cycle's claim."""
+        return self.filter(pk=cycle.pk, claim=cycle.claim, state=Cycle.State.RUNNING)
+
     def lost(self, at: datetime) -> "CycleQuerySet":
         """Cycles whose worker has not finished them within its lease."""
         return self.filter(state=Cycle.State.RUNNING, lease_until__lt=at)

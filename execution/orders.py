@@ -13,7 +13,6 @@ from django.utils import timezone
 from bot_sdk import ledger
 from bot_sdk.ledger import Holding
 from bot_sdk.risk import Signal
-from bot_sdk.timeframes import duration
 from exchanges.errors import ExchangeUnavailable, OrderRejected, OutcomeUnknown
 from exchanges.gateway import Fill as FillReport
 from exchanges.gateway import OrderReport, TradingGateway
@@ -21,7 +20,6 @@ from execution.models import Cycle, Fill, Order, Position
 from subscriptions.models import Subscription
 
 CLIENT_ORDER_NAMESPACE = uuid.UUID("6d0c7f0a-5a5e-4c39-9f61-0f4f0c1d8a55")
-FRESH_SHARE_OF_CANDLE = 0.5  # a signal older than half its candle never trades
 
 
 def client_order_id(subscription_id: int, candle_closed_at: datetime, leg: str = "signal") -> uuid.UUID:
@@ -30,10 +28,6 @@ def client_order_id(subscription_id: int, candle_closed_at: datetime, leg: str =
     It derives from its arguments alone, so it can be found again after all local state is lost.
     """
     return uuid.uuid5(CLIENT_ORDER_NAMESPACE, f"{subscription_id}:{candle_closed_at.isoformat()}:{leg}")
-
-
-def is_fresh(timeframe: str, candle_closed_at: datetime, at: datetime) -> bool:
-    return at - candle_closed_at <= FRESH_SHARE_OF_CANDLE * duration(timeframe)
 
 
 def position_of(subscription: Subscription) -> Position:
@@ -47,8 +41,9 @@ def position_of(subscription: Subscription) -> Position:
 def place_order(*, cycle: Cycle, signal: Signal, gateway: TradingGateway) -> Order:
     """Place the cycle's order and book what it filled.
 
-    Returns the order as FILLED, REJECTED (the exchange refused it), NOT_SENT (the subscription was paused
-    meanwhile) or UNKNOWN (no definite answer). Placing twice places once.
+    Returns the order as FILLED, REJECTED (the exchange refused it), NOT_SENT (the subscription, its bot or
+    its trader was stopped meanwhile, or the cycle is no longer this worker's) or UNKNOWN (no definite
+    answer). Placing twice places once.
     """
     order, is_new = Order.objects.get_or_create(
         client_order_id=client_order_id(cycle.subscription_id, cycle.candle_closed_at),
@@ -59,7 +54,7 @@ def place_order(*, cycle: Cycle, signal: Signal, gateway: TradingGateway) -> Ord
             "amount": signal.amount,
         },
     )
-    if not is_new or not _claim_for_sending(order):
+    if not is_new or not _claim_for_sending(order, cycle):
         return order
     try:
         report = gateway.create_market_order(
@@ -73,8 +68,14 @@ def place_order(*, cycle: Cycle, signal: Signal, gateway: TradingGateway) -> Ord
 
 
 def book(*, order: Order, report: OrderReport) -> Order:
-    """Book the report's fills, each once by its trade id, and move the position with them."""
+    """Book the report's fills, each once by its trade id, and move the position with them.
+
+    An order that has ended already is left as it is.
+    """
     with transaction.atomic():
+        order = Order.objects.select_for_update(of=["self"]).select_related("subscription").get(pk=order.pk)
+        if order.state not in (Order.State.SENDING, Order.State.UNKNOWN):
+            return order
         position = Position.objects.select_for_update().get(pk=position_of(order.subscription).pk)
         holding = position.holding
         for fill in report.fills:
@@ -88,14 +89,14 @@ def book(*, order: Order, report: OrderReport) -> Order:
 
 
 def settle_lost_orders() -> int:
-    """Close the paper orders of interrupted cycles; return how many.
+    """Close the paper orders that an ended cycle left unfinished; return how many.
 
     The paper exchange keeps its books in this database, and an order's fills and its end state commit
-    together: an order that is still NEW or SENDING has no fills and, its cycle being over, never will.
+    together: an order that is still NEW or SENDING has no fills, and `book` leaves an ended order alone.
     """
     lost = Order.objects.filter(
         state__in=[Order.State.NEW, Order.State.SENDING],
-        cycle__state=Cycle.State.INTERRUPTED,
+        cycle__state__in=[Cycle.State.INTERRUPTED, Cycle.State.DONE],
         subscription__account=Subscription.Account.PAPER,
     )
     return lost.update(
@@ -103,16 +104,21 @@ def settle_lost_orders() -> int:
     )
 
 
-def _claim_for_sending(order: Order) -> bool:
-    """Move NEW to SENDING under the subscription's lock; pausing takes the same lock."""
+def _claim_for_sending(order: Order, cycle: Cycle) -> bool:
+    """Move NEW to SENDING under the subscription's lock, which pausing takes too.
+
+    All that may have stopped the order since its cycle began is asked again here.
+    """
     with transaction.atomic():
-        subscription = Subscription.objects.select_for_update().get(pk=order.subscription_id)
-        if subscription.state != Subscription.State.ACTIVE:
-            _finish(order, Order.State.NOT_SENT, "The subscription was paused before the order was sent.")
+        running = Subscription.objects.active().select_for_update(of=["self"])
+        if running.filter(pk=order.subscription_id).first() is None:
+            _finish(order, Order.State.NOT_SENT, "The subscription was stopped before the order was sent.")
+            return False
+        if not Cycle.objects.claimed_by(cycle).filter(lease_until__gt=timezone.now()).exists():
+            _finish(order, Order.State.NOT_SENT, "The cycle took too long, so the order was not sent.")
             return False
         new = Order.objects.filter(pk=order.pk, state=Order.State.NEW)
-        claimed = new.update(state=Order.State.SENDING, sent_at=timezone.now())
-    return claimed == 1
+        return new.update(state=Order.State.SENDING, sent_at=timezone.now()) == 1
 
 
 def _finish(order: Order, state: Order.State, message: str) -> Order:

@@ -8,19 +8,26 @@ from datetime import datetime
 
 from celery import Task, shared_task
 from celery.signals import worker_init
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from bot_sdk.risk import SkipReason
-from bot_sdk.timeframes import last_closed
+from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
 from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable
 from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets as refresh
 from execution import sandbox, wave
-from execution.cycle import view_market
+from execution.cycle import stale_at, view_market
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
 CRAWL_TRIES = 12
 CRAWL_PAUSE_SECONDS = 2  # an exchange shows a closed candle one to a few seconds after its close
+# claiming is safe to repeat, so a restarted database costs a few seconds and no candle
+AGAIN = {
+    "max_retries": CRAWL_TRIES,
+    "autoretry_for": [OperationalError, InterfaceError],
+    "default_retry_delay": CRAWL_PAUSE_SECONDS,
+}
 
 
 @worker_init.connect
@@ -36,18 +43,21 @@ def refuse_without_sandbox(**_: object) -> None:
 @shared_task(time_limit=60)
 def tick(timeframe: str) -> None:
     """Start the cycles of every market on which something is due for the newest closed candle."""
-    opened_at = last_closed(timeframe, timezone.now())
-    for market_id in wave.due_markets(timeframe, opened_at):
-        run_market.delay(market_id, timeframe, opened_at.isoformat())
+    now = timezone.now()
+    opened_at = last_closed(timeframe, now)
+    expires_at = stale_at(timeframe, opened_at + duration(timeframe))
+    if now < expires_at:
+        for market_id in wave.due_markets(timeframe, opened_at):
+            run_market.apply_async([market_id, timeframe, opened_at.isoformat()], expires=expires_at)
 
 
-@shared_task(bind=True, max_retries=CRAWL_TRIES)
+@shared_task(bind=True, **AGAIN)
 def run_market(self: Task, market_id: int, timeframe: str, opened_at: str) -> None:
     """Decide all due subscriptions of one market; retries while the exchange lacks the candle."""
     _decide(self, wave.due(timeframe, datetime.fromisoformat(opened_at)).filter(market=market_id), opened_at)
 
 
-@shared_task(bind=True, max_retries=CRAWL_TRIES)
+@shared_task(bind=True, **AGAIN)
 def run_bot_logic(self: Task, subscription_id: int) -> None:
     """Decide one subscription for the newest closed candle now; nothing if that candle is already decided."""
     subscription = Subscription.objects.active().filter(pk=subscription_id).first()
@@ -59,8 +69,13 @@ def run_bot_logic(self: Task, subscription_id: int) -> None:
 
 @shared_task(time_limit=60)
 def sweep() -> None:
-    """Settle what dead workers left behind."""
+    """Settle what dead workers left behind, and start again what is still due and fresh.
+
+    A tick or its messages may have been lost with a worker or with the broker.
+    """
     wave.sweep(timezone.now())
+    for timeframe in TIMEFRAMES:
+        tick(timeframe)
 
 
 @shared_task(autoretry_for=[ExchangeUnavailable], max_retries=3, default_retry_delay=30, time_limit=300)

@@ -155,6 +155,7 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
     now = timezone.now()
     price = newest_prices([found]).get(found.pk)
     is_running = Subscription.objects.active().filter(pk=found.pk).exists()
+    is_stopped = found.state == Subscription.State.STOPPED
     cycles = Cycle.objects.of(found).select_related("subscription__market", "order")
     orders = Order.objects.filter(subscription=found).annotate(
         filled_amount=Sum("fills__amount"),
@@ -169,10 +170,12 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
         "token": token(found, price),
         "next_run_at": next_run_at(found.timeframe, now) if is_running else None,
         "cycles": Paginator(cycles, CYCLES_PER_PAGE).get_page(request.GET.get("page")),
-        "orders": orders.select_related("subscription__market")[:ORDERS_SHOWN],
+        # grouping drops the model's own order
+        "orders": orders.select_related("subscription__market").order_by("-created_at", "-pk")[:ORDERS_SHOWN],
         "orders_shown": ORDERS_SHOWN,
         "parameters": _parameters(found),
-        "is_stopped": found.state == Subscription.State.STOPPED,
+        "is_stopped": is_stopped,
+        "is_live": not is_stopped or cycles.filter(state=Cycle.State.RUNNING).exists(),
     }
 
 

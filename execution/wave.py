@@ -9,29 +9,37 @@ import functools
 import logging
 import os
 import uuid
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from bot_sdk.ledger import Holding
 from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import duration
 from bots import storage
 from bots.errors import ArtifactError
+from bots.models import BotVersion
 from exchanges.paper_gateway import PaperGateway
-from execution.cycle import Decision, MarketView, execute_full_cycle
+from execution.cycle import Decision, MarketView, conclude, execute_full_cycle, stale_at
 from execution.models import Action, Cycle
-from execution.orders import is_fresh, place_order, position_of, settle_lost_orders
-from execution.sandbox import Verdict
+from execution.orders import place_order, position_of, settle_lost_orders
+from execution.sandbox import Run, Verdict
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
 logger = logging.getLogger(__name__)
 
-LEASE_MARGIN_SECONDS = 120  # beyond the bots' own time: crawling, risk, orders, writing
-CONFINED_RUNS_AT_ONCE = os.cpu_count() or 1
+LEASE_MARGIN_SECONDS = 120  # beyond the bots' own time: starting jails, risk, orders, writing
+# more than there are cores, so that bots that merely wait do not hold up the others
+CONFINED_RUNS_AT_ONCE = 4 * (os.cpu_count() or 1)
+
+
+TOO_LATE = "The bot was asked too late after the candle's close for its signal to be traded on."
+OUR_FAULT = "Something failed on our side during this cycle. Nothing more was ordered."
 
 
 def due(timeframe: str, opened_at: datetime) -> SubscriptionQuerySet:
@@ -47,19 +55,19 @@ def due_markets(timeframe: str, opened_at: datetime) -> list[int]:
 def claim(subscriptions: Iterable[Subscription], timeframe: str, opened_at: datetime) -> list[Cycle]:
     """Create a RUNNING cycle for each subscription that has none and return those that are ours."""
     subscriptions = list(subscriptions)
-    token = uuid.uuid4()
+    token, now, closed_at = uuid.uuid4(), timezone.now(), opened_at + duration(timeframe)
     rounds = -(-len(subscriptions) // CONFINED_RUNS_AT_ONCE)
-    lease = timedelta(seconds=rounds * settings.BOT_EXECUTION_TIMEOUT + LEASE_MARGIN_SECONDS)
-    now = timezone.now()
+    longest = timedelta(seconds=rounds * settings.BOT_EXECUTION_TIMEOUT)
+    ends_at = min(now + longest, max(now, stale_at(timeframe, closed_at)))
     Cycle.objects.bulk_create(
         [
             Cycle(
                 subscription=subscription,
                 candle_opened_at=opened_at,
-                candle_closed_at=opened_at + duration(timeframe),
+                candle_closed_at=closed_at,
                 claim=token,
                 started_at=now,
-                lease_until=now + lease,
+                lease_until=ends_at + timedelta(seconds=LEASE_MARGIN_SECONDS),
             )
             for subscription in subscriptions
         ],
@@ -78,18 +86,16 @@ def decide_all(view: MarketView, cycles: list[Cycle]) -> None:
     """
     read_code = functools.cache(storage.read_code)
     with ThreadPoolExecutor(CONFINED_RUNS_AT_ONCE) as pool:
-        running = {}
+        running: dict[Future[Decision], Cycle] = {}
         for cycle in cycles:
-            try:
-                code = read_code(cycle.subscription.version)
-            except ArtifactError as error:
-                logger.error("Version %s cannot run: %s", cycle.subscription.version, error)
-                close_without_decision(cycle, SkipReason.PLATFORM_ERROR, str(error))
-                continue
-            holding = position_of(cycle.subscription).holding
-            running[pool.submit(_run_cycle, cycle, view, code, holding)] = cycle
+            with _trouble_of(cycle):
+                if timezone.now() >= view.stale_at:
+                    close_without_decision(cycle, SkipReason.STALE_CANDLE, TOO_LATE)
+                else:
+                    running[_start(pool, cycle, view, read_code)] = cycle
         for future in as_completed(running):
-            finish(cycle=running[future], decision=future.result(), view=view)
+            with _trouble_of(running[future]):
+                finish(cycle=running[future], decision=future.result(), view=view)
 
 
 def finish(*, cycle: Cycle, decision: Decision, view: MarketView) -> Cycle:
@@ -97,17 +103,17 @@ def finish(*, cycle: Cycle, decision: Decision, view: MarketView) -> Cycle:
 
     Does nothing when the cycle is no longer this worker's.
     """
-    if not Cycle.objects.filter(pk=cycle.pk, state=Cycle.State.RUNNING, claim=cycle.claim).exists():
+    if not Cycle.objects.claimed_by(cycle).exists():
         return cycle
     _describe(cycle, decision)
     cycle.price = view.ticker.last
     if decision.signal.action != Action.HOLD:
-        if is_fresh(view.timeframe, view.closed_at, timezone.now()):
+        if timezone.now() < view.stale_at:
             paper = PaperGateway(view.market.trading_pair, view.market.rules, view.ticker)
-            cycle.message = place_order(cycle=cycle, signal=decision.signal, gateway=paper).message
+            order = place_order(cycle=cycle, signal=decision.signal, gateway=paper)
+            cycle.message = order.message or cycle.message
         else:
-            cycle.skip = SkipReason.STALE_CANDLE
-            cycle.message = "The signal came too late after the candle's close to trade on."
+            cycle.skip, cycle.message = SkipReason.STALE_CANDLE, TOO_LATE
     cycle.equity = position_of(cycle.subscription).holding.equity(view.ticker.last)
     return _close(cycle)
 
@@ -128,17 +134,40 @@ def sweep(at: datetime) -> int:
     return swept
 
 
-def _run_cycle(cycle: Cycle, view: MarketView, code: str, holding: Holding) -> Decision:
-    """Decide in a pool thread; it reads nothing from the database."""
+@contextmanager
+def _trouble_of(cycle: Cycle) -> Iterator[None]:
+    """Keep an error of ours to its one cycle; a cycle that cannot be written is swept later."""
+    try:
+        yield
+    except Exception:
+        logger.exception("Cycle %s failed", cycle.pk)
+        connection.close_if_unusable_or_obsolete()
+        try:
+            close_without_decision(cycle, SkipReason.PLATFORM_ERROR, OUR_FAULT)
+        except DatabaseError:
+            logger.exception("Cycle %s could not be closed", cycle.pk)
+
+
+def _start(
+    pool: ThreadPoolExecutor, cycle: Cycle, view: MarketView, read_code: Callable[[BotVersion], str]
+) -> Future[Decision]:
+    """Have a thread of the pool decide; it reads nothing from the database.
+
+    Without the bot's code nothing runs, and only a stop can still act.
+    """
     subscription = cycle.subscription
-    return execute_full_cycle(
-        view.timeframe,
-        subscription.config,
-        code=code,
-        view=view,
-        holding=holding,
-        allocated_capital=subscription.allocated_capital,
-    )
+    account: dict[str, Any] = {
+        "view": view,
+        "holding": position_of(subscription).holding,
+        "allocated_capital": subscription.allocated_capital,
+    }
+    try:
+        code = read_code(subscription.version)
+    except ArtifactError as error:
+        run = Run(Verdict.UNAVAILABLE, message=str(error))
+        return pool.submit(conclude, run, subscription.config, **account)
+    config = subscription.config
+    return pool.submit(execute_full_cycle, view.timeframe, config, code=code, **account)
 
 
 def _describe(cycle: Cycle, decision: Decision) -> None:
@@ -159,12 +188,34 @@ def _describe(cycle: Cycle, decision: Decision) -> None:
     cycle.signal_reason = signal.reason[:500]
     cycle.skip = signal.skip or ""
     if run.verdict == Verdict.UNAVAILABLE:
-        logger.error("No bot can run: %s", run.message)
-        cycle.skip = SkipReason.PLATFORM_ERROR
+        logger.error("Cycle %s had no run: %s", cycle.pk, run.message)
+        cycle.skip = SkipReason.PLATFORM_ERROR if signal.skip else ""
 
 
 def _close(cycle: Cycle) -> Cycle:
+    """Write the cycle's end, unless it is no longer this worker's."""
     cycle.state = Cycle.State.DONE
     cycle.finished_at = timezone.now()
-    cycle.save()
+    Cycle.objects.claimed_by(cycle).update(**{name: getattr(cycle, name) for name in RESULT_FIELDS})
     return cycle
+
+
+RESULT_FIELDS = (
+    "state",
+    "finished_at",
+    "verdict",
+    "message",
+    "action",
+    "value",
+    "reason",
+    "signal_action",
+    "signal_source",
+    "signal_reason",
+    "skip",
+    "price",
+    "equity",
+    "log",
+    "bot_seconds",
+    "bot_cpu_seconds",
+    "bot_peak_memory_mb",
+)

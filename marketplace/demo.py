@@ -17,7 +17,7 @@ from bots.publishing import publish_version
 
 TRADER, DEVELOPER, MODERATOR = "demo-trader", "demo-developer", "demo-moderator"
 MODERATORS = "moderators"
-MODERATED_APPS = ["bots", "subscriptions", "execution", "exchanges"]
+SEEN_APPS = ["accounts", "bots", "subscriptions", "execution", "exchanges", "django_celery_beat"]
 
 CATEGORIES = {
     "Momentum": "Follow what moves.",
@@ -118,7 +118,7 @@ def _moderators() -> Group:
     group, is_new = Group.objects.get_or_create(name=MODERATORS)
     if is_new:
         seeing = Permission.objects.filter(
-            content_type__app_label__in=MODERATED_APPS, codename__startswith="view_"
+            content_type__app_label__in=SEEN_APPS, codename__startswith="view_"
         )
         changing = Permission.objects.filter(
             codename__in=[
@@ -144,7 +144,7 @@ def _publish(demo_bot: DemoBot, developer: User) -> None:
             "description": demo_bot.description,
         },
     )
-    if not BotVersion.objects.filter(bot=bot).exists():
+    if not BotVersion.objects.published().filter(bot=bot).exists():
         code = resources.files("bot_sdk").joinpath("examples", f"{demo_bot.module}.py").read_text()
         publish_version(
             bot=bot,

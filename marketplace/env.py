@@ -1,5 +1,6 @@
 """Readers for settings that come from the environment. A bad value names itself and what was expected."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -73,20 +74,33 @@ class Environment:
 
     def url(self, name: str, default: str | None = None, *, schemes: Sequence[str]) -> str:
         value = self.text(name, default)
-        parts = urlsplit(value)
-        if parts.scheme not in schemes or not parts.hostname:
+        try:
+            parts = urlsplit(value)
+            is_url = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # brackets that do not match, a port that is none
+            is_url = False
+        if not is_url:
             expected = " or ".join(f"{scheme}://host" for scheme in schemes)
             raise ImproperlyConfigured(f"{name}: expected {expected}…, got something else.")
         return value
 
+    def pattern(self, name: str, default: str, *, allowed: str, expected: str) -> str:
+        """Return text that `allowed` matches as a whole; empty is allowed where it is the default."""
+        value = self.text(name, default)
+        if value != default and not re.fullmatch(allowed, value):
+            raise ImproperlyConfigured(f"{name}: expected {expected}, got {value!r}.")
+        return value
+
     def database(self, name: str) -> dict[str, object]:
         value = self.url(name, schemes=("postgres", "postgresql"))
+        if not urlsplit(value).path.strip("/"):
+            raise ImproperlyConfigured(f"{name}: expected a database's name at the end, got none.")
         return dict(environ.Env.db_url_config(value))
 
     def email(self, name: str, default: str) -> dict[str, object]:
         try:
             return dict(environ.Env.email_url_config(self.text(name, default)))
-        except ImproperlyConfigured as error:
+        except (ImproperlyConfigured, ValueError) as error:
             raise ImproperlyConfigured(
                 f"{name}: expected smtp://… or filemail:///…, got something else."
             ) from error

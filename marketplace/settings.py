@@ -87,9 +87,15 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", 
 
 AWS_ACCESS_KEY_ID = env.text("AWS_ACCESS_KEY_ID", "")
 AWS_SECRET_ACCESS_KEY = env.text("AWS_SECRET_ACCESS_KEY", "")
-AWS_REGION = env.text("AWS_REGION", "us-east-1")
-S3_BUCKET_NAME = env.text("S3_BUCKET_NAME", "")
+AWS_REGION = env.pattern(
+    "AWS_REGION", "us-east-1", allowed=r"[a-z]+(-[a-z0-9]+)+", expected="a region's name"
+)
+S3_BUCKET_NAME = env.pattern(
+    "S3_BUCKET_NAME", "", allowed=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", expected="a bucket's name"
+)
 S3_ENDPOINT_URL = env.text("S3_ENDPOINT_URL", "")  # for S3-compatible servers
+if S3_ENDPOINT_URL:
+    env.url("S3_ENDPOINT_URL", schemes=("http", "https"))
 if bool(AWS_ACCESS_KEY_ID) != bool(AWS_SECRET_ACCESS_KEY):
     raise ImproperlyConfigured(
         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: set both or neither."
@@ -149,7 +155,11 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "staff", "support", "moderator"]
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
-vars().update(env.email("EMAIL_URL", f"filemail:///{STATE_DIR / 'mail'}"))
+if "EMAIL_URL" in env.values:
+    vars().update(env.email("EMAIL_URL", ""))
+else:
+    EMAIL_BACKEND = "accounts.mail.ReadableFileBackend"
+    EMAIL_FILE_PATH = STATE_DIR / "mail"
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"marketplace@{_public.hostname}")
 
 # --- security --------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ class SubscriptionAdmin(admin.ModelAdmin):
     search_fields = ["bot__name", "trader__username", "market__trading_pair"]
     list_select_related = ["bot", "trader", "market"]
     date_hierarchy = "created_at"
+    view_on_site = False  # pages on the site are the trader's own
     actions = ["pause_selected"]
 
     @admin.display(description="bot", ordering="bot__name")

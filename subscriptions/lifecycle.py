@@ -16,6 +16,7 @@ from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription
 
 MINIMUM_CAPITAL_IN_ORDERS = 2  # a smaller account could not even place one order after a loss
+LARGEST_CAPITAL = 10**9  # in any quote currency; what it buys of the cheapest asset still fits the columns
 STRATEGY_PREFIX = "strategy-"  # a bot may name a parameter as one of our own fields is named
 
 
@@ -49,8 +50,9 @@ def subscribe(
     if timeframe not in timeframes:
         problems["timeframe"] = f"Expected one of {', '.join(timeframes)}, got {timeframe!r}."
     smallest = market.minimum_cost * MINIMUM_CAPITAL_IN_ORDERS if market else Decimal(0)
-    if not allocated_capital.is_finite() or allocated_capital <= 0:
-        problems["allocated_capital"] = f"Expected an amount above zero, got {allocated_capital}."
+    if not allocated_capital.is_finite() or not 0 < allocated_capital <= LARGEST_CAPITAL:
+        expected = f"an amount above zero and up to {LARGEST_CAPITAL:,}"
+        problems["allocated_capital"] = f"Expected {expected}, got {allocated_capital}."
     elif market and allocated_capital < smallest:
         problems["allocated_capital"] = f"{market} needs at least {smallest.normalize():f} {market.quote}."
     declared = version.declared_parameters

@@ -22,6 +22,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def active(self) -> "SubscriptionQuerySet":
         return self.filter(
             state=Subscription.State.ACTIVE,
+            trader__is_active=True,
             version__state=BotVersion.State.PUBLISHED,
             bot__state__in=[Bot.State.LISTED, Bot.State.RETIRED],
         )

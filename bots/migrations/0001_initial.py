@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                         max_length=32,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "^v\\d+\\.\\d+\\.\\d+$", "Write a version as v1.0.0."
+                                "\\Av[0-9]+\\.[0-9]+\\.[0-9]+\\Z", "Write a version as v1.0.0."
                             )
                         ],
                     ),

@@ -28,11 +28,14 @@ def fresh_settings() -> dict[str, str]:
 
 
 def load(file: Path) -> dict[str, str]:
-    """Return the file's settings, making it first if there is none."""
-    if not file.exists():
-        store(file, fresh_settings())
-    lines = (line.partition("=") for line in file.read_text().splitlines() if not line.startswith("#"))
-    return {name.strip(): value.strip() for name, separator, value in lines if separator}
+    """Return the file's settings; what is missing there is made and kept."""
+    text = file.read_text() if file.exists() else ""
+    lines = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
+    known = {name.strip(): value.strip() for name, separator, value in lines if separator}
+    settings = fresh_settings() | known
+    if settings != known:
+        store(file, settings)
+    return settings
 
 
 def store(file: Path, settings: Mapping[str, str]) -> None:

@@ -15,6 +15,11 @@ def is_free(port: int) -> bool:
     return True
 
 
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
 def free_port(preferred: int = 0) -> int:
     """Return `preferred` if nobody listens there, or else some free port."""
     if preferred and is_free(preferred):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -16,19 +17,22 @@ _STOP_SECONDS = 15.0
 def start(
     command: Sequence[str],
     *,
-    log: Path,
+    log: Path | None = None,
     environment: Mapping[str, str],
     folder: Path,
     user: int | None = None,
     last_wish: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """Start a process of its own group, whose output goes to `log`.
+    """Start a process of its own group, whose output goes to `log`, or where ours goes.
 
     The kernel sends it `last_wish` when we die, even by SIGKILL. As root, `user` is whom it runs as.
     """
     launcher = [sys.executable, "-P", __file__, str(os.getpid()), str(int(last_wish)), str(user or "")]
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as stream:
+    with ExitStack() as stack:
+        stream = None
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            stream = stack.enter_context(log.open("ab"))
         return subprocess.Popen(
             [*launcher, *command],
             stdin=subprocess.DEVNULL,
@@ -46,6 +50,11 @@ def stop(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM)
         process.send_signal(how)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_SECONDS)
+    end_group(process)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the process and what it left behind in its group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,19 +1,18 @@
 """`python -m deploy.local up`: the whole product on this machine, until Ctrl-C."""
 
 import fcntl
+import http.client
 import os
-import subprocess
+import signal
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.local import env
+from deploy.local import env, process
 from deploy.local.places import ENV_FILE, ROOT, STATE
-from deploy.local.ports import HOST
+from deploy.local.ports import HOST, is_free, is_listening
 from deploy.local.postgres import Postgres, PostgresFailed
 from deploy.local.supervisor import Interruption, ServiceFailed, Supervisor, tail
 from deploy.local.valkey import Valkey, ValkeyFailed
@@ -23,7 +22,7 @@ DEMO_PEOPLE = ("demo-trader", "demo-developer", "demo-moderator")
 _HEALTHY_SECONDS = 120.0
 _EMBEDDED = ("DATABASE_URL", "REDIS_URL", "EXCHANGE_SIMULATOR_URL")
 _MANAGE = (sys.executable, "manage.py")
-_THREADS, _WEB_WORKERS, _TASK_WORKERS = "4", "2", "2"
+_THREADS, _WEB_WORKERS, _TASK_WORKERS = "4", "2", "4"
 
 
 def up() -> None:
@@ -36,8 +35,8 @@ def up() -> None:
         supervisor = Supervisor(ROOT, {**os.environ, **settings, "ENV_FILE": ""})
         try:
             _start_servers(supervisor, settings)
-            _start_market(supervisor, settings)
-            _prepare(supervisor)
+            _start_market(supervisor, settings, is_over)
+            _prepare(supervisor, is_over)
             _start_web(supervisor, address)
             _await_page(address, settings, supervisor, is_over)
             _start_work(supervisor)
@@ -53,28 +52,57 @@ def up() -> None:
 def _settings() -> tuple[str, dict[str, str]]:
     """Return the web server's address and the settings; the environment wins, and ports are free ones."""
     stored = env.load(ENV_FILE)
+    current = dict(stored)
     for name in _EMBEDDED:
-        stored[name] = env.with_free_port(stored[name])
-    address = env.with_free_port(f"http://{HOST}:{os.environ.get('PORT') or env.WEB_PORT}")
-    stored["PUBLIC_URL"] = address
-    env.store(ENV_FILE, stored)
-    return address, {name: os.environ.get(name, value) for name, value in stored.items()}
+        if _is_embedded(name, stored):
+            current[name] = env.with_free_port(stored[name])
+    address = _web_address(os.environ.get("PORT"))
+    if urlsplit(stored["PUBLIC_URL"]).hostname == HOST:
+        current["PUBLIC_URL"] = address
+    if current != stored:
+        env.store(ENV_FILE, current)
+    return address, {name: os.environ.get(name, value) for name, value in current.items()}
+
+
+def _web_address(wanted: str | None) -> str:
+    """Return where the pages will be: on the port that was asked for, or else on the usual or a free one."""
+    if wanted is None:
+        usual = f"http://{HOST}:{env.WEB_PORT}"
+        address = env.with_free_port(usual)
+        if address != usual:
+            print(f"Port {env.WEB_PORT} is in use, so another one is taken.")
+        return address
+    if not wanted.isdecimal() or not 0 < int(wanted) < 65_536:
+        sys.exit(f"PORT: expected a number from 1 to 65535, got {wanted!r}.")
+    if not is_free(int(wanted)):
+        sys.exit(f"Port {wanted} is in use. Name another one with PORT=…, or none for a free one.")
+    return f"http://{HOST}:{wanted}"
+
+
+def _is_embedded(name: str, settings: Mapping[str, str]) -> bool:
+    """Tell whether a URL is of a server of ours: from the file, not the environment, and on this machine."""
+    return name not in os.environ and urlsplit(settings[name]).hostname == HOST
 
 
 def _start_servers(supervisor: Supervisor, settings: Mapping[str, str]) -> None:
-    """Start the embedded database and broker, unless the environment names others."""
-    if "DATABASE_URL" not in os.environ:
+    """Start the embedded database and broker, unless the settings name others."""
+    if _is_embedded("DATABASE_URL", settings):
         log = _log("postgres")
-        supervisor.keep(Postgres(settings["DATABASE_URL"], STATE / "postgres", log), log)
-    if "REDIS_URL" not in os.environ:
+        postgres = Postgres(settings["DATABASE_URL"], STATE / "postgres", log)
+        if not postgres.data.is_relative_to(STATE):
+            print(f"Only root may enter {STATE}, so the database is in {postgres.data}.")
+        supervisor.keep(postgres, log)
+    if _is_embedded("REDIS_URL", settings):
         log = _log("valkey")
         supervisor.keep(Valkey(settings["REDIS_URL"], STATE / "valkey", log), log)
 
 
-def _start_market(supervisor: Supervisor, settings: Mapping[str, str]) -> None:
-    if settings["MARKET_DATA"] == "simulator":
-        port = str(urlsplit(settings["EXCHANGE_SIMULATOR_URL"]).port)
-        supervisor.start("simulator", [*_MANAGE, "exchange_simulator", "--port", port], _log("simulator"))
+def _start_market(supervisor: Supervisor, settings: Mapping[str, str], is_over: Interruption) -> None:
+    if settings["MARKET_DATA"] == "simulator" and _is_embedded("EXCHANGE_SIMULATOR_URL", settings):
+        port = urlsplit(settings["EXCHANGE_SIMULATOR_URL"]).port or 0
+        command = [*_MANAGE, "exchange_simulator", "--port", str(port)]
+        supervisor.start("simulator", command, _log("simulator"))
+        supervisor.watch(lambda: is_over() or is_listening(port))
 
 
 def _start_web(supervisor: Supervisor, address: str) -> None:
@@ -85,23 +113,21 @@ def _start_web(supervisor: Supervisor, address: str) -> None:
 
 def _start_work(supervisor: Supervisor) -> None:
     celery = [sys.executable, "-m", "celery", "-A", "marketplace"]
-    work = ["worker", "--concurrency", _TASK_WORKERS, "--loglevel", "INFO"]
-    supervisor.start("worker", [*celery, *work], _log("worker"))
+    work = ["worker", "--concurrency", _TASK_WORKERS, "--loglevel", "INFO", "--without-gossip"]
+    # Asked politely while its broker ends as well, a worker waits for it forever. Killed, it leaves
+    # interrupted cycles, which the sweep of the next start takes care of.
+    supervisor.start("worker", [*celery, *work], _log("worker"), last_wish=signal.SIGKILL)
     supervisor.start("beat", [*celery, "beat", "--pidfile", "", "--loglevel", "INFO"], _log("beat"))
 
 
-def _prepare(supervisor: Supervisor) -> None:
+def _prepare(supervisor: Supervisor, is_over: Interruption) -> None:
     log = _log("prepare")
-    with log.open("w") as stream:
-        done = subprocess.run(
-            [*_MANAGE, "prepare"],
-            cwd=ROOT,
-            env=supervisor.environment,
-            stdout=stream,
-            stderr=stream,
-            check=False,
-        )
-    if done.returncode != 0:
+    running = process.start([*_MANAGE, "prepare"], log=log, environment=supervisor.environment, folder=ROOT)
+    try:
+        supervisor.watch(lambda: is_over() or running.poll() is not None)
+    finally:
+        process.stop(running)
+    if running.returncode != 0 and not is_over():
         raise ServiceFailed(f"Preparing the database failed. The end of {log}:\n{tail(log)}")
 
 
@@ -119,12 +145,15 @@ def _await_page(
 
 
 def _is_healthy(address: str, host: str) -> bool:
-    request = urllib.request.Request(f"{address}/healthz", headers={"Host": host})
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=5)
     try:
-        with urllib.request.urlopen(request, timeout=5) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        connection.request("GET", "/healthz", headers={"Host": host})
+        # A site that is public by HTTPS sends plain requests there.
+        return connection.getresponse().status in (http.HTTPStatus.OK, http.HTTPStatus.MOVED_PERMANENTLY)
+    except OSError:
         return False
+    finally:
+        connection.close()
 
 
 def _greet(settings: Mapping[str, str]) -> None:

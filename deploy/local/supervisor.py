@@ -13,7 +13,7 @@ from typing import Protocol
 from deploy.local import process
 
 LOG_TAIL_LINES = 20
-_WATCH_SECONDS = 0.2
+_WATCH_SECONDS = 0.1
 _QUICK_DEATH_SECONDS = 20.0
 _QUICK_DEATHS_ALLOWED = 5
 _LONGEST_PAUSE_SECONDS = 10.0
@@ -58,11 +58,15 @@ class Supervisor:
     tell: Callable[[str], None] = print
     services: list[Service] = field(default_factory=list)
 
-    def start(self, name: str, command: Sequence[str], log: Path) -> Service:
-        """Start a program and keep it running."""
+    def start(
+        self, name: str, command: Sequence[str], log: Path, *, last_wish: signal.Signals = signal.SIGTERM
+    ) -> Service:
+        """Start a program and keep it running; it gets `last_wish` when we are killed."""
 
         def launch() -> subprocess.Popen[bytes]:
-            return process.start(command, log=log, environment=self.environment, folder=self.folder)
+            return process.start(
+                command, log=log, environment=self.environment, folder=self.folder, last_wish=last_wish
+            )
 
         return self._keep(Service(name, log, launch))
 
@@ -108,6 +112,7 @@ class Supervisor:
             raise ServiceFailed(f"{service.name} does not stay up. The end of its log:\n{tail(service.log)}")
         pause = min(2.0 ** (service.quick_deaths - 1) - 1, _LONGEST_PAUSE_SECONDS)
         self.tell(f"{service.name} ended with status {status}; starting it again.")
+        process.end_group(service.process)
         service.process, service.resume_at = None, now + pause
 
 

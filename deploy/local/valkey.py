@@ -44,7 +44,7 @@ class Valkey:
             f"requirepass {parts.password}",
             'save ""',
             "appendonly no",
-            f"dir {self._folder}",
+            f'dir "{self._folder}"',
         ]
         settings.touch(mode=0o600)
         settings.write_text("\n".join(lines) + "\n")

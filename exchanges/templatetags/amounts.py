@@ -1,6 +1,7 @@
 """Numbers as people read them: never in scientific notation, digits grouped by a narrow space.
 
-Every filter takes a Decimal, an int or a float; None and a float that is not finite become a dash.
+Every filter takes a Decimal, an int or a float; None, what is not finite and what has no readable length
+become a dash.
 Nothing here is for computing: the results are text, with characters that no parser expects.
 """
 
@@ -16,6 +17,7 @@ MINUS = "\N{MINUS SIGN}"
 AMOUNT_PLACES = 8
 MONEY_PLACES = 2
 SIGNIFICANT_DIGITS = 4  # that a value below one keeps, so that a small price is not shown as zero
+LONGEST_NUMBER = 36  # digits before or after the point; beyond lies only what a bot made up
 ROUNDING = Context(prec=80, rounding=ROUND_HALF_EVEN)  # wide enough for a column of 20 and 18 digits
 
 type Number = Decimal | int | float
@@ -99,7 +101,8 @@ def _number(value: Number | None) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, Decimal | int | float):
         raise TypeError(f"Expected a Decimal, int or float to format, got {value!r}.")
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    return number if number.is_finite() else None
+    is_shown = number.is_finite() and abs(number.adjusted()) < LONGEST_NUMBER
+    return number if is_shown else None
 
 
 def _rounded(number: Decimal, places: int) -> str:

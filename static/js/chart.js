@@ -21,24 +21,30 @@ const long = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 const local = (seconds) => new Date(seconds * 1000);
 const TIME_OF_DAY = 3; // TickMarkType.Time; smaller ones mark days, months and years
 
-const chart = createChart(box, {
-  autoSize: true,
-  layout: { attributionLogo: false, background: { color: "transparent" }, fontFamily: "inherit" },
-  crosshair: { mode: CrosshairMode.Normal },
-  localization: { timeFormatter: (seconds) => long.format(local(seconds)) },
-  timeScale: {
-    timeVisible: true,
-    tickMarkFormatter: (seconds, type) => (type < TIME_OF_DAY ? day : short).format(local(seconds)),
-  },
-  handleScroll: { mouseWheel: false, vertTouchDrag: false }, // the page scrolls, not the chart
-  handleScale: { mouseWheel: false },
-});
-const candles = chart.addSeries(CandlestickSeries, { priceLineVisible: false, borderVisible: false });
-const markers = createSeriesMarkers(candles, []);
-let equity = null;
-let shown = { candles: [], markers: [], equity: [] };
+let shown = null;
+let view = null; // the chart and its series, made when there is something to draw in a box that has a size
+
+function build() {
+  const chart = createChart(box, {
+    autoSize: true,
+    layout: { attributionLogo: false, background: { color: "transparent" }, fontFamily: "inherit" },
+    crosshair: { mode: CrosshairMode.Normal },
+    localization: { timeFormatter: (seconds) => long.format(local(seconds)) },
+    timeScale: {
+      timeVisible: true,
+      tickMarkFormatter: (seconds, type) => (type < TIME_OF_DAY ? day : short).format(local(seconds)),
+    },
+    handleScroll: { mouseWheel: false, vertTouchDrag: false }, // the page scrolls, not the chart
+    handleScale: { mouseWheel: false },
+  });
+  const candles = chart.addSeries(CandlestickSeries, { priceLineVisible: false, borderVisible: false });
+  return { chart, candles, markers: createSeriesMarkers(candles, []), equity: null };
+}
 
 function draw() {
+  if (!shown?.candles.length) return;
+  view ??= build();
+  const { chart, candles, markers } = view;
   const { buy, sell, equity: equityColor, text, line } = colors();
   chart.applyOptions({
     layout: { textColor: text, panes: { separatorColor: line, separatorHoverColor: line } },
@@ -46,7 +52,8 @@ function draw() {
     rightPriceScale: { borderColor: line },
     timeScale: { borderColor: line },
   });
-  candles.applyOptions({ upColor: buy, downColor: sell, wickUpColor: buy, wickDownColor: sell });
+  const priceFormat = { type: "price", precision: places(shown.price_tick), minMove: shown.price_tick };
+  candles.applyOptions({ upColor: buy, downColor: sell, wickUpColor: buy, wickDownColor: sell, priceFormat });
   candles.setData(shown.candles.map(([time, open, high, low, close]) => ({ time, open, high, low, close })));
   markers.setMarkers(
     shown.markers.map(([time, side]) =>
@@ -55,13 +62,13 @@ function draw() {
         : { time, position: "aboveBar", shape: "arrowDown", color: sell, text: "Sold" },
     ),
   );
-  if (shown.equity.length && !equity) {
-    equity = chart.addSeries(AreaSeries, { lineWidth: 2, priceLineVisible: false }, 1);
+  if (shown.equity.length && !view.equity) {
+    view.equity = chart.addSeries(AreaSeries, { lineWidth: 2, priceLineVisible: false }, 1);
     chart.panes()[0].setStretchFactor(3);
     chart.panes()[1].setStretchFactor(1);
   }
-  equity?.applyOptions({ lineColor: equityColor, topColor: "transparent", bottomColor: "transparent" });
-  equity?.setData(shown.equity.map(([time, value]) => ({ time, value })));
+  view.equity?.applyOptions({ lineColor: equityColor, topColor: "transparent", bottomColor: "transparent" });
+  view.equity?.setData(shown.equity.map(([time, value]) => ({ time, value })));
 }
 
 function places(tick) {
@@ -72,10 +79,8 @@ async function load() {
   const response = await fetch(box.dataset.url, { cache: "no-cache", headers: { Accept: "application/json" } });
   if (!response.ok) return; // the page itself says when the server does not answer
   shown = await response.json();
-  const isEmpty = shown.candles.length === 0;
-  box.hidden = isEmpty;
-  document.getElementById("chart-empty").hidden = !isEmpty;
-  candles.applyOptions({ priceFormat: { type: "price", precision: places(shown.price_tick), minMove: shown.price_tick } });
+  box.hidden = shown.candles.length === 0;
+  document.getElementById("chart-empty").hidden = !box.hidden;
   draw();
 }
 

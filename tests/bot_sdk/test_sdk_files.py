@@ -113,7 +113,10 @@ def test_the_time_column_has_other_names(tmp_path: Path, header: str) -> None:
         (HEADER, "has no candles below its header"),
         ("opened_at,open,high,low,last\n", "has no candles below its header"),
         (HEADER.replace("close", "last") + ROW_1, "Missing columns: close. The header has opened_at, open"),
-        (HEADER.replace("opened_at", "when") + ROW_1, "Missing columns: opened_at or timestamp or date."),
+        (
+            HEADER.replace("opened_at", "when") + ROW_1,
+            "Missing columns: opened_at or timestamp or date or time.",
+        ),
         (HEADER.replace("low", "Open") + ROW_1, "Missing columns: low"),
         (HEADER.strip() + ",Close\n" + ROW_1.strip() + ",3\n", "The header has close more than once"),
         (HEADER + ROW_2 + ROW_1, "Row 2: 2026-01-01 00:00:00+00:00 does not come after"),

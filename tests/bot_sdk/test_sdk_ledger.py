@@ -116,7 +116,8 @@ def test_after_any_fills_every_digit_is_accounted_for(
 
     for side, part, price in orders:
         affordable = affordable_amount(quote_balance=holding.quote_balance, price=price, rules=RULES)
-        amount = RULES.round_down((affordable if side == "BUY" else holding.base_amount) * part)
+        with exact():
+            amount = RULES.round_down((affordable if side == "BUY" else holding.base_amount) * part)
         if amount:
             fill = fill_market_order(side, amount, price, price, RULES)
             # A sale of dust can owe more fee than it brings; the ledger refuses it when nothing else is left.

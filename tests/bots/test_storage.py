@@ -1,6 +1,7 @@
 """One contract for both places of bots' files: a local folder, and a bucket over S3's own protocol."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -105,7 +106,39 @@ def test_publishing_a_newer_version_makes_it_current() -> None:
     assert Bot.objects.get(pk=bot.pk).current_version == newer
 
 
-@pytest.mark.parametrize("number", ["1.0.0", "v1", "v1.0.0-beta", "../v1.0.0", "v1.0.0"])
+def test_a_publication_that_fails_in_storage_leaves_nothing_and_can_be_repeated(
+    settings: Settings, tmp_path: Path
+) -> None:
+    bot = make_bot()
+    working = settings.STORAGES
+    (tmp_path / "file").touch()
+    broken = {"BACKEND": working["artifacts"]["BACKEND"], "OPTIONS": {"location": tmp_path / "file"}}
+    settings.STORAGES = working | {"artifacts": broken}
+    with pytest.raises(OSError):
+        publish_version(bot=bot, number="v2.0.0", code=BUYING_BOT)
+    settings.STORAGES = working
+
+    version = publish_version(bot=bot, number="v2.0.0", code=BUYING_BOT)
+
+    assert read_code(version) == BUYING_BOT
+    assert bot.versions.filter(number="v2.0.0").count() == 1
+
+
+def test_publishing_does_not_list_a_bot_that_staff_suspended() -> None:
+    bot = make_bot()
+    Bot.objects.update(state=Bot.State.SUSPENDED)
+
+    publish_version(bot=bot, number="v1.1.0", code=BUYING_BOT)
+
+    assert Bot.objects.get().state == Bot.State.SUSPENDED
+
+
+def test_code_that_is_no_text_is_refused() -> None:
+    with pytest.raises(ValidationError, match="not text in UTF-8"):
+        publish_version(bot=make_bot(), number="v1.1.0", code="lone \ud800 surrogate")
+
+
+@pytest.mark.parametrize("number", ["1.0.0", "v1", "v1.0.0-beta", "../v1.0.0", "v1.0.0\n", "v1.0.0"])
 def test_a_malformed_or_taken_version_number_is_refused(number: str) -> None:
     bot = make_bot()
 

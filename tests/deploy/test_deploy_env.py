@@ -15,6 +15,16 @@ def test_settings_are_made_once_and_kept(tmp_path: Path) -> None:
     assert {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "DEMO_PASSWORD"} <= first.keys()
 
 
+def test_a_setting_that_somebody_removed_is_made_again(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("SECRET_KEY=kept\nDEMO=false\n")
+
+    loaded = env.load(file)
+
+    assert (loaded["SECRET_KEY"], loaded["DEMO"]) == ("kept", "false")
+    assert env.load(file)["DATABASE_URL"] == loaded["DATABASE_URL"]
+
+
 def test_two_installations_share_no_secret(tmp_path: Path) -> None:
     one, other = env.load(tmp_path / "one"), env.load(tmp_path / "other")
 

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from deploy.local import env
-from deploy.local.postgres import Postgres, is_reachable, reachable_folder
+from deploy.local.postgres import Postgres, PostgresFailed, is_reachable, reachable_folder
 from deploy.local.valkey import Valkey
 
 
@@ -32,6 +32,7 @@ def test_postgres_answers_who_knows_the_password_and_nobody_else(folder: Path, u
     try:
         with psycopg.connect(url) as connection:
             assert connection.execute("SHOW server_encoding").fetchone() == ("UTF8",)
+            assert connection.execute("SHOW is_superuser").fetchone() == ("off",)
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(url.replace("marketplace:", "marketplace:x", 1))
     finally:
@@ -45,6 +46,9 @@ def test_postgres_keeps_its_data_when_it_is_killed(folder: Path, url: str) -> No
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    # After a restart of the machine, some other program has the number that the lock names.
+    lock = folder / "postgres" / "data" / "postmaster.pid"
+    lock.write_text(lock.read_text().replace(str(process.pid), str(os.getpid()), 1))
 
     again = Postgres(url, folder / "postgres", folder / "log")
     again.start()
@@ -53,6 +57,17 @@ def test_postgres_keeps_its_data_when_it_is_killed(folder: Path, url: str) -> No
             assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
     finally:
         again.stop()
+
+
+def test_data_of_another_password_are_named(folder: Path, url: str) -> None:
+    server = Postgres(url, folder / "postgres", folder / "log", is_throwaway=True)
+    server.start()
+    server.stop()
+
+    stranger = Postgres(url.replace("marketplace:", "marketplace:x", 1), folder / "postgres", folder / "log")
+
+    with pytest.raises(PostgresFailed, match=f"{folder}/postgres/data were made with another password"):
+        stranger.start()
 
 
 def test_valkey_asks_for_its_password(folder: Path) -> None:

@@ -81,6 +81,32 @@ def test_a_service_that_dies_is_started_again(tmp_path: Path) -> None:
         supervisor.stop()
 
 
+def test_what_a_dead_service_left_behind_goes_before_it_starts_again(tmp_path: Path) -> None:
+    children = tmp_path / "children"
+    code = f"""
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+with open({str(children)!r}, "a") as file:
+    file.write(f"{{child.pid}}\\n")
+time.sleep(600)
+"""
+    supervisor = Supervisor(tmp_path, os.environ, tell=print)
+    service = supervisor.start("worker", [sys.executable, "-c", code], tmp_path / "worker.log")
+    try:
+        eventually(lambda: children.exists() and children.read_text().endswith("\n"))
+        assert service.process is not None
+        service.process.kill()
+
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        supervisor.watch(lambda: len(children.read_text().splitlines()) == 2 or time.monotonic() > deadline)
+
+        first, second = map(int, children.read_text().split())
+        eventually(lambda: not is_alive(first))
+        assert is_alive(second)
+    finally:
+        supervisor.stop()
+
+
 def test_a_service_that_never_stays_up_ends_the_watch_with_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

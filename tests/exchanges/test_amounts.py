@@ -24,6 +24,8 @@ MINUS = "\N{MINUS SIGN}"
         (None, "–"),
         (float("nan"), "–"),
         (float("inf"), "–"),
+        (1e90, "–"),
+        (5e-324, "–"),
     ],
 )
 def test_plain_numbers_are_never_scientific(value: Decimal | float | None, text: str) -> None:

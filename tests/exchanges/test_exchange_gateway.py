@@ -138,6 +138,7 @@ BROKEN = {
     "another shape": (b"[]", 200),
     "null": (b"null", 200),
     "a closed connection": (CLOSED, 200),
+    "bytes that are no text": (b"\x1f\x8b\x00\x00", 503),
     "an error page": (b"<html>Bad gateway</html>", 502),
     "an error in JSON": (b'{"code": -1000, "msg": "An unknown error occurred."}', 500),
     "a rate limit": (b'{"code": -1003, "msg": "Too many requests."}', 429),
@@ -150,8 +151,9 @@ def test_a_broken_exchange_is_unavailable_and_named(reply: str) -> None:
     with replaying({"*": body}, status) as url:
         gateway = CcxtGateway("BINANCE", url)
 
-        with pytest.raises(ExchangeUnavailable, match="BINANCE .* try again later"):
+        with pytest.raises(ExchangeUnavailable, match="BINANCE .* try again later") as caught:
             gateway.fetch_markets()
+        assert str(caught.value).isprintable()
         with pytest.raises(ExchangeUnavailable, match="BINANCE .* its time; try again later"):
             gateway.fetch_time()
 

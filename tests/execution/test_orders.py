@@ -1,18 +1,24 @@
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from accounts.models import User
 from bot_sdk.ledger import Holding
 from bot_sdk.risk import Signal
+from bots.models import Bot, BotVersion
 from exchanges.errors import ExchangeError, OrderRejected, OutcomeUnknown
 from exchanges.gateway import OrderReport, Ticker
 from exchanges.paper_gateway import PaperGateway
+from execution.cycle import stale_at
 from execution.models import Cycle, Fill, Order, Position
-from execution.orders import book, client_order_id, is_fresh, place_order, position_of, settle_lost_orders
+from execution.orders import book, client_order_id, place_order, position_of, settle_lost_orders
 from subscriptions import lifecycle
+from subscriptions.models import Subscription
 from tests.factories import NOON, make_cycle, make_order, make_subscription
 
 pytestmark = pytest.mark.django_db
@@ -39,12 +45,16 @@ class CountingGateway:
         return paper.create_market_order(trading_pair, side, amount, client_order_id)
 
 
+def running_cycle(subscription: Subscription, **overrides: Any) -> Cycle:
+    return make_cycle(subscription, state=Cycle.State.RUNNING, **overrides)
+
+
 def signal(action: str = "BUY", amount: str = "0.01") -> Signal:
     return Signal(action=action, amount=Decimal(amount), reason="because", source="bot", skip=None)
 
 
 def test_a_buy_is_filled_and_the_books_add_up_to_the_last_digit() -> None:
-    cycle = make_cycle(make_subscription())
+    cycle = running_cycle(make_subscription())
 
     order = place_order(cycle=cycle, signal=signal(), gateway=CountingGateway(cycle))
 
@@ -59,7 +69,7 @@ def test_a_buy_is_filled_and_the_books_add_up_to_the_last_digit() -> None:
 
 def test_buying_and_selling_leaves_what_the_fills_say() -> None:
     subscription = make_subscription()
-    first, second = make_cycle(subscription, age=1), make_cycle(subscription)
+    first, second = running_cycle(subscription, age=1), running_cycle(subscription)
     place_order(cycle=first, signal=signal("BUY", "0.03"), gateway=CountingGateway(first))
 
     place_order(cycle=second, signal=signal("SELL", "0.03"), gateway=CountingGateway(second))
@@ -74,7 +84,7 @@ def test_buying_and_selling_leaves_what_the_fills_say() -> None:
 
 
 def test_placing_twice_sends_once() -> None:
-    cycle = make_cycle(make_subscription())
+    cycle = running_cycle(make_subscription())
     gateway = CountingGateway(cycle)
     first = place_order(cycle=cycle, signal=signal(), gateway=gateway)
 
@@ -86,7 +96,7 @@ def test_placing_twice_sends_once() -> None:
 
 
 def test_a_report_that_arrives_twice_is_booked_once() -> None:
-    cycle = make_cycle(make_subscription())
+    cycle = running_cycle(make_subscription())
     order = make_order(cycle, state=Order.State.SENDING)
     report = CountingGateway(cycle).create_market_order(
         "BTC/USDT", "BUY", order.amount, str(order.client_order_id)
@@ -100,7 +110,7 @@ def test_a_report_that_arrives_twice_is_booked_once() -> None:
 
 
 def test_an_answer_that_never_came_leaves_the_order_unknown_and_is_not_sent_again() -> None:
-    cycle = make_cycle(make_subscription())
+    cycle = running_cycle(make_subscription())
     gateway = CountingGateway(cycle, error=OutcomeUnknown("the exchange did not answer"))
     order = place_order(cycle=cycle, signal=signal(), gateway=gateway)
 
@@ -112,7 +122,7 @@ def test_an_answer_that_never_came_leaves_the_order_unknown_and_is_not_sent_agai
 
 
 def test_a_refused_order_says_why() -> None:
-    cycle = make_cycle(make_subscription())
+    cycle = running_cycle(make_subscription())
     gateway = CountingGateway(cycle, error=OrderRejected("below the minimum cost"))
 
     order = place_order(cycle=cycle, signal=signal(), gateway=gateway)
@@ -120,15 +130,59 @@ def test_a_refused_order_says_why() -> None:
     assert (order.state, order.message) == (Order.State.REJECTED, "below the minimum cost")
 
 
-def test_a_paused_subscription_sends_nothing() -> None:
-    cycle = make_cycle(make_subscription())
+def pause(subscription: Subscription) -> None:
+    lifecycle.pause(subscription=subscription)
+
+
+def pull_version(subscription: Subscription) -> None:
+    BotVersion.objects.filter(pk=subscription.version_id).update(state=BotVersion.State.PULLED)
+
+
+def suspend_bot(subscription: Subscription) -> None:
+    Bot.objects.filter(pk=subscription.bot_id).update(state=Bot.State.SUSPENDED)
+
+
+def deactivate_trader(subscription: Subscription) -> None:
+    User.objects.filter(pk=subscription.trader_id).update(is_active=False)
+
+
+def end_lease(subscription: Subscription) -> None:
+    Cycle.objects.of(subscription).update(lease_until=timezone.now())
+
+
+def sweep(subscription: Subscription) -> None:
+    Cycle.objects.of(subscription).update(state=Cycle.State.INTERRUPTED)
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [pause, pull_version, suspend_bot, deactivate_trader, end_lease, sweep],
+    ids=lambda stop: stop.__name__,
+)
+def test_what_was_stopped_meanwhile_sends_nothing(stop: Callable[[Subscription], None]) -> None:
+    cycle = running_cycle(make_subscription())
     gateway = CountingGateway(cycle)
-    lifecycle.pause(subscription=cycle.subscription)
+    stop(cycle.subscription)
 
     order = place_order(cycle=cycle, signal=signal(), gateway=gateway)
 
     assert order.state == Order.State.NOT_SENT
     assert gateway.sent == []
+    assert position_of(cycle.subscription).base_amount == 0
+
+
+def test_an_order_that_was_swept_while_it_was_sent_stays_unsent() -> None:
+    cycle = running_cycle(make_subscription())
+    order = make_order(cycle, state=Order.State.SENDING)
+    report = CountingGateway(cycle).create_market_order(
+        "BTC/USDT", "BUY", order.amount, str(order.client_order_id)
+    )
+    Cycle.objects.update(state=Cycle.State.INTERRUPTED)
+    settle_lost_orders()
+
+    booked = book(order=order, report=report)
+
+    assert booked.state == Order.State.NOT_SENT
     assert position_of(cycle.subscription).base_amount == 0
 
 
@@ -150,9 +204,9 @@ def test_the_client_order_id_can_be_derived_again() -> None:
     assert client_order_id(7, NOON) != client_order_id(7, NOON + timedelta(minutes=1))
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(0, True), (30, True), (31, False), (86_400, False)])
-def test_a_signal_is_fresh_for_half_its_candle(seconds: int, expected: bool) -> None:
-    assert is_fresh("1m", NOON, NOON + timedelta(seconds=seconds)) is expected
+@pytest.mark.parametrize(("timeframe", "seconds"), [("1m", 30), ("1h", 1800), ("1d", 43_200)])
+def test_a_signal_is_stale_after_half_its_candle(timeframe: str, seconds: int) -> None:
+    assert stale_at(timeframe, NOON) == NOON + timedelta(seconds=seconds)
 
 
 def test_the_first_look_opens_the_paper_account() -> None:

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def market(transactional_db: None, simulated_exchange: str, monkeypatch: pytest.MonkeyPatch) -> Market:
-    monkeypatch.setattr("execution.orders.FRESH_SHARE_OF_CANDLE", 1.0)
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 1.0)
     refresh_markets("BINANCE")
     return Market.objects.get(exchange="BINANCE", trading_pair="BTC/USDT")
 
@@ -121,6 +121,15 @@ def test_a_sweep_task_ends_lost_cycles() -> None:
 
     cycle.refresh_from_db()
     assert cycle.state == Cycle.State.INTERRUPTED
+
+
+def test_a_tick_whose_message_was_lost_is_made_up_for_by_the_sweep(market: Market, worker: None) -> None:
+    make_subscription(market=market, timeframe="1h")
+
+    tasks.sweep.delay()
+
+    eventually(done)
+    assert Order.objects.get().state == Order.State.FILLED
 
 
 @pytest.mark.django_db

@@ -204,7 +204,7 @@ def test_a_cycles_page_explains_the_verdict_and_shows_the_log(
     assert "The bot asked for more memory than it may use and was ended." in page
     assert "512 MB were not enough" in page
     assert "loading\nmodel</pre>" in page
-    assert all(figure in page for figure in ("1.25 s", "0.50 s", "512 MB"))
+    assert all(figure in page for figure in ("1.250 s", "0.500 s", "512 MB"))
 
 
 def test_a_cycles_page_shows_its_order_and_fills(bobs_browser: Client, subscription: Subscription) -> None:

@@ -1,11 +1,13 @@
 from datetime import datetime, timedelta
+from decimal import Decimal
 from threading import Thread
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.db import connection, connections
 from django.utils import timezone
-from pytest_django.fixtures import Settings
 
 from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import last_closed
@@ -16,7 +18,7 @@ from exchanges.markets import refresh_markets
 from exchanges.models import Market
 from execution import wave
 from execution.cycle import MarketView, view_market
-from execution.models import Cycle, Order
+from execution.models import Cycle, Order, Position
 from execution.orders import position_of
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.django_db
 
 HEADER = "from bot_sdk import Action, CustomBot\nclass Bot(CustomBot):\n"
 SELLING_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): return Action('SELL', 1.0, 'sells')\n"
+SLEEPING_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): import time; time.sleep(600)\n"
 RAISING_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): return 1 / 0\n"
 
 
@@ -48,13 +51,19 @@ def view(market: Market, opened_at: datetime) -> MarketView:
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the newest hourly candle count as just closed, whenever the test runs."""
-    monkeypatch.setattr("execution.orders.FRESH_SHARE_OF_CANDLE", 1.0)
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 1.0)
 
 
 def decide(view: MarketView, *subscriptions: Subscription) -> list[Cycle]:
     cycles = wave.claim(subscriptions, view.timeframe, view.opened_at)
     wave.decide_all(view, cycles)
     return [Cycle.objects.get(pk=cycle.pk) for cycle in cycles]
+
+
+def swap_code(subscription: Subscription) -> None:
+    key = code_key(subscription.version)
+    storages["artifacts"].delete(key)
+    storages["artifacts"].save(key, ContentFile(b"print('swapped')"))
 
 
 def hourly(market: Market, **overrides: Any) -> Subscription:
@@ -95,27 +104,69 @@ def test_selling_without_a_position_is_skipped_with_the_reason(view: MarketView,
     assert not Order.objects.exists()
 
 
-def test_a_signal_older_than_half_its_candle_never_trades(
+def test_a_candle_that_closed_too_long_ago_is_not_decided(
     view: MarketView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("execution.orders.FRESH_SHARE_OF_CANDLE", 0.0)
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 0.0)
 
     [cycle] = decide(view, hourly(view.market))
 
-    assert (cycle.action, cycle.skip) == ("BUY", SkipReason.STALE_CANDLE)
+    assert (cycle.state, cycle.verdict, cycle.skip) == (Cycle.State.DONE, "", SkipReason.STALE_CANDLE)
     assert not Order.objects.exists()
 
 
-def test_code_that_is_not_what_was_published_does_not_run(view: MarketView, settings: Settings) -> None:
+def test_a_bot_that_never_answers_ends_before_its_signal_is_stale(
+    view: MarketView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds_ago = (timezone.now() - view.opened_at).total_seconds() - 3600
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", (seconds_ago + 3) / 3600)
+    sleeping = hourly(view.market, bot=make_bot(code=SLEEPING_BOT))
+    healthy = hourly(view.market)
+
+    cycles = {cycle.subscription_id: cycle for cycle in decide(view, sleeping, healthy)}
+
+    assert cycles[sleeping.pk].verdict == "TIMED_OUT"
+    assert cycles[healthy.pk].order.state == Order.State.FILLED
+
+
+def test_code_that_is_not_what_was_published_does_not_run(view: MarketView, fresh: None) -> None:
     subscription = hourly(view.market)
-    folder = settings.STORAGES["artifacts"]["OPTIONS"]["location"]
-    (folder / code_key(subscription.version)).write_text("print('swapped')")
+    swap_code(subscription)
 
     [cycle] = decide(view, subscription)
 
-    assert cycle.skip == SkipReason.PLATFORM_ERROR
+    assert (cycle.verdict, cycle.skip) == ("UNAVAILABLE", SkipReason.PLATFORM_ERROR)
     assert "not what was published" in cycle.message
-    assert cycle.verdict == ""
+    assert not Order.objects.exists()
+
+
+def test_a_stop_sells_although_the_bots_code_cannot_be_read(view: MarketView, fresh: None) -> None:
+    subscription = hourly(view.market)
+    double = 2 * view.ticker.last
+    Position.objects.create(
+        subscription=subscription, quote_balance=0, base_amount=Decimal("0.01"), cost_basis=double / 100
+    )
+    swap_code(subscription)
+
+    [cycle] = decide(view, subscription)
+
+    assert (cycle.verdict, cycle.signal_source, cycle.signal_action) == ("UNAVAILABLE", "stop_loss", "SELL")
+    assert cycle.order.state == Order.State.FILLED
+    assert position_of(subscription).base_amount == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_of_ours_ends_one_cycle_and_no_other(view: MarketView, fresh: None) -> None:
+    # more than the column of equity holds, once it is valued
+    rich, other = hourly(view.market), hourly(view.market)
+    Position.objects.create(
+        subscription=rich, quote_balance=0, base_amount=Decimal(10**19), cost_basis=Decimal(10**19)
+    )
+
+    cycles = {cycle.subscription_id: cycle for cycle in decide(view, rich, other)}
+
+    assert (cycles[rich.pk].state, cycles[rich.pk].skip) == (Cycle.State.DONE, SkipReason.PLATFORM_ERROR)
+    assert cycles[other.pk].order.state == Order.State.FILLED
 
 
 def test_a_cycle_that_another_worker_took_over_is_left_alone(view: MarketView, fresh: None) -> None:

@@ -7,7 +7,7 @@ from bot_sdk import Action, CustomBot
 
 class Attack(CustomBot):
     def execute_algorithm(self, data, timeframe, subscription_config):
-        for descriptor in range(3, 64):
+        for descriptor in range(3, 1024):
             try:
                 os.write(descriptor, b'{"action": "BUY", "value": 1e400, "reason": "ESCAPED"}\n')
             except OSError:

@@ -26,6 +26,14 @@ def import_settings(**changes: str) -> subprocess.CompletedProcess[str]:
         ("PUBLIC_URL", "bots.example.com"),
         ("REDIS_URL", "http://cache"),
         ("DATABASE_URL", "sqlite:///db"),
+        ("DATABASE_URL", "postgres://user:secret@host:port/db"),
+        ("DATABASE_URL", "postgres://user:secret@host"),
+        ("REDIS_URL", "redis://host:port/0"),
+        ("PUBLIC_URL", "http://[bad"),
+        ("EMAIL_URL", "smtp://host:port"),
+        ("S3_BUCKET_NAME", "bad bucket!"),
+        ("S3_ENDPOINT_URL", "garbage"),
+        ("AWS_REGION", "nowhere land"),
     ],
 )
 def test_a_bad_setting_stops_the_start_and_names_itself(name: str, value: str) -> None:

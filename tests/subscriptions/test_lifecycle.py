@@ -56,6 +56,7 @@ def test_subscribing_keeps_what_the_trader_chose_and_fills_in_defaults(bob: User
         ("allocated_capital", {"allocated_capital": Decimal("9.99")}),
         ("allocated_capital", {"allocated_capital": Decimal(0)}),
         ("allocated_capital", {"allocated_capital": Decimal("NaN")}),
+        ("allocated_capital", {"allocated_capital": Decimal(10**9 + 1)}),
         ("strategy-period", {"strategy_config": {"period": 1}}),
         ("strategy-period", {"strategy_config": {"period": "x"}}),
         ("strategy-__class__", {"strategy_config": {"__class__": 1}}),

@@ -1,0 +1,98 @@
+"""The admin shows every model to staff, and what they may change is what is theirs to change."""
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from execution import schedule
+from execution.orders import position_of
+from marketplace import demo
+from tests.factories import PASSWORD, make_candles, make_cycle, make_fill, make_order, make_subscription
+
+pytestmark = pytest.mark.django_db
+
+OURS = ("accounts", "bots", "exchanges", "subscriptions", "execution")
+MODELS = [model for app in OURS for model in apps.get_app_config(app).get_models()]
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    """A moderator, signed in, in a marketplace where everything has happened once."""
+    demo.seed(PASSWORD)
+    schedule.install()
+    subscription = make_subscription()
+    make_candles(subscription.market, count=2)
+    make_fill(make_order(make_cycle(subscription)))
+    position_of(subscription)
+    client.force_login(User.objects.get(username=demo.MODERATOR))
+    return client
+
+
+def page_of(model: type[Model], page: str, *arguments: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=arguments)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_moderator_sees_each_models_list_and_rows(staff: Client, model: type[Model]) -> None:
+    assert model in admin.site._registry or model._meta.label == "execution.Fill"
+    row = model._default_manager.first()
+    assert row is not None
+
+    assert staff.get(page_of(model, "changelist")).status_code == 200
+    assert staff.get(page_of(model, "changelist"), {"q": "x"}).status_code == 200
+    assert staff.get(page_of(model, "change", row.pk)).status_code == 200
+
+
+def test_a_moderator_sees_the_schedule(staff: Client) -> None:
+    page = staff.get(reverse("admin:django_celery_beat_periodictask_changelist"))
+
+    assert page.status_code == 200
+    assert "Tick 1m" in page.content.decode()
+
+
+@pytest.mark.parametrize("name", ["cycle", "order", "fill", "position"])
+def test_what_happened_cannot_be_edited_or_deleted(staff: Client, mona: User, name: str) -> None:
+    staff.force_login(mona)
+    model = apps.get_model("execution", name)
+    row = model._default_manager.first()
+    assert row is not None
+
+    assert staff.post(page_of(model, "change", row.pk), {}).status_code == 403
+    assert staff.post(page_of(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    assert staff.get(page_of(model, "add")).status_code == 403
+
+
+def test_staff_pause_subscriptions_and_the_trader_is_told_who(staff: Client) -> None:
+    subscription = make_subscription()
+    data = {"action": "pause_selected", "_selected_action": [subscription.pk]}
+
+    staff.post(reverse("admin:subscriptions_subscription_changelist"), data)
+
+    subscription.refresh_from_db()
+    assert (subscription.state, subscription.state_reason) == ("PAUSED", "Paused by staff.")
+
+
+def test_people_who_are_added_in_the_admin_can_sign_in(client: Client, mona: User) -> None:
+    client.force_login(mona)
+    for name in ("nina", "otto"):
+        data = {"username": name, "email": f"{name}@example.com", "usable_password": "true"}
+        passwords = {"password1": PASSWORD, "password2": PASSWORD}
+        assert client.post(reverse("admin:accounts_user_add"), data | passwords).status_code == 302
+
+    assert EmailAddress.objects.filter(user__username__in=["nina", "otto"], verified=True).count() == 2
+
+
+def test_seeding_twice_changes_nothing(staff: Client) -> None:
+    before = [model._default_manager.count() for model in MODELS]
+
+    demo.seed("another password")
+
+    assert [model._default_manager.count() for model in MODELS] == before
+    assert Group.objects.get().name == demo.MODERATORS
+    assert User.objects.get(username=demo.TRADER).check_password(PASSWORD)
