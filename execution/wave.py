@@ -37,9 +37,28 @@ LEASE_MARGIN_SECONDS = 120  # beyond the bots' own time: starting jails, risk, o
 # more than there are cores, so that bots that merely wait do not hold up the others
 CONFINED_RUNS_AT_ONCE = 4 * (os.cpu_count() or 1)
 
-
 TOO_LATE = "The bot was asked too late after the candle's close for its signal to be traded on."
 OUR_FAULT = "Something failed on our side during this cycle. Nothing more was ordered."
+
+RESULT_FIELDS = (  # what a cycle's end writes
+    "state",
+    "finished_at",
+    "verdict",
+    "message",
+    "action",
+    "value",
+    "reason",
+    "signal_action",
+    "signal_source",
+    "signal_reason",
+    "skip",
+    "price",
+    "equity",
+    "log",
+    "bot_seconds",
+    "bot_cpu_seconds",
+    "bot_peak_memory_mb",
+)
 
 
 def due(timeframe: str, opened_at: datetime) -> SubscriptionQuerySet:
@@ -198,24 +217,3 @@ def _close(cycle: Cycle) -> Cycle:
     cycle.finished_at = timezone.now()
     Cycle.objects.claimed_by(cycle).update(**{name: getattr(cycle, name) for name in RESULT_FIELDS})
     return cycle
-
-
-RESULT_FIELDS = (
-    "state",
-    "finished_at",
-    "verdict",
-    "message",
-    "action",
-    "value",
-    "reason",
-    "signal_action",
-    "signal_source",
-    "signal_reason",
-    "skip",
-    "price",
-    "equity",
-    "log",
-    "bot_seconds",
-    "bot_cpu_seconds",
-    "bot_peak_memory_mb",
-)
