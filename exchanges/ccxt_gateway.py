@@ -18,6 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from bot_sdk.market_rules import MarketRules
+from bot_sdk.text import printable
 from bot_sdk.timeframes import TIMEFRAMES, duration
 from exchanges.errors import (
     ExchangeError,
@@ -262,5 +263,4 @@ def _at(milliseconds: int) -> datetime:
 
 def _text(error: Exception) -> str:
     """Return what the error says, without characters that a database or a page cannot take."""
-    text = str(error)[:ERROR_TEXT_LIMIT]
-    return "".join(character if character.isprintable() else " " for character in text)
+    return printable(str(error)[:ERROR_TEXT_LIMIT])

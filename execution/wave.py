@@ -162,7 +162,9 @@ def _trouble_of(cycle: Cycle) -> Iterator[None]:
         logger.exception("Cycle %s failed", cycle.pk)
         connection.close_if_unusable_or_obsolete()
         try:
-            close_without_decision(cycle, SkipReason.PLATFORM_ERROR, OUR_FAULT)
+            # from the row as it stands: what could not be written is left behind
+            row = Cycle.objects.get(pk=cycle.pk)
+            close_without_decision(row, SkipReason.PLATFORM_ERROR, OUR_FAULT)
         except DatabaseError:
             logger.exception("Cycle %s could not be closed", cycle.pk)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Never
 
 from bot_sdk.action import Action
+from bot_sdk.text import printable
 from execution.sandbox.verdicts import Verdict
 
 LONGEST_REPLY = 64 * 1024  # bytes
@@ -47,11 +48,6 @@ def parse_reply(line: bytes) -> Answer:
     if reply.keys() == {"verdict", "message"}:
         return _own_verdict(**reply)
     return _bad(f"unexpected keys {', '.join(map(repr, reply))}")
-
-
-def printable(text: str) -> str:
-    """Return the text with a space for each character that is invisible or changes the direction of text."""
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _action(action: object, value: object, reason: object) -> Answer:

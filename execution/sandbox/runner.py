@@ -1,10 +1,10 @@
 """Run one job confined, from the question to the verdict."""
 
+from bot_sdk.text import printable
 from execution.sandbox.errors import SandboxUnavailable
 from execution.sandbox.jail import LONGEST_LOG, Ending, open_jail
 from execution.sandbox.job import Job, Limits, Run
 from execution.sandbox.judgement import judge
-from execution.sandbox.reply import printable
 from execution.sandbox.verdicts import Verdict
 
 

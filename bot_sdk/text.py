@@ -1,0 +1,6 @@
+"""Text that came from outside, made fit to be stored and shown."""
+
+
+def printable(text: str) -> str:
+    """Return the text with a space for each character that is invisible or changes the direction of text."""
+    return "".join(character if character.isprintable() else " " for character in text)
