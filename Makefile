@@ -1,12 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint bench lock
+.PHONY: help run setup test test-release lint bench lock
 
 PYTHON ?=
 find_python = sh deploy/find_python.sh
 in_servers = .venv/bin/python -m deploy.local exec --
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: ## set everything up and start the product; Ctrl-C stops it
 	@python=$$(PYTHON='$(PYTHON)' $(find_python)) && "$$python" deploy/setup.py run
@@ -14,6 +14,9 @@ run: ## set everything up and start the product; Ctrl-C stops it
 
 setup: ## set up for working on the project
 	@python=$$(PYTHON='$(PYTHON)' $(find_python)) && "$$python" deploy/setup.py test
+
+test-release: setup ## the slow proofs that a release has to pass
+	@$(in_servers) .venv/bin/python -m pytest -m release $(ARGS)
 
 test: setup lint ## set everything up, check and test; ARGS="tests/bots -k storage" runs a part
 	@$(in_servers) sh deploy/checks.sh $(ARGS)
@@ -24,7 +27,7 @@ lint: setup ## the quick checks: format, lint, imports
 	@.venv/bin/lint-imports --no-logo >/dev/null || .venv/bin/lint-imports --no-logo
 
 bench: setup ## print the figures that the README quotes
-	@$(in_servers) .venv/bin/python -m benchmarks
+	@$(in_servers) .venv/bin/python -m benchmarks $(ARGS)
 
 lock: setup ## compile requirements from pyproject.toml, keeping what still fits
 	@sh deploy/lock.sh

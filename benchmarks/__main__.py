@@ -1,10 +1,11 @@
-"""`make bench`: the figures that the README quotes, measured on this machine.
+"""`make bench`: the figures that the README quotes, measured on this machine; ARGS="confined_run" for some.
 
 Run inside `deploy.local exec`, which gives it a database and a broker of its own.
 """
 
 import os
 import platform
+import sys
 
 import django
 from django.core.management import call_command
@@ -15,11 +16,17 @@ def main() -> None:
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
     # Models and what builds on them can be imported only from here on.
-    from benchmarks import market_tick, second_start  # noqa: PLC0415
+    from benchmarks import confined_run, many_subscriptions, market_tick, second_start  # noqa: PLC0415
 
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    market_tick.report()
-    second_start.report()
+    reports = {
+        "confined_run": confined_run.report,
+        "market_tick": market_tick.report,
+        "many_subscriptions": many_subscriptions.report,
+        "second_start": second_start.report,
+    }
+    for name in sys.argv[1:] or reports:
+        reports[name]()
 
 
 main()

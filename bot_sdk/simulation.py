@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from bot_sdk.account import snapshot_of
+from bot_sdk.account import candles_of, snapshot_of
 from bot_sdk.action import BUY, HOLD, SELL, Action
 from bot_sdk.bot import CustomBot, connect
 from bot_sdk.configs import ExecutionConfig, RiskConfig
@@ -141,7 +141,7 @@ def summarize(steps: Iterable[Step], capital: Decimal) -> Summary:
 def _ask(
     bot_class: type[CustomBot], seen: pd.DataFrame, setup: Setup, holding: Holding, price: Decimal
 ) -> Action:
-    connect(snapshot_of(holding, price, setup.trading_pair))
+    connect(snapshot_of(holding, price, setup.trading_pair, candles_of(seen)))
     try:
         bot = bot_class(copy.deepcopy(dict(setup.config)), {})
         action = bot.execute_algorithm(seen, setup.timeframe, setup.subscription_config())

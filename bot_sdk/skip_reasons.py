@@ -12,6 +12,7 @@ class SkipReason(StrEnum):
     BELOW_MINIMUM_AMOUNT = "below_minimum_amount"
     POSITION_LIMIT = "position_limit"
     BOT_FAILED = "bot_failed"
+    VERSION_QUARANTINED = "version_quarantined"
     STALE_CANDLE = "stale_candle"
     MISSING_CANDLE = "missing_candle"
     EXCHANGE_UNAVAILABLE = "exchange_unavailable"

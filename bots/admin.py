@@ -6,7 +6,8 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin_links import link_to, link_to_list
-from bots.models import Artifact, Bot, BotVersion, Category
+from bots import publishing
+from bots.models import Artifact, Bot, BotVersion, BotVersionQuerySet, Category
 
 
 @admin.register(Category)
@@ -87,8 +88,23 @@ class BotVersionAdmin(admin.ModelAdmin):
     list_filter = ["state", "created_at"]
     search_fields = ["number", "bot__name"]
     list_select_related = ["bot"]
-    readonly_fields = ["bot", "number", "parameters", "warm_up", "release_notes", "created_at"]
+    readonly_fields = [
+        "bot",
+        "number",
+        "state_reason",
+        "released_at",
+        "parameters",
+        "warm_up",
+        "release_notes",
+        "created_at",
+    ]
     inlines = [ArtifactInline]
+    actions = ["release"]
+
+    @admin.action(description="Release from quarantine", permissions=["change"])
+    def release(self, request: HttpRequest, versions: BotVersionQuerySet) -> None:
+        released = [version for version in versions if publishing.release(version)]
+        self.message_user(request, f"{len(released)} of {versions.count()} versions released.")
 
     @admin.display(description="bot", ordering="bot__name")
     def of(self, version: BotVersion) -> SafeString | str:

@@ -84,6 +84,9 @@ class BotVersionQuerySet(models.QuerySet["BotVersion"]):
     def published(self) -> "BotVersionQuerySet":
         return self.filter(state=BotVersion.State.PUBLISHED)
 
+    def quarantined(self) -> "BotVersionQuerySet":
+        return self.filter(state=BotVersion.State.QUARANTINED)
+
 
 class BotVersion(models.Model):
     """One upload. Its files never change; what changes is whether it may run."""
@@ -91,6 +94,7 @@ class BotVersion(models.Model):
     class State(models.TextChoices):
         DRAFT = "DRAFT", "Draft"
         PUBLISHED = "PUBLISHED", "Published"
+        QUARANTINED = "QUARANTINED", "In quarantine"
         PULLED = "PULLED", "Pulled by staff"
 
     bot = models.ForeignKey(Bot, on_delete=models.CASCADE, related_name="versions")
@@ -99,6 +103,8 @@ class BotVersion(models.Model):
         validators=[RegexValidator(r"\Av[0-9]+\.[0-9]+\.[0-9]+\Z", "Write a version as v1.0.0.")],
     )
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
+    state_reason = models.CharField(max_length=300, blank=True, help_text="why it is in quarantine")
+    released_at = models.DateTimeField(null=True, blank=True, help_text="from quarantine, the last time")
     release_notes = models.TextField(blank=True)
     parameters = models.JSONField(
         default=list, blank=True, help_text="list of bot_sdk.Parameter as dictionaries"

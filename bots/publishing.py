@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from bot_sdk.parameters import Parameter
 from bots import storage
@@ -49,3 +50,20 @@ def publish_version(
         Bot.objects.filter(pk=bot.pk, state=Bot.State.DRAFT).update(state=Bot.State.LISTED)
     bot.refresh_from_db(fields=["state"])
     return version
+
+
+def quarantine(version: BotVersion, reason: str) -> bool:
+    """Stop running a published version's code, for a reason that traders read; whether this call did it.
+
+    Its subscriptions stay, and so do the stops of what they hold. Nobody can subscribe to it.
+    """
+    published = BotVersion.objects.published().filter(pk=version.pk)
+    return published.update(state=BotVersion.State.QUARANTINED, state_reason=reason[:300]) == 1
+
+
+def release(version: BotVersion) -> bool:
+    """Let a version out of quarantine, with a clean record; whether it was in there."""
+    quarantined = BotVersion.objects.quarantined().filter(pk=version.pk)
+    return (
+        quarantined.update(state=BotVersion.State.PUBLISHED, state_reason="", released_at=timezone.now()) == 1
+    )

@@ -14,6 +14,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from s3transfer.exceptions import RetriesExceededError
 
+from bot_sdk.model_files import ModelFile
 from bots.errors import ArtifactError
 from bots.models import Artifact, BotVersion
 
@@ -47,13 +48,29 @@ def read_code(version: BotVersion) -> str:
     artifact = version.artifacts.filter(kind=Artifact.Kind.CODE).first()
     if artifact is None:
         raise ArtifactError(f"{version} has no code. Its developer has to upload it.")
+    return _read(artifact).decode()
+
+
+def read_models(version: BotVersion) -> tuple[ModelFile, ...]:
+    """Return the version's other files, unopened: they are opened in a confined process only.
+
+    Raises ArtifactError as `read_code` does.
+    """
+    artifacts = version.artifacts.exclude(kind=Artifact.Kind.CODE)
+    return tuple(ModelFile(each.kind, each.filename, _read(each)) for each in artifacts)
+
+
+def _read(artifact: Artifact) -> bytes:
     try:
         with storages["artifacts"].open(artifact.key) as file:
             content: bytes = file.read()
     except STORAGE_ERRORS as error:
         raise ArtifactError(
-            f"The code of {version} cannot be read from storage; staff have to look."
+            f"{artifact.filename} of {artifact.version} cannot be read from storage; staff have to look."
         ) from error
     if hashlib.sha256(content).hexdigest() != artifact.sha256:
-        raise ArtifactError(f"The stored code of {version} is not what was published; it does not run.")
-    return content.decode()
+        raise ArtifactError(
+            f"The stored {artifact.filename} of {artifact.version} is not what was published, and does not "
+            "run."
+        )
+    return content

@@ -1,13 +1,18 @@
-"""What anyone may see: the catalogue of bots, and a page for each."""
+"""What anyone may see: the catalogue of bots, a page for each, and what they run on."""
 
+import platform
+
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from bot_sdk.model_files import MODEL_ENDINGS
 from bots.forms import CatalogueForm
 from bots.models import Bot, BotQuerySet, BotVersion, Category
+from bots.runtime import installed_libraries
 
 CARDS_PER_PAGE = 24
 
@@ -33,6 +38,21 @@ def bot(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Bot.objects.published().select_related("developer", "category"), slug=slug)
     versions = list(found.versions.published().order_by("-created_at", "-pk"))
     return render(request, "bots/bot.html", {"bot": found, "version": versions[0], "versions": versions})
+
+
+@require_safe
+def runtime(request: HttpRequest) -> HttpResponse:
+    libraries = installed_libraries(settings.BOT_RUNTIME_DIR)
+    context = {
+        "main_libraries": [library for library in libraries if library.purpose],
+        "other_libraries": [library for library in libraries if not library.purpose],
+        "python_version": platform.python_version(),
+        "model_endings": MODEL_ENDINGS,
+        "timeout_seconds": settings.BOT_EXECUTION_TIMEOUT,
+        "memory_mb": settings.BOT_MAX_MEMORY_MB,
+        "cpu_percent": settings.BOT_MAX_CPU_PERCENT,
+    }
+    return render(request, "bots/runtime.html", context)
 
 
 def _matching(form: CatalogueForm) -> BotQuerySet:

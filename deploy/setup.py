@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -59,7 +60,12 @@ def main(profile: str) -> None:
             _step("environment", VENV, [interpreter], make_environment)
         packages = [interpreter, *_texts(pins)]
         _step(f"packages-{profile}", VENV, packages, lambda: install_packages(pins))
-        _step("runtime", RUNTIME, [interpreter, *_texts([bot_pins])], lambda: build_runtime(bot_pins))
+        _step(
+            "runtime",
+            RUNTIME,
+            [interpreter, sys.base_prefix, *_texts([bot_pins])],
+            lambda: build_runtime(bot_pins),
+        )
         _step("assets", VENDOR, [*_texts(front_end), *map(str, ASSETS)], install_assets)
         if profile == "test" and not _installed_browser():
             _step("browser", CHROMIUM, _texts([BROWSER / "package-lock.json"]), install_browser)
@@ -87,18 +93,53 @@ def install_packages(pins: Sequence[Path]) -> None:
 
 
 def build_runtime(pins: Path) -> None:
-    """Install the bots' own libraries beside, make them read-only, then put them in their place."""
+    """Put interpreter and libraries together beside, make them read-only, then move them to their place.
+
+    It is a copy, since this one may lie in a folder that only its owner can enter.
+    """
     fresh = RUNTIME.with_name("runtime.new")
     _remove(fresh)
     target = ["--target", fresh / "site-packages"]
-    # Compiled, because nothing can write there later and every run of a bot starts an interpreter.
+    copy_interpreter(fresh / "python")
+    # Compiled, because nothing can write there later.
     _install(["-r", pins], into=["--python", PYTHON, "--compile-bytecode", *target], otherwise=target)
+    share_openmp(fresh / "site-packages")
     for path in [fresh, *fresh.rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444)
     fresh.chmod(0o755)
     _remove(RUNTIME)
     fresh.rename(RUNTIME)
+
+
+def share_openmp(site_packages: Path) -> None:
+    """Put the OpenMP that some wheels bring where LightGBM, whose wheel brings none, is pointed at."""
+    bundled = sorted(site_packages.glob("*.libs/libgomp*.so*"))
+    if not bundled:
+        raise SetupFailed("No wheel of the bots' runtime brings OpenMP, which LightGBM needs.")
+    folder = site_packages / "openmp.libs"
+    folder.mkdir()
+    (folder / "libgomp.so.1").symlink_to(Path("..", bundled[0].parent.name, bundled[0].name))
+
+
+def copy_interpreter(home: Path) -> None:
+    """Copy the program, its standard library and, where it is apart, its shared library; no packages."""
+    prefix = Path(sys.base_prefix)
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    library = Path(sysconfig.get_path("stdlib"))
+    shared = prefix / "lib" / str(sysconfig.get_config_var("INSTSONAME"))
+    shutil.copytree(
+        library,
+        home / library.relative_to(prefix),
+        ignore=shutil.ignore_patterns("*-packages", "test", "idlelib", "ensurepip", "tkinter", "config-*"),
+        ignore_dangling_symlinks=True,
+    )
+    (home / "bin").mkdir()
+    shutil.copy2(prefix / "bin" / name, home / "bin" / name)
+    if shared.is_file():
+        (home / "lib").mkdir(exist_ok=True)
+        shutil.copy2(shared, home / "lib" / shared.name)
+    _run([PYTHON, "-m", "compileall", "-q", home])
 
 
 def install_assets() -> None:

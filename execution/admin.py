@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin_links import link_to
-from execution.models import Cycle, Fill, Order, Position
+from execution.models import Cycle, Fill, Order, Position, Strike
 
 
 class RecordAdmin(admin.ModelAdmin):
@@ -103,3 +103,15 @@ class PositionAdmin(RecordAdmin):
     list_filter = ["subscription__state", "subscription__market__exchange"]
     search_fields = ["subscription__bot__name", "subscription__trader__username"]
     list_select_related = ["subscription__bot", "subscription__market"]
+
+
+@admin.register(Strike)
+class StrikeAdmin(RecordAdmin):
+    list_display = ["created_at", "version_link", "verdict", "candle_closed_at", "message"]
+    list_filter = ["verdict", "created_at"]
+    search_fields = ["version__bot__name", "message"]
+    list_select_related = ["version__bot"]
+
+    @admin.display(description="version")
+    def version_link(self, strike: Strike) -> SafeString | str:
+        return link_to(strike.version)

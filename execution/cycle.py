@@ -1,19 +1,21 @@
 """The one path from candles to a signal: crawl → indicators → algorithm → risk → signal.
 
-The first two steps are a market's business and are done once for all its subscriptions (`MarketView`);
-the others are done for each subscription (`execute_full_cycle`).
+The first two steps are a market's business and are done once for all its subscriptions (`view_market`).
+The algorithm is run once for all who ask the same (`deciding.py`); the others are done for each
+(`concluding.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
-from bot_sdk.account import snapshot_of
+from bot_sdk.account import candles_of
+from bot_sdk.action import Action
+from bot_sdk.bot import CandleRow
 from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.indicators import add_indicators
 from bot_sdk.ledger import Holding
@@ -22,8 +24,7 @@ from bot_sdk.timeframes import duration
 from exchanges import candles
 from exchanges.gateway import PublicGateway, Ticker
 from exchanges.models import Market
-from execution.sandbox import Job, Limits, Run, encode_frame
-from execution.sandbox import run as run_confined
+from execution.sandbox import Limits, encode_frame
 
 WARM_UP_CANDLES = 500  # before the window, so that recursive indicators such as EMA 200 have settled
 WINDOW_CANDLES = 500  # what a bot sees
@@ -37,16 +38,12 @@ def stale_at(timeframe: str, closed_at: datetime) -> datetime:
 
 
 @dataclass(frozen=True)
-class MarketView:
-    """One market at the close of one candle: all that its subscriptions' cycles share.
-
-    `frame` is the encoded window with indicator columns that bots read; `ticker` is the market's price now.
-    """
+class MarketMoment:
+    """One market at the close of one candle, with its price now: what a decision is acted on with."""
 
     market: Market
     timeframe: str
     opened_at: datetime
-    frame: bytes
     ticker: Ticker
 
     @property
@@ -54,13 +51,42 @@ class MarketView:
         """When a signal on this candle has become too old to trade on."""
         return stale_at(self.timeframe, self.opened_at + duration(self.timeframe))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a message can carry it."""
+        ticker = self.ticker
+        return {
+            "market": self.market.pk,
+            "timeframe": self.timeframe,
+            "opened_at": self.opened_at.isoformat(),
+            "last": str(ticker.last),
+            "bid": str(ticker.bid),
+            "ask": str(ticker.ask),
+            "at": ticker.at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, str], market: Market) -> "MarketMoment":
+        """Return what `to_dict` was made of."""
+        prices = {name: Decimal(raw[name]) for name in ("last", "bid", "ask")}
+        ticker = Ticker(**prices, at=datetime.fromisoformat(raw["at"]))
+        return cls(market, raw["timeframe"], datetime.fromisoformat(raw["opened_at"]), ticker)
+
 
 @dataclass(frozen=True)
-class Decision:
-    """How the confined run ended, what the bot said, and the signal that came of it."""
+class MarketView(MarketMoment):
+    """All that bots may know of the moment, the same for every subscription.
 
-    run: Run
-    signal: Signal
+    `frame` is the encoded window with indicator columns; `newest_candles` gives so many candles, which may
+    reach further back.
+    """
+
+    frame: bytes
+    newest_candles: Callable[[int], Sequence[CandleRow]]
+
+    @property
+    def moment(self) -> MarketMoment:
+        """The same without what only a bot needs."""
+        return MarketMoment(self.market, self.timeframe, self.opened_at, self.ticker)
 
 
 def view_market(market: Market, timeframe: str, opened_at: datetime, gateway: PublicGateway) -> MarketView:
@@ -71,61 +97,34 @@ def view_market(market: Market, timeframe: str, opened_at: datetime, gateway: Pu
     """
     count = WARM_UP_CANDLES + WINDOW_CANDLES
     candles.crawl(market, timeframe, gateway, opened_at, count)
-    frame = add_indicators(candles.window(market, timeframe, opened_at, count)).iloc[-WINDOW_CANDLES:]
+    history = candles.window(market, timeframe, opened_at, count)
+    frame = add_indicators(history).iloc[-WINDOW_CANDLES:]
     ticker = gateway.fetch_ticker(market.trading_pair)
-    return MarketView(market, timeframe, opened_at, encode_frame(frame), ticker)
-
-
-def execute_full_cycle(
-    timeframe: str,
-    subscription_config: Mapping[str, Any],
-    *,
-    code: str,
-    view: MarketView,
-    holding: Holding,
-    allocated_capital: Decimal,
-) -> Decision:
-    """Run the bot's algorithm confined on the view, then risk management; return what to do.
-
-    The bot has until its signal would be stale, and no longer than the platform's limit. A run that ends in
-    anything but OK is no wish of the bot's: only a stop can then still sell. Nothing is written and nothing
-    is sent here.
-    """
-    job = Job(
-        code=code,
-        frame=view.frame,
-        timeframe=timeframe,
-        config=subscription_config["strategy_config"],
-        subscription_config=subscription_config,
-        snapshot=snapshot_of(holding, view.ticker.last, view.market.trading_pair),
-    )
-    seconds_left = (view.stale_at - timezone.now()).total_seconds()
-    result = run_confined(job, limits(seconds_left))
-    return conclude(
-        result, subscription_config, view=view, holding=holding, allocated_capital=allocated_capital
-    )
+    return MarketView(market, timeframe, opened_at, ticker, encode_frame(frame), candles_of(history))
 
 
 def conclude(
-    run: Run,
+    action: Action | None,
     subscription_config: Mapping[str, Any],
     *,
-    view: MarketView,
+    moment: MarketMoment,
     holding: Holding,
     allocated_capital: Decimal,
-) -> Decision:
-    """Put what the bot said, or that it said nothing, through risk management."""
-    signal = decide(
-        action=run.action,
+) -> Signal:
+    """Put what the bot said through risk management; None is no wish of the bot's, and only a stop can sell.
+
+    Nothing is written and nothing is sent here.
+    """
+    return decide(
+        action=action,
         holding=holding,
-        bid=view.ticker.bid,
-        ask=view.ticker.ask,
-        rules=view.market.rules,
+        bid=moment.ticker.bid,
+        ask=moment.ticker.ask,
+        rules=moment.market.rules,
         execution=ExecutionConfig.parse(subscription_config["execution_config"]),
         risk=RiskConfig.parse(subscription_config["risk_config"]),
         allocated_capital=allocated_capital,
     )
-    return Decision(run, signal)
 
 
 def limits(seconds_left: float) -> Limits:

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bot_sdk.ledger import Holding
+from bots.models import BotVersion
 from exchanges.fields import AmountField
 from execution.sandbox.verdicts import Verdict
 from subscriptions.models import Subscription
@@ -25,6 +26,15 @@ class CycleQuerySet(models.QuerySet["Cycle"]):
     def claimed_by(self, cycle: "Cycle") -> "CycleQuerySet":
         """The cycle's row, as long as it is still running under this cycle's claim."""
         return self.filter(pk=cycle.pk, claim=cycle.claim, state=Cycle.State.RUNNING)
+
+    def to_conclude(self) -> "CycleQuerySet":
+        """With all that acting on a decision needs."""
+        return self.select_related(
+            "subscription__bot",
+            "subscription__version__bot",
+            "subscription__market",
+            "subscription__position",
+        )
 
     def lost(self, at: datetime) -> "CycleQuerySet":
         """Cycles whose worker has not finished them within its lease."""
@@ -62,6 +72,10 @@ class Cycle(models.Model):
     price = AmountField(null=True, blank=True, help_text="market price at the decision, in quote")
     equity = AmountField(null=True, blank=True, help_text="after the cycle, in quote")
 
+    inputs = models.CharField(max_length=64, blank=True, help_text="sha256 over the receipt")
+    receipt = models.JSONField(default=dict, blank=True, help_text="sha256 of each input of the decision")
+    asked = models.JSONField(default=list, blank=True, help_text="what the bot asked and was told")
+    is_shared = models.BooleanField(default=False, help_text="one run served all with the same inputs")
     log = models.TextField(blank=True, help_text="what the bot printed, bounded")
     bot_seconds = models.FloatField(null=True, blank=True)
     bot_cpu_seconds = models.FloatField(null=True, blank=True)
@@ -87,6 +101,25 @@ class Cycle(models.Model):
     @property
     def has_failed(self) -> bool:
         return self.state == Cycle.State.INTERRUPTED or self.verdict not in ("", Verdict.OK)
+
+
+class Strike(models.Model):
+    """A candle on which a version ended in a way that counts against it; three put it in quarantine."""
+
+    version = models.ForeignKey(BotVersion, on_delete=models.CASCADE, related_name="strikes")
+    candle_closed_at = models.DateTimeField()
+    verdict = models.CharField(max_length=16, choices=[(v.value, v.value) for v in Verdict])
+    message = models.CharField(max_length=600, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "candle_closed_at"], name="one_strike_per_candle"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.verdict}"
 
 
 class Order(models.Model):

@@ -5,6 +5,7 @@ without a definite answer leaves it UNKNOWN, and nothing sends it again.
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -36,6 +37,20 @@ def position_of(subscription: Subscription) -> Position:
         subscription=subscription, defaults={"quote_balance": subscription.allocated_capital}
     )
     return position
+
+
+def open_positions(subscriptions: Sequence[Subscription]) -> None:
+    """Open the paper accounts of those that have none, all at once."""
+    known = Position.objects.filter(subscription__in=subscriptions).values_list("subscription_id", flat=True)
+    opened = set(known)
+    Position.objects.bulk_create(
+        [
+            Position(subscription=subscription, quote_balance=subscription.allocated_capital)
+            for subscription in subscriptions
+            if subscription.pk not in opened
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def place_order(*, cycle: Cycle, signal: Signal, gateway: TradingGateway) -> Order:

@@ -5,6 +5,7 @@ Every task may be delivered twice, late, or not at all; the database decides wha
 
 import sys
 from datetime import datetime
+from typing import Any
 
 from celery import Task, shared_task
 from celery.signals import worker_init
@@ -16,8 +17,12 @@ from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
 from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable
 from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets as refresh
+from exchanges.models import Market
 from execution import sandbox, wave
-from execution.cycle import stale_at, view_market
+from execution.concluding import close_without_decision, conclude_all
+from execution.cycle import MarketMoment, stale_at, view_market
+from execution.deciding import Decided
+from execution.models import Cycle
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
 CRAWL_TRIES = 12
@@ -67,6 +72,15 @@ def run_bot_logic(self: Task, subscription_id: int) -> None:
         _decide(self, due, opened_at.isoformat())
 
 
+@shared_task(time_limit=300)
+def conclude_batch(moment: dict[str, Any], batch: list[dict[str, Any]]) -> None:
+    """Act on about a hundred cycles' decisions; those that are no longer running are left alone."""
+    market = Market.objects.get(pk=moment["market"])
+    ids = [pk for raw in batch for pk in raw["cycles"]]
+    cycles = Cycle.objects.filter(state=Cycle.State.RUNNING).to_conclude().in_bulk(ids)
+    conclude_all(MarketMoment.from_dict(moment, market), [Decided.from_dict(raw, cycles) for raw in batch])
+
+
 @shared_task(time_limit=60)
 def sweep() -> None:
     """Settle what dead workers left behind, and start again what is still due and fresh.
@@ -96,7 +110,12 @@ def _decide(task: Task, subscriptions: SubscriptionQuerySet, opened_at: str) -> 
         is_passing = isinstance(error, CandleNotReady | ExchangeUnavailable)
         if is_passing and task.request.retries < CRAWL_TRIES:
             raise task.retry(exc=error, countdown=CRAWL_PAUSE_SECONDS) from error
-        for cycle in wave.claim(found, timeframe, candle):
-            wave.close_without_decision(cycle, SkipReason.MISSING_CANDLE, str(error))
+        close_without_decision(wave.claim(found, timeframe, candle), SkipReason.MISSING_CANDLE, str(error))
         return
-    wave.decide_all(view, wave.claim(found, timeframe, candle))
+    cycles = wave.claim(found, timeframe, candle)
+    wave.decide_all(view, cycles, conclude_all if len(cycles) <= wave.BATCH else _send)
+
+
+def _send(moment: MarketMoment, batch: list[Decided]) -> None:
+    """Leave a batch of a large wave to whichever worker is free."""
+    conclude_batch.apply_async([moment.to_dict(), [decided.to_dict() for decided in batch]])

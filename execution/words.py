@@ -12,6 +12,7 @@ SKIPS: dict[str, str] = {
     SkipReason.BELOW_MINIMUM_AMOUNT: "The amount would be smaller than the exchange accepts.",
     SkipReason.POSITION_LIMIT: "The position is as large as your limit allows.",
     SkipReason.BOT_FAILED: "The bot failed, so nothing was traded.",
+    SkipReason.VERSION_QUARANTINED: "This version is in quarantine: only your stops act until its release.",
     SkipReason.STALE_CANDLE: "The decision came too late after the candle's close to trade on.",
     SkipReason.MISSING_CANDLE: "The exchange did not deliver this candle in time.",
     SkipReason.EXCHANGE_UNAVAILABLE: "The exchange did not answer.",

@@ -160,6 +160,8 @@ if "EMAIL_URL" in env.values:
 else:
     EMAIL_BACKEND = "accounts.mail.ReadableFileBackend"
     EMAIL_FILE_PATH = STATE_DIR / "mail"
+OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
+ADMINS = [OPERATOR_EMAIL] if OPERATOR_EMAIL else []  # told when bots cannot be run
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"marketplace@{_public.hostname}")
 
 # --- security --------------------------------------------------------------------------------------
@@ -199,6 +201,7 @@ if MARKET_DATA == "simulator":
 BOT_EXECUTION_TIMEOUT = env.integer("BOT_EXECUTION_TIMEOUT", 300, minimum=1, maximum=3600)  # seconds
 BOT_MAX_MEMORY_MB = env.integer("BOT_MAX_MEMORY_MB", 512, minimum=64, maximum=65_536)
 BOT_MAX_CPU_PERCENT = env.integer("BOT_MAX_CPU_PERCENT", 50, minimum=1, maximum=100)
+BOT_SANDBOX_ENGINE = env.text("BOT_SANDBOX_ENGINE", "auto", choices=("auto", "bubblewrap", "landlock"))
 BOT_RUNTIME_DIR = Path(env.text("BOT_RUNTIME_DIR", str(STATE_DIR / "runtime")))
 
 # --- background work -------------------------------------------------------------------------------
@@ -225,8 +228,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "operator": {"class": "django.utils.log.AdminEmailHandler", "level": "CRITICAL"},
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     # ccxt writes keys and signatures at DEBUG
-    "loggers": {"ccxt": {"level": "WARNING"}},
+    "loggers": {"ccxt": {"level": "WARNING"}, "execution.alarms": {"handlers": ["operator"]}},
 }

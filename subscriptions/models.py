@@ -20,10 +20,11 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         return self.filter(trader=user) if user.is_authenticated else self.none()
 
     def active(self) -> "SubscriptionQuerySet":
+        """What is looked after at every candle: of a version in quarantine, the stops only."""
         return self.filter(
             state=Subscription.State.ACTIVE,
             trader__is_active=True,
-            version__state=BotVersion.State.PUBLISHED,
+            version__state__in=[BotVersion.State.PUBLISHED, BotVersion.State.QUARANTINED],
             bot__state__in=[Bot.State.LISTED, Bot.State.RETIRED],
         )
 

@@ -1,15 +1,29 @@
 """Run bots' code confined: the only place that starts processes for them.
 
-One cold process per run, in a jail that bubblewrap builds: no network, no credentials, no writable file,
-limits on time and memory, and a structured answer that is read as hostile. Nobody outside this package knows
+A run is a process forked from a warm zygote (`zygote.py`) behind the walls of an engine (`bubblewrap.py`,
+`landlock.py`): no network, no credentials, no writable file, limits on time and memory. It may ask a few
+questions, and its answer is read as hostile. `prove` chooses the engine. Nobody outside this package knows
 how it is done.
 """
 
-from execution.sandbox.errors import SandboxUnavailable
+from execution.sandbox.choice import inspect, prove, run
+from execution.sandbox.errors import AccountNeeded, SandboxUnavailable
 from execution.sandbox.inside.frame import encode_frame
-from execution.sandbox.job import Job, Limits, Run
-from execution.sandbox.runner import run
-from execution.sandbox.selftest import prove
+from execution.sandbox.job import Asked, Job, Limits, Run
+from execution.sandbox.receipt import Receipt
 from execution.sandbox.verdicts import Verdict
 
-__all__ = ["Job", "Limits", "Run", "SandboxUnavailable", "Verdict", "encode_frame", "prove", "run"]
+__all__ = [
+    "AccountNeeded",
+    "Asked",
+    "Job",
+    "Limits",
+    "Receipt",
+    "Run",
+    "SandboxUnavailable",
+    "Verdict",
+    "encode_frame",
+    "inspect",
+    "prove",
+    "run",
+]

@@ -1,28 +1,27 @@
-"""The command line that builds the jail: what is unshared, what is bound, what is set.
+"""The first engine: bubblewrap puts the zygote into namespaces of its own, with a file system of its own.
 
-Started as root, bubblewrap makes the namespaces itself and leaves three capabilities to the trusted first
-steps inside, which then turn into an unprivileged user of their own (`inside/lockdown.py`): so interpreter
-and checkout may lie in folders that only root can enter. Started by anyone else, it makes a user namespace
-first, and the process inside has no capability from its first instruction.
+Started as root, bubblewrap makes the namespaces itself and leaves the trusted zygote five capabilities, with
+which it gives each run a process namespace and an unprivileged user of its own: so interpreter and checkout
+may lie in folders that only root can enter. Started by anyone else, it makes a user namespace first, and what
+capabilities the zygote has mean nothing outside of it.
 """
 
 import importlib.util
 import os
-import secrets
 import shutil
-import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from execution.sandbox import runtime
+from execution.sandbox.engine import ALL_LAYERS, Launch, Layers
 from execution.sandbox.errors import SandboxUnavailable
+from execution.sandbox.inside import landlock
+from execution.sandbox.inside.options import Layer, Options
 from execution.sandbox.runtime import Bind
 
 _ROOT = 0
 _NOBODY = 65534
-# systemd's table of user ids leaves this range to nobody. One of them per run, by chance.
-_RUN_UIDS = range(1_900_000_000, 2_100_000_000)
 
 _ISOLATION = [
     "--unshare-pid",
@@ -30,19 +29,48 @@ _ISOLATION = [
     "--unshare-ipc",
     "--unshare-uts",
     "--unshare-cgroup-try",
-    "--die-with-parent",
     "--new-session",
     "--clearenv",
     *("--hostname", "bot"),
     *("--cap-drop", "ALL"),
+    *("--cap-add", "CAP_SYS_ADMIN"),  # a process namespace per run
+    *("--cap-add", "CAP_SETPCAP"),
 ]
 _AS_USER = ["--unshare-user", "--uid", str(_NOBODY), "--gid", str(_NOBODY)]
 _AS_ROOT = [
     *("--cap-add", "CAP_SETUID"),
     *("--cap-add", "CAP_SETGID"),
-    *("--cap-add", "CAP_SETPCAP"),
+    *("--cap-add", "CAP_KILL"),  # without it a run, which is another user, would outlive its zygote
 ]
-_DEVICES = ("/dev/null", "/dev/urandom")
+
+
+class Bubblewrap:
+    """Namespaces, and all other walls within them."""
+
+    name = "bubblewrap"
+
+    def layers(self) -> Layers:
+        """Return every layer; without Landlock where the kernel has none."""
+        return tuple(layer for layer in ALL_LAYERS if layer != Layer.LANDLOCK or landlock.version())
+
+    def launch(self, preload: tuple[str, ...], layers: Layers) -> Launch:
+        """Return how to start a zygote. Raises SandboxUnavailable without bubblewrap or a runtime."""
+        binds = runtime.binds()
+        is_root = os.geteuid() == _ROOT
+        if is_root:
+            runtime.check_readable((bind.source for bind in binds), through_parents=False)
+        command = [
+            str(find_bubblewrap()),
+            *_ISOLATION,
+            *(_AS_ROOT if is_root else _AS_USER),
+            *_file_system(binds),
+            *_environment(),
+            *("--chdir", "/"),
+            "--",
+            *runtime.command_in_jail(),
+        ]
+        readable = (*(str(bind.target) for bind in binds), *runtime.DEVICES)
+        return Launch(command, Options(preload, readable, is_root, True, layers))
 
 
 def find_bubblewrap() -> Path:
@@ -51,7 +79,7 @@ def find_bubblewrap() -> Path:
     Raises SandboxUnavailable when there is neither.
     """
     if sys.platform != "linux":
-        raise SandboxUnavailable(f"Bots run confined on Linux only, and this is {sys.platform}.")
+        raise SandboxUnavailable(f"bots run confined on Linux only, and this is {sys.platform}.")
     installed = shutil.which("bwrap")
     if installed:
         return Path(installed)
@@ -63,53 +91,21 @@ def find_bubblewrap() -> Path:
     raise SandboxUnavailable("bubblewrap is not installed: there is no bwrap on the PATH.")
 
 
-def jail_command(*, control: int, job_file: int) -> list[str]:
-    """Return the command that starts one jail, with the file descriptors that it inherits.
-
-    Raises SandboxUnavailable when bubblewrap or the bots' libraries are missing.
-    """
-    is_root = os.geteuid() == _ROOT
-    binds = runtime.binds()
-    if is_root:
-        _check_readable(binds)
-    return [
-        str(find_bubblewrap()),
-        *_ISOLATION,
-        *(_AS_ROOT if is_root else _AS_USER),
-        *_file_system(binds),
-        *_environment(),
-        *("--chdir", "/"),
-        "--",
-        *(str(runtime.PYTHON), "-S", "-s", "-P", "-B", "-m", "inside"),
-        *(str(control), str(job_file), str(secrets.choice(_RUN_UIDS))),
-    ]
-
-
-def _check_readable(binds: list[Bind]) -> None:
-    for bind in binds:
-        if not bind.source.stat().st_mode & stat.S_IROTH:
-            raise SandboxUnavailable(
-                f"Bots run as a user of their own who may not read {bind.source}: `chmod -R a+rX` it."
-            )
-
-
 def _file_system(binds: list[Bind]) -> Iterator[str]:
-    for folder in _parents([*(bind.target for bind in binds), *map(PurePosixPath, _DEVICES)]):
+    for folder in _parents([*(bind.target for bind in binds), *map(PurePosixPath, runtime.DEVICES)]):
         # By itself bubblewrap makes parents that only root may enter.
         yield from ("--perms", "0755", "--dir", str(folder))
     for bind in binds:
         yield from ("--ro-bind", str(bind.source), str(bind.target))
-    for device in _DEVICES:
+    for device in runtime.DEVICES:
         yield from ("--dev-bind", device, device)
     for name, target in runtime.root_links().items():
         yield from ("--symlink", target, name)
-    for hidden in runtime.hidden_folders():
-        yield from ("--tmpfs", str(hidden), "--remount-ro", str(hidden))
     yield from ("--remount-ro", "/")
 
 
 def _environment() -> Iterator[str]:
-    for name, value in runtime.ENVIRONMENT.items():
+    for name, value in runtime.environment_in_jail().items():
         yield from ("--setenv", name, value)
 
 

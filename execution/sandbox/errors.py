@@ -3,3 +3,7 @@
 
 class SandboxUnavailable(RuntimeError):
     """Bots cannot be confined here, so none may run; the message says what to install or switch on."""
+
+
+class AccountNeeded(Exception):
+    """A run that several subscriptions share asked about the account: each needs its own."""

@@ -8,10 +8,15 @@ _CHUNK = 64 * 1024  # bytes
 
 
 class Intake:
-    """The bytes that came from one source so far, at most one chunk beyond `capacity`."""
+    """The bytes that came from one source so far, at most one chunk beyond `capacity`.
+
+    Taking some out of `data` makes room. When nothing more can come or be kept, the source is closed, and who
+    writes into it gets an error.
+    """
 
     def __init__(self, source: FileIO | socket.socket, capacity: int) -> None:
         self.data = bytearray()
+        self.is_open = True
         self._source = source
         self._capacity = capacity
 
@@ -22,20 +27,17 @@ class Intake:
     def fileno(self) -> int:
         return self._source.fileno()
 
-    def take(self) -> bool:
-        """Read what is there now, from a source that does not block.
-
-        Return whether more can come. If not, the source is closed, and who writes into it gets an error.
-        """
-        while not self.is_overfull:
+    def take(self) -> None:
+        """Read what is there now, from a source that does not block."""
+        while self.is_open and not self.is_overfull:
             try:
                 chunk = os.read(self._source.fileno(), _CHUNK)
             except BlockingIOError:
-                return True
+                return
             except ConnectionError:
-                break
+                chunk = b""
             if not chunk:
-                break
+                self.is_open = False
             self.data += chunk
+        self.is_open = False
         self._source.close()
-        return False

@@ -1,5 +1,6 @@
 """What goes into a confined run, and what comes out of it."""
 
+import functools
 import json
 import math
 from collections.abc import Mapping
@@ -8,17 +9,24 @@ from typing import Any
 
 from bot_sdk.action import Action
 from bot_sdk.bot import Snapshot
+from bot_sdk.model_files import ModelFile
+from execution.sandbox import runtime
 from execution.sandbox.inside.job_file import pack
+from execution.sandbox.receipt import Receipt, receipt_of
+from execution.sandbox.reply import Answer, Question, parse_line
 from execution.sandbox.verdicts import Verdict
 
+MOST_THREADS = 32
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Job:
     """One question to a bot.
 
     `code` is the text of its bot.py; `frame` comes from `encode_frame`; `config` holds the trader's values
-    for the bot's parameters; `snapshot` answers what the bot asks about price and account. The mappings and
-    the snapshot hold only what JSON can. They are all that the bot learns: no credential belongs into them.
+    for the bot's parameters. Both mappings hold only what JSON can. `models` are opened inside. `snapshot`
+    stays here and answers what the bot asks; a run that `is_shared` may ask about the market only. These are
+    all that the bot can learn: no credential belongs into them.
     """
 
     code: str
@@ -27,17 +35,40 @@ class Job:
     config: Mapping[str, Any]
     subscription_config: Mapping[str, Any]
     snapshot: Snapshot
+    models: tuple[ModelFile, ...] = ()
+    is_shared: bool = False
+
+    @functools.cached_property
+    def receipt(self) -> Receipt:
+        """The job's inputs as hashes."""
+        return receipt_of(self._code, self.models, self._task, self.frame, runtime.fingerprint())
 
     def packed(self) -> bytes:
-        """Return the job as the jail reads it. The code comes last, so that it is read last."""
-        task = {
+        """Return the job as the jail reads it: task, frame, models and, to be read last, the code."""
+        task = self._task | {
+            "is_inspection": False,
+            "seed": self.receipt.seed,
+            "models": [(model.kind, model.filename) for model in self.models],
+        }
+        contents = (model.content for model in self.models)
+        return pack(json.dumps(task).encode(), self.frame, *contents, self._code)
+
+    def read_line(self, line: bytes) -> Question | Answer:
+        """Return what the process says."""
+        return parse_line(line)
+
+    @property
+    def _code(self) -> bytes:
+        # A lone surrogate is no UTF-8: the jail refuses it as it refuses any code that is not text.
+        return self.code.encode(errors="surrogatepass")
+
+    @property
+    def _task(self) -> dict[str, Any]:
+        return {
             "timeframe": self.timeframe,
             "config": dict(self.config),
             "subscription_config": dict(self.subscription_config),
-            "snapshot": asdict(self.snapshot),
         }
-        # A lone surrogate is no UTF-8: the jail refuses it as it refuses any code that is not text.
-        return pack(json.dumps(task).encode(), self.frame, self.code.encode(errors="surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +89,42 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that a bot asked, and the answer. Candles are kept as their number and hash."""
+
+    question: str
+    arguments: tuple[Any, ...]
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """How one run ended.
 
     `action` is there for the verdict OK only. `message` says in one line what went wrong, for the trader.
-    `log` is what the bot printed, cut at 64 KB. `seconds` and `cpu_seconds` count from the hand-over of the
-    code; `peak_memory_mb` is the process's resident peak, interpreter included. The three are sampled from
-    outside: a process that dies by itself is measured up to its last sample, some 50 ms before.
+    `log` is what the bot printed, cut at 64 KB; `asked` what it wanted to know. `seconds` count from the
+    hand-over of the code; `cpu_seconds` and `peak_memory_mb` (resident, interpreter included) are the
+    kernel's for the whole process, some milliseconds of setting up included.
     """
 
     verdict: Verdict
     action: Action | None = None
     message: str = ""
     log: str = ""
+    asked: tuple[Asked, ...] = ()
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_memory_mb: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run as JSON can carry it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "Run":
+        """Return what `to_dict` was made of."""
+        action = raw["action"] and Action(**raw["action"])
+        asked = tuple(
+            Asked(each["question"], tuple(each["arguments"]), each["answer"]) for each in raw["asked"]
+        )
+        return cls(**dict(raw) | {"verdict": Verdict(raw["verdict"]), "action": action, "asked": asked})

@@ -6,64 +6,53 @@ import select
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-_USER_TICKS, _SYSTEM_TICKS = 11, 12  # in /proc/PID/stat, counted after the name
 _DEATH_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process has used since it began, and its own memory now, which it shares with no file."""
+    """What a process uses now: `own_memory_mb` is what it shares with no file."""
 
-    cpu_seconds: float = 0.0
-    peak_memory_mb: float = 0.0  # resident
-    own_memory_mb: float = 0.0
+    own_memory_mb: float
+    threads: int
 
 
 class WatchedProcess:
-    """One process by its id on this machine. Leaving the `with` block kills it and waits until it is gone."""
+    """One process by its handle (pidfd), which no other process can come to stand for."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._handle = os.pidfd_open(pid)
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self.pid = _pid_of(handle)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._kill()
+    def close(self) -> None:
         os.close(self._handle)
 
     def status(self) -> dict[str, str]:
         """Return the fields of /proc/PID/status. Raises OSError when the process is gone."""
-        lines = self._read("status").split("\n")
+        # A process names itself, in any bytes.
+        lines = Path(f"/proc/{self.pid}/status").read_bytes().decode("latin-1").split("\n")
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
     def usage(self) -> Usage | None:
-        """Return what it has used, or None when it is gone."""
+        """Return what it uses, or None when it is gone."""
         try:
             status = self.status()
-            times = self._read("stat").rpartition(")")[2].split()
-            peak, own, swapped = (megabytes(status[name]) for name in ("VmHWM", "RssAnon", "VmSwap"))
+            own = megabytes(status["RssAnon"]) + megabytes(status["VmSwap"])
         except (OSError, KeyError):  # a dead process that nobody has waited for has a status without memory
             return None
-        if self._is_gone(0):  # then the id may already be another process's
+        if self.is_gone(0):  # then the id may already be another process's
             return None
-        ticks = int(times[_USER_TICKS]) + int(times[_SYSTEM_TICKS])
-        return Usage(ticks / _TICKS_PER_SECOND, peak, own + swapped)
+        return Usage(own, int(status["Threads"]))
 
-    def _read(self, name: str) -> str:
-        # A process names itself, in any bytes.
-        return Path(f"/proc/{self.pid}/{name}").read_bytes().decode("latin-1")
-
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """End it, and return when it has ended."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-        self._is_gone(_DEATH_SECONDS)
+        self.is_gone(_DEATH_SECONDS)
 
-    def _is_gone(self, seconds: float) -> bool:
+    def is_gone(self, seconds: float) -> bool:
+        """Wait so long for its end and tell whether it came."""
         poll = select.poll()
         poll.register(self._handle, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
@@ -72,3 +61,12 @@ class WatchedProcess:
 def megabytes(field: str) -> float:
     """Return the number in a field of /proc/PID/status such as "1234 kB", in MB."""
     return int(field.split(maxsplit=1)[0]) / 1024
+
+
+def _pid_of(handle: int) -> int:
+    """Return the id of the process, as this process's namespace numbers it."""
+    for line in Path(f"/proc/self/fdinfo/{handle}").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "Pid":
+            return int(value)
+    raise ProcessLookupError(f"descriptor {handle} stands for no process")

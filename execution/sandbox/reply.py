@@ -1,22 +1,28 @@
-"""Read what a bot's process answered. It may have written anything: these bytes are hostile until read here.
+"""Read what a bot's process wrote. It may have written anything: these bytes are hostile until read here.
 
-An answer is one JSON object, at most 64 KB with its newline, of one of two shapes:
+A line is one JSON object, at most 64 KB with its newline, of one of three shapes. The first is a question and
+may come many times; the others are the answer and end the run:
 
+    {"ask": "balance", "with": ["USDT"]}
     {"action": "BUY", "value": 101.5, "reason": "text"}
     {"verdict": "FAILED", "message": "text"}
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Never
 
 from bot_sdk.action import Action
 from bot_sdk.text import printable
+from bots.code_policy import Finding
 from execution.sandbox.verdicts import Verdict
 
 LONGEST_REPLY = 64 * 1024  # bytes
 LONGEST_TEXT = 500  # characters
+MOST_ARGUMENTS = 4
+LONGEST_ARGUMENT = 100  # characters
 
 # What a process may say of itself. It can lie only to its own disadvantage.
 _OWN_VERDICTS = (Verdict.FAILED, Verdict.OUT_OF_MEMORY, Verdict.FORBIDDEN, Verdict.BAD_REPLY)
@@ -24,25 +30,47 @@ _OWN_VERDICTS = (Verdict.FAILED, Verdict.OUT_OF_MEMORY, Verdict.FORBIDDEN, Verdi
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a run came to. `action` is there for the verdict OK only, `message` for all others."""
+    """What a run came to. `action` is there for the verdict OK only, `message` for all others.
+
+    An inspection has findings, `found`, in place of an action.
+    """
 
     verdict: Verdict
     action: Action | None = None
     message: str = ""
+    found: tuple[Finding, ...] = ()
 
 
-def parse_reply(line: bytes) -> Answer:
-    """Return the answer in `line`. Never raises: whatever is not exactly an answer is a BAD_REPLY."""
+def load_object(line: bytes) -> dict[str, Any]:
+    """Return the JSON object in `line`. Raises ValueError for all else, NaN and doubled keys included."""
+    try:
+        # ValueError: no JSON, no UTF-8, a number of thousands of digits
+        found = json.loads(line.decode(), parse_constant=_refuse_constant, object_pairs_hook=_once_each)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"expected an object, got {type(found).__name__}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the bot wants to know; neither the name nor the arguments need make sense."""
+
+    name: str
+    arguments: tuple[str | int | float | bool | None, ...]
+
+
+def parse_line(line: bytes) -> Question | Answer:
+    """Return what `line` says. Never raises: whatever is neither question nor answer is a BAD_REPLY."""
     if len(line) > LONGEST_REPLY:
         return _bad(f"it is longer than {LONGEST_REPLY // 1024} KB")
     try:
-        reply = json.loads(line.decode(), parse_constant=_refuse_constant, object_pairs_hook=_once_each)
-    except RecursionError:
-        return _bad("it is nested too deeply")
-    except ValueError as error:  # no JSON, no UTF-8, a number of thousands of digits
+        reply = load_object(line)
+    except ValueError as error:
         return _bad(str(error))
-    if not isinstance(reply, dict):
-        return _bad(f"expected an object, got {type(reply).__name__}")
+    if reply.keys() == {"ask", "with"}:
+        return _question(reply["ask"], reply["with"])
     if reply.keys() == {"action", "value", "reason"}:
         return _action(**reply)
     if reply.keys() == {"verdict", "message"}:
@@ -59,6 +87,24 @@ def _action(action: object, value: object, reason: object) -> Answer:
     except (TypeError, ValueError) as error:
         return _bad(str(error))
     return Answer(Verdict.OK, Action(parsed.action, parsed.value, printable(parsed.reason)))
+
+
+def _question(name: object, arguments: object) -> Question | Answer:
+    if not isinstance(name, str) or not _is_plain(name):
+        return _bad("it asks with a name that is no text")
+    if not isinstance(arguments, list) or len(arguments) > MOST_ARGUMENTS:
+        return _bad(f"it asks with more than a list of {MOST_ARGUMENTS} arguments")
+    if not all(map(_is_plain, arguments)):
+        return _bad("it asks with an argument that is neither a number nor a short text")
+    return Question(name, tuple(arguments))
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= LONGEST_ARGUMENT and value.isprintable()
+    if isinstance(value, int):
+        return abs(value) < 2**53
+    return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
 def _own_verdict(verdict: object, message: object) -> Answer:

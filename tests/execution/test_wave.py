@@ -1,25 +1,35 @@
+import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Thread
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.core.mail import EmailMessage
 from django.db import connection, connections
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
 
+from bot_sdk.parameters import Parameter
 from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import last_closed
+from bots import publishing
 from bots.models import Bot, BotVersion
 from bots.storage import code_key
 from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets
 from exchanges.models import Market
-from execution import wave
-from execution.cycle import MarketView, view_market
-from execution.models import Cycle, Order, Position
+from execution import strikes, tasks, wave
+from execution.concluding import conclude_all
+from execution.cycle import MarketMoment, MarketView, view_market
+from execution.deciding import Decided
+from execution.models import Cycle, Order, Position, Strike
 from execution.orders import position_of
+from execution.sandbox import Run, Verdict
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
 from tests.factories import make_bot, make_cycle, make_order, make_subscription
@@ -253,3 +263,211 @@ def test_a_dead_workers_cycle_is_swept_with_its_order(opened_at: datetime) -> No
         row.refresh_from_db()
     assert (cycle.state, order.state) == (Cycle.State.INTERRUPTED, Order.State.NOT_SENT)
     assert running.state == Cycle.State.RUNNING
+
+
+ASKING_BOT = HEADER + (
+    "    def execute_algorithm(self, d, t, s=None):\n"
+    "        return Action('HOLD', 1.0, str(self.get_balance('USDT')))\n"
+)
+CHOOSING_BOT = HEADER + (
+    "    def execute_algorithm(self, d, t, s=None):\n"
+    "        print(self.config['length'], s['risk_config'])\n"
+    "        return Action('HOLD', float(self.config['length']), f'length {self.config['length']}')\n"
+)
+FORBIDDEN_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): import os; os.fork()\n"
+
+
+def runs_of(cycles: list[Cycle]) -> int:
+    """How many runs there were: each took its own time."""
+    return len({cycle.bot_seconds for cycle in cycles})
+
+
+def test_those_who_ask_the_same_share_one_run(view: MarketView, fresh: None) -> None:
+    bot = make_bot()
+    subscriptions = [hourly(view.market, bot=bot) for _ in range(5)]
+
+    cycles = decide(view, *subscriptions)
+
+    assert runs_of(cycles) == 1
+    assert {cycle.is_shared for cycle in cycles} == {True}
+    assert {(cycle.action, cycle.reason) for cycle in cycles} == {("BUY", "always buys")}
+    assert len({cycle.inputs for cycle in cycles}) == 1
+    assert cycles[0].receipt.keys() == {"code", "models", "configuration", "window", "runtime"}
+
+
+def test_sharing_changes_no_decision_and_never_crosses_inputs(view: MarketView, fresh: None) -> None:
+    bot = make_bot(code=CHOOSING_BOT)
+    risks = [{"stop_loss_percent": 5.0}, {"stop_loss_percent": 6.0}]
+    subscriptions = [
+        hourly(view.market, bot=bot, strategy_config={"length": length}, risk_config=risk)
+        for length in (1, 2, 3)
+        for risk in risks
+        for _ in range(2)
+    ]
+
+    together = decide(view, *subscriptions)
+    Cycle.objects.all().delete()
+    alone = [decide(view, subscription)[0] for subscription in subscriptions]
+
+    assert runs_of(together) == 6
+    for cycle in together:
+        twin = next(each for each in alone if each.subscription_id == cycle.subscription_id)
+        said = (cycle.action, cycle.value, cycle.reason, cycle.log, cycle.inputs)
+        assert said == (twin.action, twin.value, twin.reason, twin.log, twin.inputs)
+        assert cycle.reason == f"length {cycle.subscription.strategy_config['length']}"
+        assert (cycle.is_shared, twin.is_shared) == (True, False)
+
+
+def test_a_bot_that_asks_about_the_account_is_run_for_each(view: MarketView, fresh: None) -> None:
+    bot = make_bot(code=ASKING_BOT)
+    subscriptions = [
+        hourly(view.market, bot=bot, allocated_capital=Decimal(capital)) for capital in (500, 700, 900)
+    ]
+
+    cycles = decide(view, *subscriptions)
+
+    assert runs_of(cycles) == 3
+    assert {cycle.subscription_id: cycle.reason for cycle in cycles} == {
+        subscription.pk: str(float(subscription.allocated_capital)) for subscription in subscriptions
+    }
+    assert cycles[0].asked[0]["question"] == "balance"
+    assert not any(cycle.is_shared for cycle in cycles)
+
+
+@pytest.mark.parametrize("others", [0, 8])
+def test_more_subscribers_cost_no_more_queries(
+    view: MarketView, fresh: None, others: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    bot = make_bot(code=CHOOSING_BOT)
+    subscriptions = [hourly(view.market, bot=bot, strategy_config={"length": 1}) for _ in range(2 + others)]
+    cycles = wave.claim(subscriptions, "1h", view.opened_at)
+
+    with django_assert_num_queries(6):  # code and models, the lock in its savepoint, the write
+        wave.decide_all(view, cycles)
+
+
+def test_a_large_wave_travels_in_batches_and_arrives_whole(
+    view: MarketView, fresh: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("execution.wave.BATCH", 2)
+    bot = make_bot(code=CHOOSING_BOT)
+    subscriptions = [hourly(view.market, bot=bot, strategy_config={"length": n % 2}) for n in range(5)]
+    messages: list[str] = []
+
+    def post(moment: MarketMoment, batch: list[Decided]) -> None:
+        messages.append(json.dumps([moment.to_dict(), [decided.to_dict() for decided in batch]]))
+
+    wave.decide_all(view, wave.claim(subscriptions, "1h", view.opened_at), post)
+    for message in [*messages, *messages]:  # delivered twice
+        tasks.conclude_batch(*json.loads(message))
+
+    cycles = Cycle.objects.all()
+    assert len(messages) == 3
+    assert {(cycle.state, cycle.verdict) for cycle in cycles} == {(Cycle.State.DONE, "OK")}
+    for cycle in cycles:
+        assert cycle.reason == f"length {cycle.subscription.strategy_config['length']}"
+
+
+def strike(subscription: Subscription, candles: int) -> None:
+    for age in range(candles):
+        closed_at = timezone.now() - timedelta(hours=age)
+        strikes.count([subscription], Run(Verdict.FORBIDDEN, message="It forked."), closed_at)
+
+
+def test_three_strikes_put_a_version_in_quarantine(view: MarketView, fresh: None) -> None:
+    subscription = hourly(view.market, bot=make_bot(code=FORBIDDEN_BOT))
+    strike(subscription, 2)
+
+    [third] = decide(view, subscription)
+    subscription.version.refresh_from_db()
+
+    assert third.verdict == Verdict.FORBIDDEN
+    assert subscription.version.state == BotVersion.State.QUARANTINED
+    assert "A bot is one process" in subscription.version.state_reason
+    assert not Bot.objects.published().filter(pk=subscription.bot_id).exists()
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        Run(Verdict.OK),
+        Run(Verdict.FAILED),
+        Run(Verdict.UNAVAILABLE),
+        Run(Verdict.TIMED_OUT, seconds=1.0, cpu_seconds=1.0),  # it began too late
+    ],
+)
+def test_what_is_no_strike(run: Run) -> None:
+    subscription = make_subscription()
+    for age in range(5):
+        strikes.count([subscription], run, timezone.now() - timedelta(hours=age))
+
+    assert not Strike.objects.exists()
+
+
+def test_one_traders_settings_are_no_strike_but_two_traders_are() -> None:
+    bot = make_bot(parameters=[Parameter("length", "integer", 5, label="Length", minimum=1, maximum=10**9)])
+    odd = [make_subscription(bot=bot, strategy_config={"length": 10**9}) for _ in range(2)]
+
+    strikes.count(odd[:1], Run(Verdict.OUT_OF_MEMORY), timezone.now())
+    assert not Strike.objects.exists()
+
+    strikes.count(odd, Run(Verdict.OUT_OF_MEMORY), timezone.now())
+    assert Strike.objects.exists()
+
+
+def test_a_bot_that_spins_is_a_strike_by_its_processor_time() -> None:
+    strikes.count([make_subscription()], Run(Verdict.TIMED_OUT, seconds=7.0, cpu_seconds=6.0), timezone.now())
+
+    assert Strike.objects.exists()
+
+
+def test_many_runs_on_one_candle_are_one_strike(opened_at: datetime) -> None:
+    subscription = make_subscription()
+    for _ in range(5):
+        strikes.count([subscription], Run(Verdict.CRASHED), opened_at)
+
+    subscription.version.refresh_from_db()
+    assert subscription.version.state == BotVersion.State.PUBLISHED
+
+
+def test_strikes_from_before_a_release_do_not_count() -> None:
+    subscription = make_subscription()
+    strike(subscription, 3)
+    publishing.release(BotVersion.objects.get(pk=subscription.version_id))
+
+    subscription = Subscription.objects.get()
+    version = subscription.version
+    strikes.count([subscription], Run(Verdict.CRASHED), timezone.now() + timedelta(hours=1))
+
+    version.refresh_from_db()
+    assert (version.state, version.state_reason) == (BotVersion.State.PUBLISHED, "")
+
+
+def test_of_a_version_in_quarantine_only_the_stops_act(view: MarketView, fresh: None) -> None:
+    bot = make_bot()
+    holder, idle = hourly(view.market, bot=bot), hourly(view.market, bot=bot)
+    double = 2 * view.ticker.last
+    Position.objects.create(
+        subscription=holder, quote_balance=0, base_amount=Decimal("0.01"), cost_basis=double / 100
+    )
+    publishing.quarantine(holder.version, "It forked.")
+
+    cycles = {cycle.subscription_id: cycle for cycle in decide(view, holder, idle)}
+
+    assert cycles[holder.pk].order.state == Order.State.FILLED
+    assert (cycles[holder.pk].signal_source, cycles[holder.pk].verdict) == ("stop_loss", "")
+    assert cycles[idle.pk].skip == SkipReason.VERSION_QUARANTINED
+    assert not Order.objects.filter(subscription=idle).exists()
+
+
+def test_a_run_that_could_not_be_confined_alarms_the_operator_once(
+    view: MarketView, mailoutbox: list[EmailMessage], settings: Settings
+) -> None:
+    settings.ADMINS = ["operator@example.com"]
+    cache.clear()
+
+    for _ in range(2):
+        conclude_all(view.moment, [Decided([], Run(Verdict.UNAVAILABLE, message="no bwrap"))])
+
+    assert [mail.to for mail in mailoutbox] == [["operator@example.com"]]
+    assert "no bwrap" in mailoutbox[0].body

@@ -1,4 +1,4 @@
-# expect: CRASHED
+# expect: CRASHED|FORBIDDEN
 # category: end
 import os
 

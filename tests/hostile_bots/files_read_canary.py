@@ -1,4 +1,4 @@
-# expect: FAILED
+# expect: FAILED|FORBIDDEN
 # category: files; harmless outside
 from bot_sdk import Action, CustomBot
 

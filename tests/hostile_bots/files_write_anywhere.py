@@ -8,7 +8,7 @@ from bot_sdk import Action, CustomBot
 class Attack(CustomBot):
     def execute_algorithm(self, data, timeframe, subscription_config):
         refusals = []
-        for folder, _, _ in os.walk("/"):
+        for folder in ("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/usr/lib", "/runtime", os.path.dirname(os.__file__)):
             try:
                 with open(os.path.join(folder, "left_behind"), "wb") as note:
                     note.write(b"for the next run")

@@ -1,4 +1,4 @@
-# expect: FAILED
+# expect: FAILED|FORBIDDEN
 # category: memory
 import fcntl
 import os

@@ -1,4 +1,4 @@
-# expect: OK
+# expect: OK|FORBIDDEN
 # category: processes; harmless outside
 import pandas as pd
 

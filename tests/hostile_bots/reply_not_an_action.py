@@ -1,4 +1,4 @@
-# expect: BAD_REPLY|FAILED|CRASHED
+# expect: BAD_REPLY|FAILED|CRASHED|FORBIDDEN
 # category: reply
 import builtins
 

@@ -8,10 +8,12 @@ from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
-from execution import schedule
+from execution import schedule, strikes
 from execution.orders import position_of
+from execution.sandbox import Run, Verdict
 from marketplace import demo
 from tests.factories import PASSWORD, make_candles, make_cycle, make_fill, make_order, make_subscription
 
@@ -30,6 +32,7 @@ def staff(client: Client) -> Client:
     make_candles(subscription.market, count=2)
     make_fill(make_order(make_cycle(subscription)))
     position_of(subscription)
+    strikes.count([subscription], Run(Verdict.CRASHED), timezone.now())
     client.force_login(User.objects.get(username=demo.MODERATOR))
     return client
 

@@ -4,14 +4,15 @@ import errno
 import json
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from bot_sdk.action import Action
-from bot_sdk.bot import Snapshot, connect
+from bot_sdk.bot import AccountView, connect
 from bot_sdk.bot_file import BotFileError, bot_class_in
+from bot_sdk.model_files import ModelFile, ModelFileError, named
 
 _FILE_NAME = "bot.py"
 _LONGEST_TEXT = 500  # characters
@@ -23,36 +24,50 @@ _OUT_OF_MEMORY = (
 )
 
 
-def answer(code: bytes, task: Mapping[str, Any], frame: pd.DataFrame) -> bytes:
-    """Run the bot in `code` on the frame and return its answer as `reply.py` reads it, newline included."""
+def answer(
+    code: bytes, frame: pd.DataFrame, models: Sequence[ModelFile], account: AccountView, **task: Any
+) -> bytes:
+    """Run the bot in `code` on the frame and return its answer as `reply.py` reads it, newline included.
+
+    `task` has timeframe, config and subscription_config as the bot is given them, and the run's seed.
+    """
     try:
-        action = _decide(code, task, frame)
+        action = _decide(code, frame, models, account, task)
         if isinstance(action, Action):
             return _line(action=action.action, value=action.value, reason=action.reason[:_LONGEST_TEXT])
-        return _failure("BAD_REPLY", f"execute_algorithm returned {_kind(action)}, expected an Action.")
+        return _failure("FAILED", f"execute_algorithm returned {_kind(action)}, expected an Action.")
     except MemoryError:
         return _OUT_OF_MEMORY
-    except BotFileError as error:
+    except (BotFileError, ModelFileError) as error:
         return _failure("FAILED", str(error))
     except BaseException as error:  # noqa: BLE001  whatever the bot raises, SystemExit too, is its answer
         return _failure("FORBIDDEN" if _was_refused(error) else "FAILED", _describe(error))
 
 
-def _decide(code: bytes, task: Mapping[str, Any], frame: pd.DataFrame) -> object:
+def _decide(
+    code: bytes,
+    frame: pd.DataFrame,
+    models: Sequence[ModelFile],
+    account: AccountView,
+    task: Mapping[str, Any],
+) -> object:
     module = types.ModuleType("bot")
     # Dataclasses, pickle and inspect look a class's module up by name.
     sys.modules["bot"] = module
     exec(compile(code.decode(), _FILE_NAME, "exec", dont_inherit=True), vars(module))
-    connect(Snapshot(**task["snapshot"]))
-    bot = bot_class_in(vars(module))(task["config"], {})
+    connect(account)
+    config = task["config"] | ({"models": named(models)} if models else {})
+    bot = bot_class_in(vars(module))(config, {})
     return bot.execute_algorithm(frame, task["timeframe"], task["subscription_config"])
 
 
 def _was_refused(error: BaseException | None) -> bool:
     """Tell whether the error, or the one that it was raised upon, is the kernel's no."""
-    while error is not None:
+    seen: set[int] = set()  # a bot can chain errors in a circle
+    while error is not None and id(error) not in seen:
         if isinstance(error, OSError) and error.errno in _REFUSALS:
             return True
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False
 

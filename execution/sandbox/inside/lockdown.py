@@ -1,65 +1,80 @@
-"""What the process gives up, step by step, before it reads a byte of the bot."""
+"""What a run's process gives up, step by step, before it reads a byte of the bot."""
 
 import ctypes
-import math
 import os
 import resource
+import signal
 import struct
 
-from . import seccomp
-
-_PR_SET_DUMPABLE = 4
-_PR_CAPBSET_DROP = 24
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _HIGHEST_CAPABILITY = 63
 _CAPABILITY_VERSION = 0x20080522  # of <linux/capability.h>: three sets of 64 bits, as two halves
 
+OPEN_FILES = 64
 _LIMITS = {
     resource.RLIMIT_CORE: 0,
     resource.RLIMIT_FSIZE: 0,
     resource.RLIMIT_MEMLOCK: 0,
     resource.RLIMIT_MSGQUEUE: 0,
     resource.RLIMIT_SIGPENDING: 64,
-    resource.RLIMIT_NOFILE: 64,
-    resource.RLIMIT_NPROC: 32,  # threads: the system call filter lets no process start
+    resource.RLIMIT_NOFILE: OPEN_FILES,
     resource.RLIMIT_STACK: 8 << 20,
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def change_user(uid: int) -> None:
-    """Turn from root into the user and group `uid`, with no other group and no capability, for good."""
-    for capability in range(_HIGHEST_CAPABILITY + 1):
-        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
-            break  # the kernel knows none beyond
+def limit(*, cpu_seconds: int, data_bytes: int, address_space_bytes: int, threads: int) -> None:
+    """Set every limit. At its CPU time the kernel kills the process; it is not asked first."""
+    limits = _LIMITS | {
+        resource.RLIMIT_CPU: cpu_seconds,
+        resource.RLIMIT_DATA: data_bytes,
+        resource.RLIMIT_AS: address_space_bytes,
+        resource.RLIMIT_NPROC: threads,
+    }
+    for name, value in limits.items():
+        _, allowed = resource.getrlimit(name)
+        # The operator may have set it lower.
+        lowest = value if allowed == resource.RLIM_INFINITY else min(value, allowed)
+        resource.setrlimit(name, (lowest, lowest))
+
+
+def become(uid: int) -> None:
+    """Turn from root into the user and group `uid`, with no other group."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+
+
+def drop_bounding_set() -> None:
+    """Give up every capability that a program could be started with; needs CAP_SETPCAP."""
+    for capability in range(_HIGHEST_CAPABILITY + 1):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            break  # the kernel knows none beyond
+
+
+def drop_capabilities() -> None:
+    """Give up every capability that this process has."""
     if _libc.capset(struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24)) != 0:
         raise OSError(ctypes.get_errno(), "the kernel refused to take the capabilities back")
 
 
-def lock_down() -> None:
-    """Set every limit that is the same for all runs, and the system call filter."""
-    for limit, value in _LIMITS.items():
-        _lower(limit, value, value)
+def bar_new_privileges() -> None:
+    """See to it that no program started from here has more rights; filters and Landlock demand it."""
+    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "the kernel refused to bar new privileges")
+
+
+def hide_memory() -> None:
+    """Keep other processes of the same user from looking into this one."""
     _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    seccomp.install(_libc)
 
 
-def limit_run(*, cpu_seconds: int, data_bytes: int, address_space_bytes: int) -> None:
-    """Set what differs from run to run. CPU time that was used so far is not held against the bot."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    last_second = math.ceil(used.ru_utime + used.ru_stime) + cpu_seconds
-    # The first signal can be caught, the one at the hard limit cannot.
-    _lower(resource.RLIMIT_CPU, last_second, last_second + 1)
-    _lower(resource.RLIMIT_DATA, data_bytes, data_bytes)
-    _lower(resource.RLIMIT_AS, address_space_bytes, address_space_bytes)
+def die_with_zygote(zygote: int | None) -> None:
+    """End this process when its parent ends. To be called after the last change of user.
 
-
-def _lower(limit: int, soft: int, hard: int) -> None:
-    """Set a limit, or keep the one that the operator has set lower."""
-    _, allowed = resource.getrlimit(limit)
-    if allowed != resource.RLIM_INFINITY:
-        soft, hard = min(soft, allowed), min(hard, allowed)
-    resource.setrlimit(limit, (soft, hard))
+    `zygote` is the parent's id, None where it has none in this process's namespace.
+    """
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if zygote is not None and zygote != os.getppid():  # it has ended already
+        os._exit(1)

@@ -1,122 +1,86 @@
-"""Run every attack in tests/hostile_bots confined, and judge by what it touched, not by what it says.
+"""Run every attack in tests/hostile_bots on every engine, and judge by what it touched, not by what it says.
 
-An attack's first line names the verdicts that it may end in, its second the category; "harmless outside"
-means that the control arm may run it without a jail. Its config tells where a file with a secret is, which
-variable holds the secret, and which port listens. An attack that gets what it wants answers BUY with a reason
-that begins with ESCAPED.
+`execution/sandbox/attacks.py` tells what an attack is.
 """
 
 import json
 import os
-import select
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import pytest
 
-from execution.sandbox import Run, run
-from tests.execution.sandbox.jobs import make_job, make_limits
+from execution.sandbox import Run
+from execution.sandbox.attacks import (
+    SECRET,
+    VARIABLE,
+    Attack,
+    Canaries,
+    attempt,
+    gain_of,
+    read_attack,
+    set_out,
+)
+from execution.sandbox.choice import ENGINES
+from execution.sandbox.engine import Engine
+from execution.sandbox.nursery import Nursery
 
 FOLDER = Path(__file__).parents[2] / "hostile_bots"
-ATTACKS = sorted(path.stem for path in FOLDER.glob("*.py"))
-SECRET = "canary-5f1c"
-VARIABLE = "MARKETPLACE_CANARY"
-LIMITS = make_limits(seconds=3, memory_mb=128)
+ATTACKS = {path.stem: read_attack(path) for path in sorted(FOLDER.glob("*.py"))}
+HARMLESS = [name for name, attack in ATTACKS.items() if attack.is_harmless_outside]
 
 UNCONFINED = """
 import json, pathlib, sys
 from bot_sdk.bot_file import load_bot_class
-bot = load_bot_class(pathlib.Path(sys.argv[1]))(json.loads(sys.argv[2]), {})
-print(bot.execute_algorithm(None, "1h", {}).reason)
+for path, runs in json.loads(sys.argv[2]):
+    for _ in range(runs):
+        bot = load_bot_class(pathlib.Path(path))(json.loads(sys.argv[1]), {})
+        reason = bot.execute_algorithm(None, "1h", {}).reason
+    print(reason)
 """
 
-
-def header(attack: str, line: int) -> str:
-    return (FOLDER / f"{attack}.py").read_text().splitlines()[line].partition(": ")[2]
+Outcome = tuple[dict[str, list[Run]], Canaries]
 
 
-HARMLESS = [attack for attack in ATTACKS if header(attack, 1).endswith("; harmless outside")]
-
-
-@dataclass(frozen=True)
-class Canaries:
-    """What an attack is after. `config` tells it where to look."""
-
-    file: Path
-    streams: socket.socket
-    datagrams: socket.socket
-
-    @property
-    def config(self) -> dict[str, object]:
-        port = self.streams.getsockname()[1]
-        return {"canary_file": str(self.file), "canary_variable": VARIABLE, "port": port}
-
-    def were_contacted(self) -> bool:
-        poll = select.poll()
-        poll.register(self.streams, select.POLLIN)
-        poll.register(self.datagrams, select.POLLIN)
-        return bool(poll.poll(0))
-
-
-@contextmanager
-def set_out() -> Iterator[Canaries]:
+@pytest.fixture(scope="module", params=ENGINES, ids=lambda engine: engine.name)
+def outcome(request: pytest.FixtureRequest) -> Iterator[Outcome]:
+    """All attacks on one engine, and what they were after."""
+    engine: Engine = request.param
     with (
-        NamedTemporaryFile("w") as file,
-        socket.create_server(("127.0.0.1", 0)) as streams,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        set_out() as canaries,
+        closing(Nursery(engine, engine.layers())) as nursery,
+        ThreadPoolExecutor(4) as pool,
     ):
-        file.write(SECRET)
-        file.flush()
-        Path(file.name).chmod(0o644)
-        datagrams.bind(streams.getsockname())
-        yield Canaries(Path(file.name), streams, datagrams)
+        runs = pool.map(lambda attack: attempt(nursery, attack, canaries), ATTACKS.values())
+        yield dict(zip(ATTACKS, runs, strict=True)), canaries
 
 
-@pytest.fixture(scope="module")
-def canaries() -> Iterator[Canaries]:
-    with pytest.MonkeyPatch.context() as environment, set_out() as found:
-        environment.setenv(VARIABLE, SECRET)
-        yield found
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=lambda attack: attack.name)
+def test_an_attack_ends_in_its_verdict_and_gains_nothing(attack: Attack, outcome: Outcome) -> None:
+    runs = outcome[0][attack.name]
+
+    assert len(runs) == attack.runs
+    assert not gain_of(runs)
+    for run in runs:
+        assert run.verdict in attack.expected, run
+        assert run.action is None or run.action.action == "HOLD", run
 
 
-@pytest.fixture(scope="module")
-def runs(canaries: Canaries) -> dict[str, Run]:
-    def attack(name: str) -> Run:
-        return run(make_job((FOLDER / f"{name}.py").read_text(), config=canaries.config), LIMITS)
-
-    with ThreadPoolExecutor(4) as pool:
-        return dict(zip(ATTACKS, pool.map(attack, ATTACKS), strict=True))
+def test_no_attack_touched_a_canary(outcome: Outcome) -> None:
+    assert not outcome[1].were_touched()
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_an_attack_ends_in_its_verdict_and_gains_nothing(attack: str, runs: dict[str, Run]) -> None:
-    result = runs[attack]
-
-    assert result.verdict in header(attack, 0).split("|"), result
-    assert result.action is None or result.action.action == "HOLD", result
-    assert "ESCAPED" not in repr(result)
-    assert SECRET not in repr(result)
-    assert result.seconds <= LIMITS.seconds + 2
-
-
-def test_no_attack_reached_the_worker(canaries: Canaries, runs: dict[str, Run]) -> None:
-    assert not canaries.were_contacted()
-    assert canaries.file.read_text() == SECRET
-    assert os.environ[VARIABLE] == SECRET
-
-
-@pytest.mark.parametrize("attack", HARMLESS)
-def test_without_a_jail_the_same_attack_gets_what_it_wants(attack: str) -> None:
-    with set_out() as targets:
+@pytest.mark.parametrize("name", HARMLESS)
+def test_without_confinement_the_same_attack_gets_what_it_wants(name: str) -> None:
+    with set_out() as canaries:
+        command = [sys.executable, "-c", UNCONFINED, json.dumps(canaries.config)]
+        attack = [[str(FOLDER / f"{name}.py"), ATTACKS[name].runs]]
         outcome = subprocess.run(
-            [sys.executable, "-c", UNCONFINED, str(FOLDER / f"{attack}.py"), json.dumps(targets.config)],
+            [*command, json.dumps(attack)],
             env=os.environ | {VARIABLE: SECRET},
             capture_output=True,
             text=True,
@@ -124,5 +88,5 @@ def test_without_a_jail_the_same_attack_gets_what_it_wants(attack: str) -> None:
         )
 
         assert outcome.stdout.startswith("ESCAPED"), outcome
-        assert targets.were_contacted() == attack.startswith(("network_tcp", "network_datagram"))
-        assert (SECRET in outcome.stdout) == attack.startswith(("files_read_canary", "secrets_environment"))
+        assert canaries.were_touched() == name.startswith(("network_tcp", "network_datagram"))
+        assert (SECRET in outcome.stdout) == name.startswith(("files_read_canary", "secrets_environment"))

@@ -1,53 +1,54 @@
 import signal
+from typing import Any
 
 import pytest
 
 from execution.sandbox import Limits, Verdict
-from execution.sandbox.jail import Ending
+from execution.sandbox.confined import Cause, Ending
 from execution.sandbox.judgement import judge
-from execution.sandbox.process import Usage
 
 LIMITS = Limits(seconds=20, memory_mb=100, cpu_percent=50)
 
 
-def make_ending(
-    *,
-    killed_by: int | None = None,
-    exit_code: int | None = None,
-    reply: bytes = b"",
-    cpu_seconds: float = 0,
-    grown_mb: float = 0,
-    is_over_memory: bool = False,
-) -> Ending:
-    return Ending(
-        reply=reply,
-        is_answered=False,
-        is_over_memory=is_over_memory,
-        exit_code=exit_code if killed_by is None else 128 + killed_by,
-        log=b"",
-        seconds=1.0,
-        before=Usage(cpu_seconds=2.0, peak_memory_mb=70.0),
-        after=Usage(cpu_seconds=2.0 + cpu_seconds, peak_memory_mb=70.0 + grown_mb),
-    )
+def make_ending(**overrides: Any) -> Ending:
+    values: dict[str, Any] = {
+        "answer": None,
+        "unfinished": False,
+        "cause": None,
+        "exit_code": 0,
+        "log": b"",
+        "asked": (),
+        "seconds": 1.0,
+        "cpu_seconds": 0.0,
+        "peak_memory_mb": 70.0,
+        "grown_memory_mb": 0.0,
+    }
+    return Ending(**values | overrides)
+
+
+def killed_by(number: int, **overrides: Any) -> Ending:
+    return make_ending(exit_code=-number, **overrides)
 
 
 @pytest.mark.parametrize(
     ("ending", "verdict"),
     [
-        (make_ending(), Verdict.TIMED_OUT),
-        (make_ending(reply=b"half"), Verdict.TIMED_OUT),
-        (make_ending(is_over_memory=True), Verdict.OUT_OF_MEMORY),
-        (make_ending(exit_code=0), Verdict.CRASHED),
-        (make_ending(exit_code=0, reply=b"half"), Verdict.BAD_REPLY),
-        (make_ending(killed_by=signal.SIGXCPU), Verdict.TIMED_OUT),
-        (make_ending(killed_by=signal.SIGKILL, cpu_seconds=8), Verdict.TIMED_OUT),
-        (make_ending(killed_by=signal.SIGKILL, cpu_seconds=1), Verdict.CRASHED),
-        (make_ending(killed_by=signal.SIGKILL, grown_mb=80), Verdict.OUT_OF_MEMORY),
-        (make_ending(killed_by=signal.SIGABRT, grown_mb=80), Verdict.OUT_OF_MEMORY),
-        (make_ending(killed_by=signal.SIGABRT, grown_mb=20), Verdict.CRASHED),
-        (make_ending(killed_by=signal.SIGSYS), Verdict.FORBIDDEN),
-        (make_ending(killed_by=signal.SIGUSR1), Verdict.CRASHED),
-        (make_ending(killed_by=99), Verdict.CRASHED),
+        (make_ending(cause=Cause.TIME, exit_code=-9), Verdict.TIMED_OUT),
+        (make_ending(cause=Cause.TIME, exit_code=-9, unfinished=True), Verdict.TIMED_OUT),
+        (make_ending(cause=Cause.MEMORY, exit_code=-9), Verdict.OUT_OF_MEMORY),
+        (make_ending(cause=Cause.THREADS, exit_code=-9), Verdict.FORBIDDEN),
+        (make_ending(cause=Cause.QUESTIONS, exit_code=-9), Verdict.BAD_REPLY),
+        (make_ending(exit_code=None), Verdict.UNAVAILABLE),
+        (make_ending(), Verdict.CRASHED),
+        (make_ending(unfinished=True), Verdict.BAD_REPLY),
+        (killed_by(signal.SIGKILL, cpu_seconds=8.0), Verdict.TIMED_OUT),
+        (killed_by(signal.SIGKILL, cpu_seconds=1.0), Verdict.UNAVAILABLE),
+        (killed_by(signal.SIGKILL, grown_memory_mb=80.0), Verdict.OUT_OF_MEMORY),
+        (killed_by(signal.SIGABRT, grown_memory_mb=80.0), Verdict.OUT_OF_MEMORY),
+        (killed_by(signal.SIGABRT, grown_memory_mb=20.0), Verdict.CRASHED),
+        (killed_by(signal.SIGSYS), Verdict.FORBIDDEN),
+        (killed_by(signal.SIGUSR1), Verdict.CRASHED),
+        (killed_by(99), Verdict.CRASHED),
     ],
 )
 def test_how_a_process_ended_tells_the_verdict(ending: Ending, verdict: Verdict) -> None:

@@ -1,5 +1,8 @@
+import gc
 import json
 import math
+import random
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot_sdk import Action
 from execution.sandbox import Verdict
-from execution.sandbox.reply import LONGEST_REPLY, parse_reply
+from execution.sandbox.reply import LONGEST_REPLY, Answer, Question, parse_line
 
 VALID = {"action": "BUY", "value": 1.5, "reason": "why"}
 
@@ -24,6 +27,12 @@ ALMOST_ACTIONS = st.fixed_dictionaries(
         "reason": st.text(st.characters(), max_size=600) | JSON_VALUES,
     }
 )
+ALMOST_QUESTIONS = st.fixed_dictionaries(
+    {
+        "ask": st.sampled_from(["balance", "candles"]) | JSON_VALUES,
+        "with": st.lists(JSON_VALUES) | JSON_VALUES,
+    }
+)
 ALMOST_VERDICTS = st.fixed_dictionaries(
     {"verdict": st.sampled_from([*Verdict]) | JSON_VALUES, "message": st.text() | JSON_VALUES}
 )
@@ -33,8 +42,18 @@ def line(**changes: Any) -> bytes:
     return json.dumps(VALID | changes).encode()
 
 
+def answer_in(reply: bytes) -> Answer:
+    said = parse_line(reply)
+    assert isinstance(said, Answer)
+    return said
+
+
 def assert_is_sound(reply: bytes) -> None:
-    answer = parse_reply(reply)
+    answer = parse_line(reply)
+    if isinstance(answer, Question):
+        assert len(answer.arguments) <= 4
+        assert answer.name.isprintable()
+        return
     assert (answer.action is not None) == (answer.verdict == Verdict.OK)
     assert answer.verdict not in (Verdict.UNAVAILABLE, Verdict.CRASHED, Verdict.TIMED_OUT)
     if answer.action is not None:
@@ -47,13 +66,13 @@ def assert_is_sound(reply: bytes) -> None:
 
 
 def test_an_action_comes_through() -> None:
-    answer = parse_reply(line())
+    answer = answer_in(line())
 
     assert (answer.verdict, answer.action) == (Verdict.OK, Action("BUY", 1.5, "why"))
 
 
 def test_a_process_may_say_that_its_bot_failed() -> None:
-    answer = parse_reply(b'{"verdict": "FAILED", "message": "KeyError: \'rsi\'"}')
+    answer = answer_in(b'{"verdict": "FAILED", "message": "KeyError: \'rsi\'"}')
 
     assert (answer.verdict, answer.action, answer.message) == (Verdict.FAILED, None, "KeyError: 'rsi'")
 
@@ -62,7 +81,7 @@ def test_a_process_may_say_that_its_bot_failed() -> None:
 def test_a_process_may_not_name_a_verdict_that_only_we_can_see(verdict: object) -> None:
     reply = json.dumps({"verdict": verdict, "message": "x"}).encode()
 
-    assert parse_reply(reply).verdict == Verdict.BAD_REPLY
+    assert answer_in(reply).verdict == Verdict.BAD_REPLY
 
 
 @pytest.mark.parametrize(
@@ -92,7 +111,7 @@ def test_a_process_may_not_name_a_verdict_that_only_we_can_see(verdict: object) 
     ],
 )
 def test_anything_else_is_a_bad_reply_that_says_why(reply: bytes, problem: str) -> None:
-    answer = parse_reply(reply)
+    answer = answer_in(reply)
 
     assert (answer.verdict, answer.action) == (Verdict.BAD_REPLY, None)
     assert problem in answer.message
@@ -102,8 +121,8 @@ def test_anything_else_is_a_bad_reply_that_says_why(reply: bytes, problem: str) 
 def test_what_a_terminal_or_a_page_could_obey_is_taken_out_of_texts() -> None:
     reason = "up\n\x00\x1b[31m\u202etxet\u200b\ud800 é 漢"
 
-    action = parse_reply(line(reason=reason)).action
-    failure = parse_reply(json.dumps({"verdict": "FAILED", "message": reason}).encode())
+    action = answer_in(line(reason=reason)).action
+    failure = answer_in(json.dumps({"verdict": "FAILED", "message": reason}).encode())
 
     assert action is not None
     assert action.reason == failure.message == "up   [31m txet   é 漢"
@@ -114,6 +133,56 @@ def test_no_bytes_raise(reply: bytes) -> None:
     assert_is_sound(reply)
 
 
-@given(JSON_VALUES | ALMOST_ACTIONS | ALMOST_VERDICTS)
+@given(JSON_VALUES | ALMOST_ACTIONS | ALMOST_VERDICTS | ALMOST_QUESTIONS)
 def test_no_json_raises(reply: Any) -> None:
     assert_is_sound(json.dumps(reply).encode())
+
+
+def test_a_question_comes_through_with_its_arguments() -> None:
+    assert parse_line(b'{"ask": "balance", "with": ["USDT", 1, null]}') == Question(
+        "balance", ("USDT", 1, None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        (1, []),
+        ("x" * 101, []),
+        ("bal\u202eance", []),
+        ("balance", {"0": "USDT"}),
+        ("balance", [1] * 5),
+        ("balance", [[]]),
+        ("balance", ["x" * 101]),
+        ("candles", [2**60]),
+    ],
+)
+def test_a_misshapen_question_is_a_bad_reply(name: object, arguments: object) -> None:
+    assert answer_in(json.dumps({"ask": name, "with": arguments}).encode()).verdict == Verdict.BAD_REPLY
+
+
+def test_mutated_lines_raise_nothing_and_leave_no_memory_behind() -> None:
+    dice = random.Random(20261122)
+    seeds = [line(), b'{"ask": "balance", "with": ["USDT"]}', b'{"verdict": "FAILED", "message": "x"}']
+    pieces = [b"{", b"}", b'"', b"\\u", b"\xff", b"1e999", b"[" * 50, b"NaN", b":", b",", b"9" * 50, b"\0"]
+
+    def mutated() -> bytes:
+        text = bytearray(dice.choice(seeds))
+        for _ in range(dice.randint(1, 8)):
+            at = dice.randrange(len(text) + 1)
+            text[at : at + dice.randint(0, 4)] = dice.choice(pieces)
+        return bytes(text)
+
+    def growth(rounds: int) -> int:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(rounds):
+            assert_is_sound(mutated())
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0] - before
+
+    tracemalloc.start()
+    try:
+        growth(2_000)
+        assert growth(20_000) < 50_000
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,183 @@
+"""From what a bot said to what is done: signal, order, and the whole cycle written down, many at once."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from bot_sdk.risk import Signal, SkipReason
+from exchanges.paper_gateway import PaperGateway
+from execution.alarms import Trouble, alarm
+from execution.cycle import MarketMoment, conclude
+from execution.deciding import Decided
+from execution.models import Action, Cycle
+from execution.orders import place_order, position_of
+from execution.sandbox import Receipt, Run, Verdict
+
+logger = logging.getLogger(__name__)
+
+TOO_LATE = "The bot was asked too late after the candle's close for its signal to be traded on."
+OUR_FAULT = "Something failed on our side during this cycle. Nothing more was ordered."
+QUARANTINED = "This version of the bot is in quarantine and was not run."
+
+RESULT_FIELDS = (  # what a cycle's end writes
+    "state",
+    "finished_at",
+    "verdict",
+    "message",
+    "action",
+    "value",
+    "reason",
+    "signal_action",
+    "signal_source",
+    "signal_reason",
+    "skip",
+    "price",
+    "equity",
+    "inputs",
+    "receipt",
+    "asked",
+    "is_shared",
+    "log",
+    "bot_seconds",
+    "bot_cpu_seconds",
+    "bot_peak_memory_mb",
+)
+
+
+def conclude_all(moment: MarketMoment, decided: Iterable[Decided]) -> None:
+    """Act on each decision and write its cycles down together.
+
+    Cycles come with subscription, market and position. One that is no longer this worker's is left alone.
+    One subscription's trouble stays its own: whatever ends a cycle is written on it, and the others go on.
+    """
+    ended: list[Cycle] = []
+    for each in decided:
+        if each.run is not None and each.run.verdict == Verdict.UNAVAILABLE:
+            alarm(Trouble.BOTS_NOT_RUN, each.run.message)
+        for cycle in each.cycles:
+            with _trouble_of(cycle):
+                if _act(moment, cycle, each):
+                    ended.append(cycle)
+    _write(ended)
+
+
+def close_without_decision(cycles: list[Cycle], skip: SkipReason, message: str) -> None:
+    """Finish cycles in which no bot ran, with the reason for the trader."""
+    for cycle in cycles:
+        _skip(cycle, skip, message)
+    _write(cycles)
+
+
+def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
+    """Place the order that the decision asks for and describe all on the cycle; False if it is not ours."""
+    if decided.is_late:
+        _skip(cycle, SkipReason.STALE_CANDLE, TOO_LATE)
+        return True
+    run, subscription = decided.run, cycle.subscription
+    signal = conclude(
+        None if run is None else run.action,
+        subscription.config,
+        moment=moment,
+        holding=subscription.position.holding,
+        allocated_capital=subscription.allocated_capital,
+    )
+    _describe(cycle, run, signal, decided.receipt, is_shared=decided.is_shared)
+    cycle.price = moment.ticker.last
+    position = subscription.position
+    if signal.action != Action.HOLD:
+        if not Cycle.objects.claimed_by(cycle).exists():
+            return False
+        if timezone.now() < moment.stale_at:
+            paper = PaperGateway(moment.market.trading_pair, moment.market.rules, moment.ticker)
+            order = place_order(cycle=cycle, signal=signal, gateway=paper)
+            cycle.message = order.message or cycle.message
+            position = position_of(subscription)
+        else:
+            cycle.skip, cycle.message = SkipReason.STALE_CANDLE, TOO_LATE
+    cycle.equity = position.holding.equity(moment.ticker.last)
+    return True
+
+
+def _describe(
+    cycle: Cycle, run: Run | None, signal: Signal, receipt: Receipt | None, *, is_shared: bool
+) -> None:
+    """Put what was run, said and signaled on the cycle."""
+    cycle.signal_action = signal.action
+    cycle.signal_source = signal.source
+    cycle.signal_reason = signal.reason[:500]
+    cycle.skip = signal.skip or ""
+    if run is None:
+        cycle.skip = SkipReason.VERSION_QUARANTINED if signal.skip else ""
+        cycle.message = QUARANTINED
+        return
+    cycle.verdict = run.verdict
+    cycle.message = run.message
+    cycle.log = run.log
+    cycle.asked = [asdict(asked) for asked in run.asked]
+    cycle.bot_seconds = run.seconds
+    cycle.bot_cpu_seconds = run.cpu_seconds
+    cycle.bot_peak_memory_mb = run.peak_memory_mb
+    cycle.is_shared = is_shared
+    if receipt is not None:
+        cycle.inputs, cycle.receipt = receipt.digest, asdict(receipt)
+    if run.action is not None:
+        cycle.action = run.action.action
+        cycle.value = run.action.value
+        cycle.reason = run.action.reason[:500]
+    if run.verdict == Verdict.UNAVAILABLE and signal.skip:
+        cycle.skip = SkipReason.PLATFORM_ERROR
+
+
+def _skip(cycle: Cycle, skip: SkipReason, message: str) -> None:
+    cycle.skip = skip
+    cycle.message = message
+    cycle.signal_action = Action.HOLD
+
+
+def _write(cycles: list[Cycle]) -> None:
+    """Write the cycles' ends in one statement, or, when that fails, each by itself."""
+    try:
+        _write_together(cycles)
+    except DatabaseError:
+        logger.exception("%d cycles could not be written together", len(cycles))
+        connection.close_if_unusable_or_obsolete()
+        for cycle in cycles:
+            with _trouble_of(cycle):
+                _write_together([cycle])
+
+
+def _write_together(cycles: list[Cycle]) -> None:
+    """Write those that are still this worker's."""
+    now = timezone.now()
+    with transaction.atomic():
+        running = Cycle.objects.select_for_update().filter(
+            claim__in={cycle.claim for cycle in cycles}, state=Cycle.State.RUNNING
+        )
+        ours = set(running.filter(pk__in=[cycle.pk for cycle in cycles]).values_list("pk", flat=True))
+        ended = [cycle for cycle in cycles if cycle.pk in ours]
+        for cycle in ended:
+            cycle.state, cycle.finished_at = Cycle.State.DONE, now
+        Cycle.objects.bulk_create(
+            ended, update_conflicts=True, unique_fields=["id"], update_fields=RESULT_FIELDS
+        )
+
+
+@contextmanager
+def _trouble_of(cycle: Cycle) -> Iterator[None]:
+    """Keep an error of ours to its one cycle; a cycle that cannot be written is swept later."""
+    try:
+        yield
+    except Exception:
+        logger.exception("Cycle %s failed", cycle.pk)
+        connection.close_if_unusable_or_obsolete()
+        try:
+            # from the row as it stands: what could not be written is left behind
+            row = Cycle.objects.get(pk=cycle.pk)
+            _skip(row, SkipReason.PLATFORM_ERROR, OUR_FAULT)
+            _write_together([row])
+        except DatabaseError:
+            logger.exception("Cycle %s could not be closed", cycle.pk)

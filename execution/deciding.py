@@ -1,0 +1,166 @@
+"""One confined run for all cycles that ask the same.
+
+What a bot answers depends on its inputs, which the receipt names, and on the account only if it asks. So the
+first run for some inputs is shared: it is told nothing about any account. If it asks, it is ended, and each
+cycle gets a run of its own, which is told about its own account.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from django.utils import timezone
+
+from bot_sdk.account import snapshot_of
+from bot_sdk.bot import Snapshot
+from bot_sdk.model_files import ModelFile
+from bots import storage
+from bots.errors import ArtifactError
+from bots.models import BotVersion
+from execution import strikes
+from execution.cycle import MarketView, limits
+from execution.models import Cycle
+from execution.sandbox import AccountNeeded, Job, Receipt, Run, Verdict
+from execution.sandbox import run as run_confined
+
+# more than there are cores, so that bots that merely wait do not hold up the others
+CONFINED_RUNS_AT_ONCE = 4 * (os.cpu_count() or 1)
+
+Package = tuple[str, tuple[ModelFile, ...]]  # a version's code, and its other files
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Cycles with the one run that decided them.
+
+    `run` is None when there was none: the version is in quarantine, or (`is_late`) the candle was too old.
+    """
+
+    cycles: list[Cycle]
+    run: Run | None
+    receipt: Receipt | None = None
+    is_shared: bool = False
+    is_late: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a message can carry it: cycles by their ids."""
+        return {
+            "cycles": [cycle.pk for cycle in self.cycles],
+            "run": self.run and self.run.to_dict(),
+            "receipt": self.receipt and asdict(self.receipt),
+            "is_shared": self.is_shared,
+            "is_late": self.is_late,
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any], cycles: Mapping[int, Cycle]) -> "Decided":
+        """Return what `to_dict` was made of, with those of its cycles that are in `cycles`."""
+        return cls(
+            cycles=[cycles[pk] for pk in raw["cycles"] if pk in cycles],
+            run=raw["run"] and Run.from_dict(raw["run"]),
+            receipt=raw["receipt"] and Receipt(**raw["receipt"]),
+            is_shared=raw["is_shared"],
+            is_late=raw["is_late"],
+        )
+
+
+def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]]:
+    """Run what the cycles' bots have to be asked, a few at once, and yield what has ended meanwhile.
+
+    The cycles come with subscription, version, market and position. Nothing is written but strikes.
+    """
+    with ThreadPoolExecutor(CONFINED_RUNS_AT_ONCE) as pool:
+        running: dict[Future[Run | None], tuple[Job, list[Cycle]]] = {}
+
+        def start(job: Job, asking: list[Cycle]) -> None:
+            running[pool.submit(_run, view, job)] = job, asking
+
+        jobs, idle = _sorted_by_inputs(view, cycles)
+        for job, asking in jobs:
+            start(job, asking)
+        yield idle
+        while running:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            ended = []
+            for future in done:
+                job, asking = running.pop(future)
+                try:
+                    run = future.result()
+                except AccountNeeded:
+                    for cycle in asking:
+                        start(_for_one(job, view, cycle), [cycle])
+                    continue
+                if run is not None:
+                    strikes.count([cycle.subscription for cycle in asking], run, asking[0].candle_closed_at)
+                ended.append(Decided(asking, run, job.receipt, len(asking) > 1, is_late=run is None))
+            yield ended
+
+
+def _sorted_by_inputs(
+    view: MarketView, cycles: list[Cycle]
+) -> tuple[list[tuple[Job, list[Cycle]]], list[Decided]]:
+    """Return one job per distinct inputs with its cycles, and the cycles that no bot has to be asked for."""
+    read_package = _package_reader()
+    jobs: dict[str, tuple[Job, list[Cycle]]] = {}
+    quarantined: list[Cycle] = []
+    unreadable: dict[str, list[Cycle]] = defaultdict(list)
+    for cycle in cycles:
+        version = cycle.subscription.version
+        if version.state == BotVersion.State.QUARANTINED:
+            quarantined.append(cycle)
+            continue
+        package = read_package(version)
+        if isinstance(package, ArtifactError):
+            unreadable[str(package)].append(cycle)
+            continue
+        job = _shared(view, package, cycle)
+        jobs.setdefault(job.receipt.digest, (job, []))[1].append(cycle)
+    idle = [Decided(those, Run(Verdict.UNAVAILABLE, message=why)) for why, those in unreadable.items()]
+    if quarantined:
+        idle.append(Decided(quarantined, None))
+    return list(jobs.values()), idle
+
+
+def _package_reader() -> Callable[[BotVersion], Package | ArtifactError]:
+    """Return what reads each version's files once."""
+    known: dict[int, Package | ArtifactError] = {}
+
+    def read(version: BotVersion) -> Package | ArtifactError:
+        if version.pk not in known:
+            try:
+                known[version.pk] = storage.read_code(version), storage.read_models(version)
+            except ArtifactError as error:
+                known[version.pk] = error
+        return known[version.pk]
+
+    return read
+
+
+def _shared(view: MarketView, package: Package, cycle: Cycle) -> Job:
+    code, models = package
+    config = cycle.subscription.config
+    return Job(
+        code=code,
+        frame=view.frame,
+        timeframe=view.timeframe,
+        config=config["strategy_config"],
+        subscription_config=config,
+        snapshot=Snapshot(float(view.ticker.last), candles=view.newest_candles),
+        models=models,
+        is_shared=True,
+    )
+
+
+def _for_one(job: Job, view: MarketView, cycle: Cycle) -> Job:
+    holding = cycle.subscription.position.holding
+    snapshot = snapshot_of(holding, view.ticker.last, view.market.trading_pair, view.newest_candles)
+    return replace(job, snapshot=snapshot, is_shared=False)
+
+
+def _run(view: MarketView, job: Job) -> Run | None:
+    """Run the job unless the candle has become too old meanwhile; reads nothing from the database."""
+    seconds_left = (view.stale_at - timezone.now()).total_seconds()
+    return run_confined(job, limits(seconds_left)) if seconds_left > 0 else None

@@ -1,0 +1,190 @@
+"""One confined process from its go to its certain end: listen, answer its questions, watch, kill.
+
+What is read from the process is hostile. It is kept as bytes, within caps, and parsed by `reply.py`.
+"""
+
+import json
+import math
+import os
+import select
+import socket
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from io import FileIO
+from typing import Any
+
+from execution.sandbox.inspection import Inspection
+from execution.sandbox.intake import Intake
+from execution.sandbox.job import MOST_THREADS, Asked, Job, Limits
+from execution.sandbox.process import WatchedProcess
+from execution.sandbox.questions import Interview
+from execution.sandbox.reply import LONGEST_REPLY, Answer, Question
+
+LONGEST_LOG = 64 * 1024  # bytes
+_SAMPLE_SECONDS = 0.05
+_LONGEST_REPORT = 4096  # bytes
+_DEATH_SECONDS = 10.0  # the kernel gives back a process's memory at once, or after what it is waiting for
+# The stack, and pages of libraries that are written once, when they are loaded, are its own but not its data.
+_NO_DATA_MB = 64
+_GO = b"G"
+
+
+class Cause(StrEnum):
+    """Why a run was ended before it answered or ended by itself."""
+
+    TIME = "time"
+    MEMORY = "memory"
+    THREADS = "threads"
+    QUESTIONS = "questions"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What could be seen of a run from outside.
+
+    `answer` is what it said last, None if it did not. `unfinished` tells that it broke off within a line.
+    `cause` is why it was ended, if it was. `exit_code` is negative when a signal ended the process, and None
+    when the zygote could not tell, having ended itself.
+    """
+
+    answer: Answer | None
+    unfinished: bool
+    cause: Cause | None
+    exit_code: int | None
+    log: bytes
+    asked: tuple[Asked, ...]
+    seconds: float
+    cpu_seconds: float
+    peak_memory_mb: float
+    grown_memory_mb: float  # beyond what it began with
+
+
+class Confined:
+    """A process behind its walls that waits for the one run of its life. `Zygote.run` makes it."""
+
+    def __init__(
+        self,
+        process: WatchedProcess,
+        job: Job | Inspection,
+        limits: Limits,
+        *,
+        channel: socket.socket,
+        report: socket.socket,
+        log: FileIO,
+        first_memory_mb: float,
+        most_memory_mb: float,
+    ) -> None:
+        self.process = process
+        self._channel = channel
+        self._report = report
+        self._limits = limits
+        self._first_memory_mb = first_memory_mb
+        self._most_memory_mb = most_memory_mb + _NO_DATA_MB
+        self._job = job
+        self._interview = Interview(job)
+        self._lines = Intake(channel, LONGEST_REPLY)
+        self._log = Intake(log, LONGEST_LOG)
+        self._outgoing = b""
+        self._answer: Answer | None = None
+        self._end: dict[str, Any] | None = None
+
+    def follow(self) -> Ending:
+        """Let the bot begin, and return when it has answered, ended, or used more than it may.
+
+        Raises AccountNeeded when a shared run asks about the account.
+        """
+        started = time.monotonic()
+        self._channel.sendall(_GO)
+        self._channel.setblocking(False)
+        self._report.setblocking(False)
+        os.set_blocking(self._log.fileno(), False)
+        cause = self._listen(started + self._limits.seconds)
+        seconds = time.monotonic() - started
+        self.process.kill()
+        if self._end is None:
+            self._report.settimeout(_DEATH_SECONDS)
+            self._learn_end()
+        end = self._end or {}
+        peak_memory_mb = end.get("peak_memory_kb", 0) / 1024
+        return Ending(
+            answer=self._answer,
+            unfinished=bool(self._lines.data),
+            cause=cause,
+            exit_code=end.get("exit_code"),
+            log=bytes(self._log.data),
+            asked=tuple(self._interview.asked),
+            seconds=seconds,
+            cpu_seconds=end.get("cpu_seconds", 0.0),
+            peak_memory_mb=peak_memory_mb,
+            grown_memory_mb=peak_memory_mb - self._first_memory_mb,
+        )
+
+    def _listen(self, deadline: float) -> Cause | None:
+        """Take in until the bot has answered, has ended, or must be ended; return why it must."""
+        next_look = time.monotonic() + _SAMPLE_SECONDS
+        while self._answer is None and self._end is None and not self._interview.is_over:
+            now = time.monotonic()
+            if now >= deadline:
+                return Cause.TIME
+            if now >= next_look:
+                next_look = now + _SAMPLE_SECONDS
+                if cause := self._look():
+                    return cause
+            self._await_news(min(deadline, next_look) - now)
+        # What was written before the answer or the end may still lie in the pipes.
+        self._hear()
+        self._log.take()
+        return Cause.QUESTIONS if self._interview.is_over and self._answer is None else None
+
+    def _await_news(self, seconds: float) -> None:
+        handlers = {self._report.fileno(): self._learn_end}
+        news = select.poll()
+        news.register(self._report, select.POLLIN)
+        if self._log.is_open:
+            news.register(self._log, select.POLLIN)
+            handlers[self._log.fileno()] = self._log.take
+        if self._lines.is_open:
+            # It is heard again when it has taken the last answer.
+            news.register(self._lines, select.POLLOUT if self._outgoing else select.POLLIN)
+            handlers[self._lines.fileno()] = self._speak if self._outgoing else self._hear
+        for descriptor, _ in news.poll(math.ceil(seconds * 1000)):
+            handlers[descriptor]()
+
+    def _hear(self) -> None:
+        """Read what it says, and answer its questions until it gives its own answer."""
+        self._lines.take()
+        data = self._lines.data
+        while self._answer is None and not self._outgoing and not self._interview.is_over:
+            length = data.find(b"\n") + 1
+            if not length and not self._lines.is_overfull:
+                return
+            line = bytes(data[: length or None])
+            del data[: len(line)]
+            said = self._job.read_line(line.rstrip(b"\n"))
+            if isinstance(said, Question):
+                self._outgoing = self._interview.answer(said)
+                self._speak()
+            else:
+                self._answer = said
+
+    def _speak(self) -> None:
+        try:
+            self._outgoing = self._outgoing[self._channel.send(self._outgoing) :]
+        except BlockingIOError:
+            return
+        except OSError:  # it has hung up, or we have
+            self._outgoing = b""
+
+    def _look(self) -> Cause | None:
+        usage = self.process.usage()
+        if usage is None:
+            return None
+        if usage.own_memory_mb > self._most_memory_mb:
+            return Cause.MEMORY
+        return Cause.THREADS if usage.threads > MOST_THREADS else None
+
+    def _learn_end(self) -> None:
+        """Take the zygote's word on how the process ended; nothing when the zygote has ended before."""
+        message = self._report.recv(_LONGEST_REPORT)
+        self._end = json.loads(message) if message else {}

@@ -1,0 +1,168 @@
+"""Which system calls are allowed, as tables: one for the zygote, one for a bot's run.
+
+A run lives under both filters; the stricter answer counts. What is named nowhere does not exist for a run
+(ENOSYS). Of what is named, KILL ends the process, and with it the run as FORBIDDEN: calls that no honest bot
+makes by accident. REFUSE answers EPERM: calls that libraries try, and live without.
+"""
+
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# SECCOMP_RET_* of <linux/seccomp.h>
+ALLOW = 0x7FFF0000
+KILL = 0x80000000  # the whole process
+REFUSE = 0x00050000 | errno.EPERM
+UNKNOWN = 0x00050000 | errno.ENOSYS
+
+WORD = 0xFFFFFFFF
+CLONE_THREAD = 0x00010000
+CLONE_VM = 0x00000100
+CLONE_NEWPID = 0x20000000
+_CLONE_NAMESPACES = 0x7E020080  # every CLONE_NEW*
+_WRITING = 0o3 | 0o100 | 0o1000  # O_ACCMODE, O_CREAT, O_TRUNC
+_MAP_SHARED_ANONYMOUS = 0x01 | 0x20
+_MAP_GROWSDOWN = 0x0100
+_FCNTL = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    1030,
+)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC: no locks, no owners
+_IOCTL = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+_PRCTL = (3, 15, 16, 0x53564D41)  # PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_SET_VMA
+_MADVISE_DANGERS = (9, 12, 100, 101)  # MADV_REMOVE, MADV_MERGEABLE, MADV_HWPOISON, MADV_SOFT_OFFLINE
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Answer `then` if an argument's low 32 bits, under `mask`, equal one of `values`."""
+
+    argument: int
+    values: tuple[int, ...]
+    then: int
+    mask: int = WORD
+
+
+@dataclass(frozen=True, slots=True)
+class IfNull:
+    """Answer `then` if a pointer is null."""
+
+    argument: int
+    then: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Try the tests in turn; the first that fits answers, else `otherwise`."""
+
+    tests: tuple[When | IfNull, ...]
+    otherwise: int
+
+
+Rule = int | Check
+Policy = Mapping[str, Rule]
+
+
+def run_policy(own_pid: int | None) -> Policy:
+    """Return the rules for a bot's run; all else is UNKNOWN.
+
+    `own_pid` is the run's process id where it is known beforehand: then it may signal itself, as
+    `abort` does.
+    """
+    to_itself: Rule = KILL if own_pid is None else Check((When(0, (own_pid,), ALLOW),), KILL)
+    return {
+        **dict.fromkeys(_ALLOWED.split(), ALLOW),
+        **dict.fromkeys(_KILLED.split(), KILL),
+        **dict.fromkeys(_REFUSED.split(), REFUSE),
+        **_CHECKED,
+        "tgkill": to_itself,
+    }
+
+
+_ALLOWED = """
+    read readv pread64 preadv write writev lseek close close_range dup dup2 dup3
+    stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64
+    getcwd fadvise64
+    munmap mprotect mremap brk membarrier mincore
+    futex futex_waitv set_robust_list get_robust_list set_tid_address rseq exit exit_group restart_syscall
+    rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack
+    alarm setitimer getitimer pause
+    getpid getppid gettid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp getpgid getsid
+    uname sysinfo getrusage times getrlimit getpriority getcpu getrandom get_mempolicy
+    clock_gettime clock_getres clock_nanosleep gettimeofday time nanosleep
+    sched_yield sched_getaffinity sched_getparam sched_getscheduler sched_get_priority_max
+    sched_get_priority_min sched_getattr
+    poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 pipe pipe2
+"""
+
+_CHECKED: dict[str, Rule] = {
+    "open": Check((When(1, (0,), ALLOW, mask=_WRITING),), REFUSE),
+    "openat": Check((When(2, (0,), ALLOW, mask=_WRITING),), REFUSE),
+    # Neither shared anonymous memory nor what says that it is a stack counts towards RLIMIT_DATA.
+    "mmap": Check(
+        (
+            When(3, (_MAP_SHARED_ANONYMOUS,), REFUSE, mask=_MAP_SHARED_ANONYMOUS),
+            When(3, (_MAP_GROWSDOWN,), REFUSE, mask=_MAP_GROWSDOWN),
+        ),
+        ALLOW,
+    ),
+    "madvise": Check((When(2, _MADVISE_DANGERS, REFUSE),), ALLOW),
+    # Threads, and no process. The flags of clone3 lie in memory, where no filter can look: the C library then
+    # takes clone.
+    "clone": Check(
+        (When(0, (CLONE_THREAD | CLONE_VM,), ALLOW, mask=CLONE_THREAD | CLONE_VM | _CLONE_NAMESPACES),), KILL
+    ),
+    "clone3": UNKNOWN,
+    "fcntl": Check((When(1, _FCNTL, ALLOW),), REFUSE),
+    "ioctl": Check((When(1, _IOCTL, ALLOW),), REFUSE),
+    "prctl": Check((When(0, _PRCTL, ALLOW),), REFUSE),
+    "prlimit64": Check((IfNull(2, ALLOW),), REFUSE),  # asking, not setting
+}
+
+_REFUSED = """
+    mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat creat
+    chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat umask
+    setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
+    truncate ftruncate fallocate copy_file_range sendfile splice tee flock fsync fdatasync sync syncfs
+    pwrite64 pwritev pwritev2 chdir fchdir statfs fstatfs
+    setrlimit setpriority ioprio_set sched_setaffinity sched_setparam sched_setscheduler sched_setattr
+    setpgid setsid mlock mlock2 mlockall mbind set_mempolicy pkey_mprotect arch_prctl capget
+    inotify_init inotify_init1 signalfd signalfd4 timerfd_create timer_create io_setup wait4 waitid
+    seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self
+"""
+
+# What reaches beyond the process, and the corners of the kernel where most ways to more rights were found.
+_BEYOND = """
+    ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp pidfd_getfd
+    execve execveat
+    mount umount2 pivot_root chroot fsopen fsconfig fsmount fspick open_tree move_mount mount_setattr
+    swapon swapoff quotactl quotactl_fd acct sethostname setdomainname
+    name_to_handle_at open_by_handle_at mknod mknodat fanotify_init fanotify_mark
+    connect bind listen accept accept4 socket socketpair
+    shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl
+    mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr memfd_create memfd_secret
+    bpf perf_event_open io_uring_setup io_uring_enter io_uring_register userfaultfd keyctl add_key request_key
+    kexec_load kexec_file_load init_module finit_module delete_module reboot syslog vhangup
+    iopl ioperm modify_ldt personality lookup_dcookie nfsservctl vmsplice move_pages migrate_pages
+    remap_file_pages clock_settime settimeofday adjtimex clock_adjtime
+"""
+
+_KILLED = f"""
+    {_BEYOND}
+    fork vfork kill tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_open pidfd_send_signal
+    unshare setns capset setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid
+    sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg getsockname getpeername getsockopt setsockopt shutdown
+"""
+
+# The zygote forks, drops rights and passes descriptors on. For all else that reaches beyond a process it has
+# no use once it is up, so every run is refused it a second time.
+ZYGOTE_POLICY: Policy = {
+    **dict.fromkeys(_BEYOND.split(), REFUSE),
+    "unshare": Check((When(0, (CLONE_NEWPID,), ALLOW),), REFUSE),
+    "setns": Check((When(1, (CLONE_NEWPID,), ALLOW),), REFUSE),
+    "clone": Check((When(0, (0,), ALLOW, mask=_CLONE_NAMESPACES),), REFUSE),
+    "clone3": UNKNOWN,
+}

@@ -1,0 +1,123 @@
+"""One run, from the fork to its answer."""
+
+import contextlib
+import fcntl
+import gc
+import json
+import os
+import random
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+
+from bot_sdk.model_files import ModelFile
+
+from . import bot_run, coaching, inspection, landlock, lockdown, output
+from .channel import Channel
+from .frame import decode_frame
+from .job_file import read_part
+from .options import Layer, Options
+from .seccomp import Filter
+
+_NOTHING, _LOG, _ERRORS, _CHANNEL, _JOB, _RULESET = range(6)
+_ABOVE_ALL_OF_THEM = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What the zygote has prepared for its runs: Landlock's ruleset and the filter, None where left out."""
+
+    options: Options
+    ruleset: int | None
+    filter: Filter | None
+    zygote: int  # process id
+
+
+def begin(order: dict[str, Any], *, channel: int, log: int, job: int, walls: Walls) -> NoReturn:
+    """Lock this process down, then run the job. `order` has the `limits` and the `uid` to change to.
+
+    Raises what goes wrong while the walls go up, and what a bot has broken when its answer is to be sent.
+    """
+    _place(log, channel, job, walls.ruleset)
+    _put_up(walls, order)
+    prints = output.send_prints_to(_LOG)
+    questions = Channel(_CHANNEL)
+    if not questions.may_begin():
+        os._exit(0)
+    line = _answer(questions)
+    with contextlib.suppress(ValueError):  # the bot has closed it
+        prints.flush()
+    questions.write(line)
+    questions.wait_for_the_end()
+    os._exit(0)
+
+
+def warm_up() -> None:
+    """Go through what every run does, so that nothing is loaded or set up for the first time in each."""
+    index = pd.date_range("2026-01-01", periods=64, freq="h", tz="UTC", name="opened_at")
+    frame = pd.DataFrame(np.linspace(1.0, 2.0, 5 * 64).reshape(64, 5), index=index, columns=list("ohlcv"))
+    closes = frame["c"]
+    closes.rolling(5).mean()
+    closes.ewm(span=5).mean()
+    closes.diff().shift(1).fillna(0.0)
+    frame[["o", "c"]].to_numpy() @ np.ones((2, 1))
+    float(closes.iloc[-1])
+    str(frame.tail(1))
+    np.random.seed(0)
+
+
+def _place(log: int, channel: int, job: int, ruleset: int | None) -> None:
+    """Give each descriptor the number that it has in every run, and close all others."""
+    # Opened anew: flags that a bot sets on a description which others have too would reach them.
+    wanted = {
+        _NOTHING: os.open(os.devnull, os.O_RDONLY),
+        _LOG: log,
+        _ERRORS: log,
+        _CHANNEL: channel,
+        _JOB: job,
+    }
+    if ruleset is not None:
+        wanted[_RULESET] = ruleset
+    # First out of the way, since a number may be another's place.
+    moved = {
+        place: fcntl.fcntl(number, fcntl.F_DUPFD, _ABOVE_ALL_OF_THEM) for place, number in wanted.items()
+    }
+    for place, number in moved.items():
+        os.dup2(number, place)
+    os.closerange(max(wanted) + 1, 1 << 30)
+
+
+def _put_up(walls: Walls, order: dict[str, Any]) -> None:
+    options = walls.options
+    if Layer.LIMITS in options.layers:
+        lockdown.limit(**order["limits"])
+    if Layer.RIGHTS in options.layers:
+        if options.has_capabilities:
+            lockdown.drop_bounding_set()
+        if options.changes_user:
+            lockdown.become(order["uid"])
+        lockdown.drop_capabilities()
+    lockdown.hide_memory()
+    lockdown.die_with_zygote(None if options.has_namespaces else walls.zygote)
+    if walls.ruleset is not None:
+        landlock.apply(_RULESET)
+        os.close(_RULESET)
+    if walls.filter is not None:
+        walls.filter.apply()
+
+
+def _answer(questions: Channel) -> bytes:
+    with os.fdopen(_JOB, "rb", buffering=0) as job:
+        task = json.loads(read_part(job))
+        if task.pop("is_inspection"):
+            return inspection.answer(read_part(job))
+        frame = decode_frame(read_part(job))
+        models = [ModelFile(kind, name, read_part(job)) for kind, name in task.pop("models")]
+        code = read_part(job)
+    gc.enable()
+    random.seed(task["seed"])
+    np.random.seed(task["seed"] % 2**32)
+    coaching.begin()
+    return bot_run.answer(code, frame, models, questions, **task)

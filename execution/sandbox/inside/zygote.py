@@ -1,0 +1,157 @@
+"""The zygote: trusted code in the jail that forks a process for each run. It never reads what a bot writes.
+
+The worker sends one message per run: the limits as JSON, with four descriptors. Over the second of them, the
+run's report, the zygote tells that the run began (with the process's handle) and how it ended.
+"""
+
+import array
+import gc
+import importlib
+import json
+import os
+import selectors
+import socket
+import sys
+from typing import Any, NoReturn
+
+from . import landlock, lockdown, policy, run
+from .options import Layer, Options
+from .seccomp import Filter
+
+_LONGEST_MESSAGE = 4096  # bytes
+_DESCRIPTORS = 4  # channel, report, log, job
+_READY = b"R"
+_FIRST_OF_ITS_NAMESPACE = 1
+_NICENESS = 10  # bots yield to the processes that watch over them
+_ERRORS = 2
+_FAILED = 70  # exit status; EX_SOFTWARE
+
+
+def serve(control: int, options: Options) -> NoReturn:
+    """Load the libraries, say that the zygote is ready, and fork runs until the worker hangs up."""
+    os.nice(_NICENESS)
+    for module in options.preload:
+        importlib.import_module(module)
+    run.warm_up()
+    _forget_folders_beyond(options.readable)
+    zygote = _Zygote(socket.socket(fileno=control), options)
+    # Whatever was made so far stays for good: the collector would copy pages in every run.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    os.write(control, _READY)
+    zygote.serve()
+
+
+def _forget_folders_beyond(readable: tuple[str, ...]) -> None:
+    """Leave no trace of the folders that only this process had to look into."""
+    sys.path[:] = [folder for folder in sys.path if folder.startswith(readable)]
+    for folder in set(sys.path_importer_cache) - set(sys.path):
+        del sys.path_importer_cache[folder]
+
+
+class _Zygote:
+    def __init__(self, control: socket.socket, options: Options) -> None:
+        self._control = control
+        self._options = options
+        self._reports: dict[int, tuple[int, socket.socket]] = {}  # by the run's handle: process id, report
+        self._events = selectors.EpollSelector()
+        self._pid = os.getpid()
+        self._handle = os.pidfd_open(self._pid)
+        self._walls = run.Walls(
+            options=options,
+            ruleset=landlock.make_ruleset(options.readable) if Layer.LANDLOCK in options.layers else None,
+            filter=self._run_filter() if Layer.RUN_FILTER in options.layers else None,
+            zygote=self._pid,
+        )
+        lockdown.hide_memory()
+        lockdown.bar_new_privileges()
+        if Layer.ZYGOTE_FILTER in options.layers:
+            Filter(policy.ZYGOTE_POLICY, policy.ALLOW).apply()
+
+    def serve(self) -> NoReturn:
+        self._events.register(self._control, selectors.EVENT_READ)
+        while True:
+            for key, _ in self._events.select():
+                if key.fileobj is self._control:
+                    self._take_order()
+                else:
+                    self._report_end(key.fd)
+
+    def _run_filter(self) -> Filter:
+        own_pid = _FIRST_OF_ITS_NAMESPACE if self._options.has_namespaces else None
+        return Filter(policy.run_policy(own_pid), policy.UNKNOWN)
+
+    def _take_order(self) -> None:
+        message, descriptors = _receive(self._control)
+        if not message:  # the worker is gone, or has no more use for this zygote
+            os._exit(0)
+        channel, report, log, job = descriptors
+        try:
+            pid = self._fork()
+        except OSError as error:
+            _send(socket.socket(fileno=report), {"error": str(error)})
+            pid = -1
+        if pid == 0:
+            self._run(json.loads(message), channel, log, job)
+        for descriptor in (channel, log, job):
+            os.close(descriptor)
+        if pid > 0:
+            self._report_start(pid, socket.socket(fileno=report))
+
+    def _fork(self) -> int:
+        """Fork; where the run has a process namespace, it is the first in it."""
+        if not self._options.has_namespaces:
+            return os.fork()
+        os.unshare(os.CLONE_NEWPID)
+        try:
+            return os.fork()
+        finally:
+            if os.getpid() == self._pid:
+                os.setns(self._handle, os.CLONE_NEWPID)
+
+    def _run(self, order: dict[str, Any], channel: int, log: int, job: int) -> NoReturn:
+        try:
+            run.begin(order, channel=channel, log=log, job=job, walls=self._walls)
+        except BaseException as error:  # noqa: BLE001  nothing but its end may come of this process
+            os.write(_ERRORS, f"{type(error).__name__}: {error}".encode())
+        finally:
+            os._exit(_FAILED)
+
+    def _report_start(self, pid: int, report: socket.socket) -> None:
+        handle = os.pidfd_open(pid)
+        self._reports[handle] = pid, report
+        self._events.register(handle, selectors.EVENT_READ)
+        _send(report, {"began": True}, handle)
+
+    def _report_end(self, handle: int) -> None:
+        self._events.unregister(handle)
+        os.close(handle)
+        pid, report = self._reports.pop(handle)
+        _, status, usage = os.wait4(pid, 0)
+        with report:
+            _send(
+                report,
+                {
+                    "exit_code": os.waitstatus_to_exitcode(status),
+                    "cpu_seconds": usage.ru_utime + usage.ru_stime,
+                    "peak_memory_kb": usage.ru_maxrss,
+                },
+            )
+
+
+def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
+    room = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
+    message, ancillary, _, _ = control.recvmsg(_LONGEST_MESSAGE, room, socket.MSG_CMSG_CLOEXEC)
+    descriptors = array.array("i")
+    for _, _, data in ancillary:
+        descriptors.frombytes(data)
+    return message, list(descriptors)
+
+
+def _send(report: socket.socket, message: dict[str, object], *descriptors: int) -> None:
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    try:
+        report.sendmsg([json.dumps(message).encode()], rights, socket.MSG_NOSIGNAL)
+    except OSError:  # the worker has stopped listening to this run
+        return

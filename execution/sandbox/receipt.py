@@ -1,0 +1,64 @@
+"""The inputs of a decision, as hashes: who has the same may share a run, and anyone can run it again."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bot_sdk.model_files import ModelFile
+
+_SEED_DIGITS = 8  # hexadecimal: what numpy's generator takes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a decision depends on, beside what the bot asked and was told, each as sha256 in hexadecimal.
+
+    `models` maps "KIND/name" to the file's hash. `configuration` covers the parameters, the subscription's
+    settings and the timeframe; `window` is the encoded frame. `runtime` names interpreter, libraries and SDK.
+    """
+
+    code: str
+    models: Mapping[str, str]
+    configuration: str
+    window: str
+    runtime: str
+
+    @property
+    def digest(self) -> str:
+        """One hash over all of them."""
+        return sha256_of(_canonical(asdict(self)))
+
+    @property
+    def seed(self) -> int:
+        """What random generators start from: the same inputs draw the same numbers."""
+        return int(self.digest[:_SEED_DIGITS], 16)
+
+
+def receipt_of(
+    code: bytes, models: Sequence[ModelFile], configuration: Mapping[str, Any], window: bytes, runtime: str
+) -> Receipt:
+    """Return the receipt for these inputs; `configuration` holds only what JSON can."""
+    return Receipt(
+        code=_sha256_of_common(code),
+        models={f"{model.kind}/{model.filename}": sha256_of(model.content) for model in models},
+        configuration=sha256_of(_canonical(configuration)),
+        window=_sha256_of_common(window),
+        runtime=runtime,
+    )
+
+
+def sha256_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def _sha256_of_common(content: bytes) -> str:
+    """The same, for what many jobs in a row have in common."""
+    return sha256_of(content)
+
+
+def _canonical(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

@@ -1,0 +1,9 @@
+# expect: FAILED|FORBIDDEN
+# category: files
+from bot_sdk import Action, CustomBot
+
+
+class Attack(CustomBot):
+    def execute_algorithm(self, data, timeframe, subscription_config):
+        with open("/etc/shadow") as shadow:
+            return Action("BUY", 1.0, f"ESCAPED: {shadow.read(20)}")

@@ -1,0 +1,12 @@
+# expect: TIMED_OUT|FAILED|CRASHED
+# category: output
+import sys
+
+from bot_sdk import CustomBot
+
+
+class Attack(CustomBot):
+    def execute_algorithm(self, data, timeframe, subscription_config):
+        while True:
+            sys.stdout.write("\n")
+            sys.stdout.flush()

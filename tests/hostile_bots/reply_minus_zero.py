@@ -1,0 +1,21 @@
+# expect: OK|BAD_REPLY
+# category: reply
+import os
+import stat
+
+from bot_sdk import Action, CustomBot
+
+
+def say(line):
+    for descriptor in range(3, 64):
+        try:
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, line)
+        except OSError:
+            continue
+
+
+class Attack(CustomBot):
+    def execute_algorithm(self, data, timeframe, subscription_config):
+        say(b'{"action": "HOLD", "value": -0.0, "reason": "nothing gained"}\n')
+        return Action("HOLD", 1.0, "nothing gained")
