@@ -16,11 +16,18 @@ def main() -> None:
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
     # Models and what builds on them can be imported only from here on.
-    from benchmarks import confined_run, many_subscriptions, market_tick, second_start  # noqa: PLC0415
+    from benchmarks import (  # noqa: PLC0415
+        confined_run,
+        many_subscriptions,
+        market_tick,
+        neighbours,
+        second_start,
+    )
 
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     reports = {
         "confined_run": confined_run.report,
+        "neighbours": neighbours.report,
         "market_tick": market_tick.report,
         "many_subscriptions": many_subscriptions.report,
         "second_start": second_start.report,

@@ -23,6 +23,7 @@ from execution.sandbox.reply import LONGEST_REPLY, Answer, Question
 
 LONGEST_LOG = 64 * 1024  # bytes
 _SAMPLE_SECONDS = 0.05
+_SHORT_SECONDS = 0.02  # most runs are over by then, and those that are not let them pass
 _LONGEST_REPORT = 4096  # bytes
 _DEATH_SECONDS = 10.0  # the kernel gives back a process's memory at once, or after what it is waiting for
 # The stack, and pages of libraries that are written once, when they are loaded, are its own but not its data.
@@ -122,13 +123,17 @@ class Confined:
 
     def _listen(self, deadline: float) -> Cause | None:
         """Take in until the bot has answered, has ended, or must be ended; return why it must."""
-        next_look = time.monotonic() + _SAMPLE_SECONDS
+        next_look = time.monotonic() + _SHORT_SECONDS
+        has_stepped_back = False
         while self._answer is None and self._end is None and not self._interview.is_over:
             now = time.monotonic()
             if now >= deadline:
                 return Cause.TIME
             if now >= next_look:
                 next_look = now + _SAMPLE_SECONDS
+                if not has_stepped_back:
+                    self.process.step_back()
+                    has_stepped_back = True
                 if cause := self._look():
                     return cause
             self._await_news(min(deadline, next_look) - now)

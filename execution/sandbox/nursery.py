@@ -98,9 +98,11 @@ class _Kept:
     def get(self) -> Zygote:
         with self._starting:
             if self._zygote is None:
-                self._failed = True
-                self._zygote = Zygote(*self._make)
-                self._failed = False
+                try:
+                    self._zygote = Zygote(*self._make)
+                except BaseException:
+                    self._failed = True
+                    raise
             return self._zygote
 
     @property

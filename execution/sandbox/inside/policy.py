@@ -157,10 +157,21 @@ _KILLED = f"""
     sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg getsockname getpeername getsockopt setsockopt shutdown
 """
 
+# What would reach others of the same user: where there are no namespaces, the zygote and all its runs.
+_SAME_USER = """
+    kill tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal
+    sched_setaffinity sched_setscheduler sched_setparam sched_setattr ioprio_set
+    inotify_init inotify_init1 splice tee seccomp
+"""
+
 # The zygote forks, drops rights and passes descriptors on. For all else that reaches beyond a process it has
 # no use once it is up, so every run is refused it a second time.
 ZYGOTE_POLICY: Policy = {
     **dict.fromkeys(_BEYOND.split(), REFUSE),
+    **dict.fromkeys(_SAME_USER.split(), REFUSE),
+    # its own limits and priority: 0 is oneself, and of the kinds of priority the first is a process's
+    "prlimit64": Check((When(0, (0,), ALLOW),), REFUSE),
+    "setpriority": Check((When(0, (1, 2), REFUSE), When(1, (0,), ALLOW)), REFUSE),
     "unshare": Check((When(0, (CLONE_NEWPID,), ALLOW),), REFUSE),
     "setns": Check((When(1, (CLONE_NEWPID,), ALLOW),), REFUSE),
     "clone": Check((When(0, (0,), ALLOW, mask=_CLONE_NAMESPACES),), REFUSE),

@@ -22,14 +22,12 @@ _LONGEST_MESSAGE = 4096  # bytes
 _DESCRIPTORS = 4  # channel, report, log, job
 _READY = b"R"
 _FIRST_OF_ITS_NAMESPACE = 1
-_NICENESS = 10  # bots yield to the processes that watch over them
 _ERRORS = 2
 _FAILED = 70  # exit status; EX_SOFTWARE
 
 
 def serve(control: int, options: Options) -> NoReturn:
     """Load the libraries, say that the zygote is ready, and fork runs until the worker hangs up."""
-    os.nice(_NICENESS)
     for module in options.preload:
         importlib.import_module(module)
     run.warm_up()

@@ -1,0 +1,134 @@
+"""Leave out one wall of an engine at a time, and judge all attacks by what they gain then.
+
+Namespaces are left out by the engine landlock, which has none.
+"""
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from execution.sandbox import Run, SandboxUnavailable, Verdict
+from execution.sandbox.attacks import Attack, attempt, gain_of, set_out
+from execution.sandbox.choice import ENGINES
+from execution.sandbox.engine import Engine, Layers
+from execution.sandbox.inside.options import Layer
+from execution.sandbox.nursery import Nursery
+from tests.execution.sandbox.test_sandbox_hostile_bots import ATTACKS
+
+WALLS = [(engine, layer) for engine in ENGINES for layer in Layer if layer != Layer.NAMESPACES]
+AT_ONCE = 8
+EVERY = 12  # of the attacks of a category, in the short run
+
+READABLE_BY_ALL = "a file that every user of the machine may read: Landlock alone hides it"
+ITSELF = "only itself: in its namespace of processes it finds nobody else"
+ENDS_WITH_THE_RUN = "no more processes than threads, and the namespace ends with its first process"
+OUTLIVES_THE_RUN = "a process that nobody watches and that outlives the run"
+# What one wall alone holds, by the attacks that get something without it, and what they get.
+SINGLE_WALL: dict[tuple[str, Layer], dict[str, str]] = {
+    ("bubblewrap", Layer.RUN_FILTER): {
+        "processes_clone": ENDS_WITH_THE_RUN,
+        "processes_fork_by_number": ENDS_WITH_THE_RUN,
+        "processes_handle": ITSELF,
+    },
+    ("landlock", Layer.RUN_FILTER): {
+        "processes_clone": OUTLIVES_THE_RUN,
+        "processes_fork_by_number": OUTLIVES_THE_RUN,
+        "processes_handle": "a handle of the zygote, through which it can signal nothing",
+    },
+    ("landlock", Layer.LANDLOCK): {
+        "files_read_accounts": READABLE_BY_ALL,
+        "files_read_canary": READABLE_BY_ALL,
+        "files_read_canary_by_address": READABLE_BY_ALL,
+        "files_read_canary_by_c_library": READABLE_BY_ALL,
+        "files_read_canary_by_climbing": READABLE_BY_ALL,
+        "files_read_canary_by_descriptor": READABLE_BY_ALL,
+        "files_read_canary_by_line_cache": READABLE_BY_ALL,
+        "files_read_canary_by_loader": READABLE_BY_ALL,
+        "files_read_canary_by_memory_map": READABLE_BY_ALL,
+        "files_read_canary_by_numpy": READABLE_BY_ALL,
+        "files_read_canary_by_pandas": READABLE_BY_ALL,
+        "files_read_canary_by_warning": READABLE_BY_ALL,
+        "files_read_own_memory_map": "where its own memory is",
+        "files_read_process_table": READABLE_BY_ALL,
+        "files_read_system_tree": READABLE_BY_ALL,
+        "files_search_for_secrets": READABLE_BY_ALL,
+        "kernel_rules_replaced": READABLE_BY_ALL,
+    },
+}
+
+
+def some_attacks() -> set[str]:
+    """Two or more attacks of each category, and all those that one wall alone holds."""
+    chosen = {name for gains in SINGLE_WALL.values() for name in gains}
+    for category in {attack.category for attack in ATTACKS.values()}:
+        names = [name for name, attack in ATTACKS.items() if attack.category == category]
+        chosen |= {*names[:: min(EVERY, len(names) - 1)]}
+    return chosen
+
+
+def got_something(runs: list[Run]) -> bool:
+    """Whether the attack gained, or had a wish that the platform follows, or took the zygote along."""
+    wishes = {run.action.action for run in runs if run.action is not None}
+    return (
+        bool(gain_of(runs))
+        or bool(wishes - {"HOLD"})
+        or any(run.verdict == Verdict.UNAVAILABLE for run in runs)
+    )
+
+
+def layers_without(engine: Engine, missing: Layer) -> Layers:
+    try:
+        layers = engine.layers()
+    except SandboxUnavailable as reason:
+        pytest.skip(f"this machine does not offer {engine.name}: {reason}")
+    if missing not in layers:
+        pytest.skip(f"{engine.name} has no {missing} on this machine")
+    if (engine.name, missing) == ("landlock", Layer.RUN_FILTER) and os.geteuid() != 0:
+        pytest.skip("an unfiltered run would be of the tests' own user, whose processes it could signal")
+    return tuple(layer for layer in layers if layer != missing)
+
+
+def gains_without(engine: Engine, missing: Layer, attacks: Iterable[Attack]) -> set[str]:
+    """Return the names of the attacks that get something when this one wall is missing."""
+    layers = layers_without(engine, missing)
+    # One of these may end the zygote: each runs by itself, so that no neighbour is disturbed.
+    alone = SINGLE_WALL.get((engine.name, missing), {})
+    side_by_side = [attack for attack in attacks if attack.name not in alone]
+    with (
+        set_out() as canaries,
+        closing(Nursery(engine, layers)) as nursery,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
+        with nursery.zygote(()):
+            pass
+        runs = list(pool.map(lambda attack: attempt(nursery, attack, canaries), side_by_side))
+        runs += [attempt(nursery, ATTACKS[name], canaries) for name in alone]
+        assert not canaries.were_touched()
+    names = [*(attack.name for attack in side_by_side), *alone]
+    return {name for name, its_runs in zip(names, runs, strict=True) if got_something(its_runs)}
+
+
+@pytest.mark.parametrize(("engine", "missing"), WALLS, ids=lambda value: getattr(value, "name", None))
+def test_without_one_wall_the_others_stop_an_attack_of_each_kind(engine: Engine, missing: Layer) -> None:
+    attacks = [ATTACKS[name] for name in sorted(some_attacks())]
+
+    gains = gains_without(engine, missing, attacks)
+
+    assert gains == SINGLE_WALL.get((engine.name, missing), {}).keys()
+
+
+@pytest.mark.release
+@pytest.mark.parametrize(("engine", "missing"), WALLS, ids=lambda value: getattr(value, "name", None))
+def test_without_one_wall_the_others_stop_every_attack(engine: Engine, missing: Layer) -> None:
+    gains = gains_without(engine, missing, ATTACKS.values())
+
+    assert gains == SINGLE_WALL.get((engine.name, missing), {}).keys()
+
+
+def test_the_short_run_has_two_attacks_of_each_category() -> None:
+    chosen = [ATTACKS[name].category for name in some_attacks()]
+
+    assert all(chosen.count(attack.category) >= 2 for attack in ATTACKS.values())
