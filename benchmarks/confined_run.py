@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -21,15 +22,17 @@ from bot_sdk.bot import Snapshot
 from bot_sdk.indicators import add_indicators
 from bot_sdk.model_files import ModelFile
 from execution.sandbox import Job, Limits, Run, Verdict, encode_frame, prove, runtime
+from execution.sandbox.batch import Batch
 from execution.sandbox.choice import ENGINES
 from execution.sandbox.landlock import Landlock
 from execution.sandbox.nursery import Nursery
-from execution.sandbox.runner import run_in
+from execution.sandbox.runner import run_batch_in, run_in
 from tests.onnx_models import lstm_model
 
 ROUNDS = 150
 COLD_ROUNDS = 5
 RATE_RUNS = 150
+SETTINGS = 50
 CONCURRENT = 20
 LIMITS = Limits(seconds=30, memory_mb=512, cpu_percent=100)
 NO_WALLS = ()
@@ -113,6 +116,7 @@ def report() -> None:
         print(f"  cold process, no walls   {cold_seconds * 1000:7.0f} ms   this / confined: {factor:.0f}")
         report_floor(walls)
         report_rate(confined, job)
+        report_batch(confined, job)
         report_memory(confined)
         report_lstm(confined)
         report_engines(job)
@@ -200,6 +204,19 @@ def report_rate(nursery: Nursery, job: Job) -> None:
                 checked(run)
             rate = RATE_RUNS / (time.perf_counter() - start)
         print(f"  {threads} at a time: {rate:.0f} confined decisions a second")
+
+
+def report_batch(nursery: Nursery, job: Job) -> None:
+    """Show what an operator gains who lets a stateless version answer for several settings in one process."""
+    jobs = [replace(job, config={"rsi_oversold": float(n)}) for n in range(SETTINGS)]
+    batch, each = in_turn(
+        lambda: run_batch_in(nursery, Batch(jobs), LIMITS),
+        lambda: [checked(run_in(nursery, one, LIMITS)) for one in jobs],
+        3,
+    )
+    print(
+        f"  {SETTINGS} settings: {each * 1000:.0f} ms in a process each, {batch * 1000:.0f} ms in one for all"
+    )
 
 
 def report_memory(nursery: Nursery) -> None:

@@ -103,6 +103,10 @@ class BotVersion(models.Model):
         validators=[RegexValidator(r"\Av[0-9]+\.[0-9]+\.[0-9]+\Z", "Write a version as v1.0.0.")],
     )
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
+    is_stateless = models.BooleanField(
+        default=False,
+        help_text="found deterministic, keeping nothing: may answer for several settings at a time",
+    )
     state_reason = models.CharField(max_length=300, blank=True, help_text="why it is in quarantine")
     released_at = models.DateTimeField(null=True, blank=True, help_text="from quarantine, the last time")
     release_notes = models.TextField(blank=True)

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from bot_sdk.account import snapshot_of
@@ -25,10 +26,12 @@ from execution.cycle import MarketView, limits
 from execution.models import Cycle
 from execution.sandbox import AccountNeeded, Job, Receipt, Run, Verdict
 from execution.sandbox import run as run_confined
+from execution.sandbox import run_batch as run_batch_confined
 
 # more than there are cores, so that bots that merely wait do not hold up the others
 CONFINED_RUNS_AT_ONCE = 4 * (os.cpu_count() or 1)
 
+Asking = tuple[Job, list[Cycle]]  # a job, and the cycles that ask it
 Package = tuple[str, tuple[ModelFile, ...]]  # a version's code, and its other files
 
 
@@ -73,15 +76,18 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
     The cycles come with subscription, version, market and position. Nothing is written but strikes.
     """
     with ThreadPoolExecutor(CONFINED_RUNS_AT_ONCE) as pool:
-        running: dict[Future[Run | None], tuple[Job, list[Cycle]]] = {}
+        running: dict[Future[Run | None], Asking] = {}
 
         def start(job: Job, asking: list[Cycle]) -> None:
             running[pool.submit(_run, view, job)] = job, asking
 
-        jobs, idle = _sorted_by_inputs(view, cycles)
+        jobs, ended = _sorted_by_inputs(view, cycles)
+        if settings.BOT_BATCHES:
+            answered, jobs = _answered_in_batches(view, jobs, pool)
+            ended += answered
         for job, asking in jobs:
             start(job, asking)
-        yield idle
+        yield ended
         while running:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             ended = []
@@ -99,12 +105,39 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
             yield ended
 
 
-def _sorted_by_inputs(
-    view: MarketView, cycles: list[Cycle]
-) -> tuple[list[tuple[Job, list[Cycle]]], list[Decided]]:
+def _answered_in_batches(
+    view: MarketView, jobs: list[Asking], pool: ThreadPoolExecutor
+) -> tuple[list[Decided], list[Asking]]:
+    """Ask stateless versions for all their settings at a time; return what was answered, and what is left."""
+    batches: dict[int, list[Asking]] = defaultdict(list)
+    left: list[Asking] = []
+    for asking in jobs:
+        version = asking[1][0].subscription.version
+        (batches[version.pk] if version.is_stateless else left).append(asking)
+    answered = []
+    asked = list(batches.values())
+    for batch, runs in zip(asked, pool.map(lambda batch: _run_batch(view, batch), asked), strict=True):
+        for (job, cycles), run in zip(batch, runs, strict=True):
+            if run is None:
+                left.append((job, cycles))
+            else:
+                answered.append(Decided(cycles, run, job.receipt, len(cycles) > 1))
+    return answered, left
+
+
+def _run_batch(view: MarketView, batch: list[Asking]) -> list[Run | None]:
+    seconds_left = (view.stale_at - timezone.now()).total_seconds()
+    if len(batch) == 1 or seconds_left <= 0:
+        return [None] * len(batch)
+    return run_batch_confined(
+        [job for job, _ in batch], limits(seconds_left / 2)
+    )  # the rest is for runs alone
+
+
+def _sorted_by_inputs(view: MarketView, cycles: list[Cycle]) -> tuple[list[Asking], list[Decided]]:
     """Return one job per distinct inputs with its cycles, and the cycles that no bot has to be asked for."""
     read_package = _package_reader()
-    jobs: dict[str, tuple[Job, list[Cycle]]] = {}
+    jobs: dict[str, Asking] = {}
     quarantined: list[Cycle] = []
     unreadable: dict[str, list[Cycle]] = defaultdict(list)
     for cycle in cycles:

@@ -202,6 +202,8 @@ BOT_EXECUTION_TIMEOUT = env.integer("BOT_EXECUTION_TIMEOUT", 300, minimum=1, max
 BOT_MAX_MEMORY_MB = env.integer("BOT_MAX_MEMORY_MB", 512, minimum=64, maximum=65_536)
 BOT_MAX_CPU_PERCENT = env.integer("BOT_MAX_CPU_PERCENT", 50, minimum=1, maximum=100)
 BOT_SANDBOX_ENGINE = env.text("BOT_SANDBOX_ENGINE", "auto", choices=("auto", "bubblewrap", "landlock"))
+BOT_CGROUP = env.text("BOT_CGROUP", "")  # a folder of cgroup v2 that is delegated to the workers
+BOT_BATCHES = env.boolean("BOT_BATCHES", False)  # one process for all settings of a stateless version
 BOT_RUNTIME_DIR = Path(env.text("BOT_RUNTIME_DIR", str(STATE_DIR / "runtime")))
 
 # --- background work -------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ questions, and its answer is read as hostile. `prove` chooses the engine. Nobody
 how it is done.
 """
 
-from execution.sandbox.choice import inspect, prove, run
+from execution.sandbox.choice import inspect, prove, run, run_batch
 from execution.sandbox.errors import AccountNeeded, SandboxUnavailable
 from execution.sandbox.inside.frame import encode_frame
 from execution.sandbox.job import Asked, Job, Limits, Run
@@ -26,4 +26,5 @@ __all__ = [
     "inspect",
     "prove",
     "run",
+    "run_batch",
 ]

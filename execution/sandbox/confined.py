@@ -14,11 +14,10 @@ from enum import StrEnum
 from io import FileIO
 from typing import Any
 
-from execution.sandbox.inspection import Inspection
 from execution.sandbox.intake import Intake
-from execution.sandbox.job import MOST_THREADS, Asked, Job, Limits
+from execution.sandbox.job import MOST_THREADS, Asked, Limits
 from execution.sandbox.process import WatchedProcess
-from execution.sandbox.questions import Interview
+from execution.sandbox.questions import Interview, Work
 from execution.sandbox.reply import LONGEST_REPLY, Answer, Question
 
 LONGEST_LOG = 64 * 1024  # bytes
@@ -44,12 +43,12 @@ class Cause(StrEnum):
 class Ending:
     """What could be seen of a run from outside.
 
-    `answer` is what it said last, None if it did not. `unfinished` tells that it broke off within a line.
-    `cause` is why it was ended, if it was. `exit_code` is negative when a signal ended the process, and None
-    when the zygote could not tell, having ended itself.
+    `answers` are what it said, one for each thing that it was asked, or fewer. `unfinished` tells that it
+    broke off within a line. `cause` is why it was ended, if it was. `exit_code` is negative when a signal
+    ended the process, and None when the zygote could not tell, having ended itself.
     """
 
-    answer: Answer | None
+    answers: tuple[Answer, ...]
     unfinished: bool
     cause: Cause | None
     exit_code: int | None
@@ -67,7 +66,7 @@ class Confined:
     def __init__(
         self,
         process: WatchedProcess,
-        job: Job | Inspection,
+        job: Work,
         limits: Limits,
         *,
         channel: socket.socket,
@@ -87,7 +86,7 @@ class Confined:
         self._lines = Intake(channel, LONGEST_REPLY)
         self._log = Intake(log, LONGEST_LOG)
         self._outgoing = b""
-        self._answer: Answer | None = None
+        self._answers: list[Answer] = []
         self._end: dict[str, Any] | None = None
 
     def follow(self) -> Ending:
@@ -109,7 +108,7 @@ class Confined:
         end = self._end or {}
         peak_memory_mb = end.get("peak_memory_kb", 0) / 1024
         return Ending(
-            answer=self._answer,
+            answers=tuple(self._answers),
             unfinished=bool(self._lines.data),
             cause=cause,
             exit_code=end.get("exit_code"),
@@ -125,7 +124,7 @@ class Confined:
         """Take in until the bot has answered, has ended, or must be ended; return why it must."""
         next_look = time.monotonic() + _SHORT_SECONDS
         has_stepped_back = False
-        while self._answer is None and self._end is None and not self._interview.is_over:
+        while not self._has_answered and self._end is None and not self._interview.is_over:
             now = time.monotonic()
             if now >= deadline:
                 return Cause.TIME
@@ -140,7 +139,11 @@ class Confined:
         # What was written before the answer or the end may still lie in the pipes.
         self._hear()
         self._log.take()
-        return Cause.QUESTIONS if self._interview.is_over and self._answer is None else None
+        return Cause.QUESTIONS if self._interview.is_over and not self._has_answered else None
+
+    @property
+    def _has_answered(self) -> bool:
+        return len(self._answers) == self._job.answers
 
     def _await_news(self, seconds: float) -> None:
         handlers = {self._report.fileno(): self._learn_end}
@@ -160,7 +163,7 @@ class Confined:
         """Read what it says, and answer its questions until it gives its own answer."""
         self._lines.take()
         data = self._lines.data
-        while self._answer is None and not self._outgoing and not self._interview.is_over:
+        while not self._has_answered and not self._outgoing and not self._interview.is_over:
             length = data.find(b"\n") + 1
             if not length and not self._lines.is_overfull:
                 return
@@ -171,7 +174,7 @@ class Confined:
                 self._outgoing = self._interview.answer(said)
                 self._speak()
             else:
-                self._answer = said
+                self._answers.append(said)
 
     def _speak(self) -> None:
         try:

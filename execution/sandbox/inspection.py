@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 from bot_sdk.text import printable
 from bots.code_policy import Finding
@@ -19,6 +20,7 @@ class Inspection:
     """A job that asks for findings, and not for an action."""
 
     code: bytes
+    answers: ClassVar[int] = 1
 
     def packed(self) -> bytes:
         """Return the job as the jail reads it."""

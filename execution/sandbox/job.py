@@ -3,9 +3,9 @@
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from bot_sdk.action import Action
 from bot_sdk.bot import Snapshot
@@ -45,13 +45,19 @@ class Job:
 
     def packed(self) -> bytes:
         """Return the job as the jail reads it: task, frame, models and, to be read last, the code."""
-        task = self._task | {
+        return self.packed_with([self])
+
+    def packed_with(self, jobs: Sequence["Job"]) -> bytes:
+        """Return jobs that differ from this one in their settings only, as one that answers them in turn."""
+        head = {
             "is_inspection": False,
-            "seed": self.receipt.seed,
+            "tasks": [job._task | {"seed": job.receipt.seed} for job in jobs],
             "models": [(model.kind, model.filename) for model in self.models],
         }
         contents = (model.content for model in self.models)
-        return pack(json.dumps(task).encode(), self.frame, *contents, self._code)
+        return pack(json.dumps(head).encode(), self.frame, *contents, self._code)
+
+    answers: ClassVar[int] = 1
 
     def read_line(self, line: bytes) -> Question | Answer:
         """Return what the process says."""

@@ -15,8 +15,8 @@ _MEMORY_SIGNALS = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS
 
 def judge(ending: Ending, limits: Limits) -> Answer:
     """Return the verdict with its action or message. `limits` are those that the run was held to."""
-    if ending.answer is not None:
-        return ending.answer
+    if ending.answers:
+        return ending.answers[0]
     if ending.cause is not None:
         return _judge_cause(ending.cause, limits)
     if ending.exit_code is None:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from bot_sdk.bot import ACCOUNT_QUESTIONS
+from execution.sandbox.batch import Batch
 from execution.sandbox.errors import AccountNeeded
 from execution.sandbox.inspection import Inspection
 from execution.sandbox.job import Asked, Job
@@ -12,11 +13,13 @@ from execution.sandbox.reply import Question
 
 MOST_QUESTIONS = 200
 
+Work = Job | Batch | Inspection  # what a confined process can be given
+
 
 class Interview:
     """The questions of one run so far."""
 
-    def __init__(self, job: Job | Inspection) -> None:
+    def __init__(self, job: Work) -> None:
         self.asked: list[Asked] = []
         self._job = job
 
@@ -26,10 +29,9 @@ class Interview:
         return len(self.asked) > MOST_QUESTIONS
 
     def answer(self, question: Question) -> bytes:
-        """Return the line that answers. Raises AccountNeeded in a shared run."""
+        """Return the line that answers. Raises AccountNeeded in a shared run; in a batch for any question."""
         name, arguments = question.name, question.arguments
-        assert isinstance(self._job, Job)  # an inspection runs no bot that could ask
-        if self._job.is_shared and name in ACCOUNT_QUESTIONS:
+        if not isinstance(self._job, Job) or (self._job.is_shared and name in ACCOUNT_QUESTIONS):
             raise AccountNeeded(name)
         try:
             reply = {"answer": self._job.snapshot.answer(name, *arguments)}

@@ -2,12 +2,14 @@
 
 from bot_sdk.text import printable
 from bots.code_policy import Finding
+from execution.sandbox.batch import Batch
 from execution.sandbox.confined import LONGEST_LOG, Ending
-from execution.sandbox.errors import SandboxUnavailable
+from execution.sandbox.errors import AccountNeeded, SandboxUnavailable
 from execution.sandbox.inspection import Inspection
 from execution.sandbox.job import Job, Limits, Run
 from execution.sandbox.judgement import judge
 from execution.sandbox.nursery import Nursery, Preload, needs
+from execution.sandbox.questions import Work
 from execution.sandbox.verdicts import Verdict
 from execution.sandbox.zygote import ZygoteGone
 
@@ -37,6 +39,23 @@ def run_in(nursery: Nursery, job: Job, limits: Limits) -> Run:
     )
 
 
+def run_batch_in(nursery: Nursery, batch: Batch, limits: Limits) -> list[Run | None]:
+    """Run the jobs in turn in one process. None stands for what has to be run by itself to be judged.
+
+    That is all but a valid action: whatever goes wrong for one may be another's doing.
+    """
+    try:
+        ending = _follow(nursery, batch, limits, needs(batch.jobs[0]))
+    except (AccountNeeded, SandboxUnavailable, OSError):
+        return [None] * len(batch.jobs)
+    share = ending.seconds / len(batch.jobs), ending.cpu_seconds / len(batch.jobs)
+    runs: list[Run | None] = [
+        Run(Verdict.OK, answer.action, "", "", (), *share, ending.peak_memory_mb) if answer.action else None
+        for answer in ending.answers
+    ]
+    return runs + [None] * (len(batch.jobs) - len(runs))
+
+
 def inspect_in(nursery: Nursery, code: bytes) -> list[Finding]:
     """Return what the static policy finds in the code; that it could not be checked is a finding too.
 
@@ -48,14 +67,14 @@ def inspect_in(nursery: Nursery, code: bytes) -> list[Finding]:
     return [Finding(1, "size", f"The code cannot be checked: {answer.message} Make it smaller.", True)]
 
 
-def _follow(nursery: Nursery, job: Job | Inspection, limits: Limits, preload: Preload) -> Ending:
+def _follow(nursery: Nursery, job: Work, limits: Limits, preload: Preload) -> Ending:
     try:
         return _follow_once(nursery, job, limits, preload)
     except ZygoteGone:  # the bot's code was not read yet
         return _follow_once(nursery, job, limits, preload)
 
 
-def _follow_once(nursery: Nursery, job: Job | Inspection, limits: Limits, preload: Preload) -> Ending:
+def _follow_once(nursery: Nursery, job: Work, limits: Limits, preload: Preload) -> Ending:
     with nursery.zygote(preload) as zygote, zygote.run(job, limits) as confined:
         return confined.follow()
 

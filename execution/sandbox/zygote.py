@@ -15,12 +15,13 @@ from io import FileIO
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from execution.sandbox import cgroup
 from execution.sandbox.confined import Confined
 from execution.sandbox.engine import Engine, Layers, any_uid
 from execution.sandbox.errors import SandboxUnavailable
-from execution.sandbox.inspection import Inspection
-from execution.sandbox.job import MOST_THREADS, Job, Limits
+from execution.sandbox.job import MOST_THREADS, Limits
 from execution.sandbox.process import WatchedProcess, megabytes
+from execution.sandbox.questions import Work
 
 _START_SECONDS = 60.0  # importing the libraries takes one or two, on a cold disk under load many more
 _MB = 1 << 20  # bytes
@@ -69,7 +70,7 @@ class Zygote:
             raise
 
     @contextmanager
-    def run(self, job: Job | Inspection, limits: Limits) -> Iterator[Confined]:
+    def run(self, job: Work, limits: Limits) -> Iterator[Confined]:
         """Fork a process that is behind its walls and waits for its go; end it when the block is left.
 
         Raises ZygoteGone and SandboxUnavailable.
@@ -92,6 +93,7 @@ class Zygote:
             their_report.close()
             process = stack.enter_context(self._began(report))
             _await_up(channel, log)
+            stack.enter_context(cgroup.confine(process.pid, limits))
             yield Confined(
                 process,
                 job,

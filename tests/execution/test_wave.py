@@ -368,6 +368,55 @@ def test_a_large_wave_travels_in_batches_and_arrives_whole(
         assert cycle.reason == f"length {cycle.subscription.strategy_config['length']}"
 
 
+KEEPING_BOT = HEADER + (
+    "    def execute_algorithm(self, d, t, s=None):\n"
+    "        import bot_sdk\n"
+    "        seen, bot_sdk.seen = getattr(bot_sdk, 'seen', 'nobody'), str(self.config['length'])\n"
+    "        return Action('HOLD', 1.0, f'{self.config['length']} after {seen}')\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("switches", "processes"), [((True, True), 1), ((True, False), 3), ((False, True), 3)]
+)
+def test_only_where_allowed_a_stateless_version_answers_for_several_settings(
+    view: MarketView,
+    fresh: None,
+    settings: Settings,
+    switches: tuple[bool, bool],
+    processes: int,
+) -> None:
+    bot = make_bot(code=KEEPING_BOT)
+    settings.BOT_BATCHES, is_stateless = switches
+    BotVersion.objects.update(is_stateless=is_stateless)
+    subscriptions = [hourly(view.market, bot=bot, strategy_config={"length": n}) for n in (1, 2, 3)]
+
+    cycles = decide(view, *subscriptions)
+
+    assert {cycle.verdict for cycle in cycles} == {"OK"}
+    assert sum("after nobody" in cycle.reason for cycle in cycles) == processes
+
+
+@pytest.mark.parametrize("trouble", ["self.get_balance('USDT')", "1 / (self.config['length'] - 2)"])
+def test_what_a_batch_does_not_answer_is_asked_alone(
+    view: MarketView, fresh: None, settings: Settings, trouble: str
+) -> None:
+    settings.BOT_BATCHES = True
+    code = (
+        HEADER
+        + f"    def execute_algorithm(self, d, t, s=None):\n        {trouble}\n"
+        + "        return Action('HOLD', 1.0, str(self.config['length']))\n"
+    )
+    bot = make_bot(code=code)
+    BotVersion.objects.update(is_stateless=True)
+    subscriptions = [hourly(view.market, bot=bot, strategy_config={"length": n}) for n in (1, 2, 3)]
+
+    cycles = {cycle.subscription_id: cycle for cycle in decide(view, *subscriptions)}
+
+    expected = ["OK", "OK", "OK"] if "balance" in trouble else ["OK", "FAILED", "OK"]
+    assert [cycles[subscription.pk].verdict for subscription in subscriptions] == expected
+
+
 def strike(subscription: Subscription, candles: int) -> None:
     for age in range(candles):
         closed_at = timezone.now() - timedelta(hours=age)

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -47,10 +48,10 @@ def begin(order: dict[str, Any], *, channel: int, log: int, job: int, walls: Wal
     questions = Channel(_CHANNEL)
     if not questions.may_begin():
         os._exit(0)
-    line = _answer(questions)
-    with contextlib.suppress(ValueError):  # the bot has closed it
-        prints.flush()
-    questions.write(line)
+    for line in _answers(questions):
+        with contextlib.suppress(ValueError):  # the bot has closed it
+            prints.flush()
+        questions.write(line)
     questions.wait_for_the_end()
     os._exit(0)
 
@@ -111,16 +112,18 @@ def _put_up(walls: Walls, order: dict[str, Any]) -> None:
         walls.filter.apply()
 
 
-def _answer(questions: Channel) -> bytes:
+def _answers(questions: Channel) -> Iterator[bytes]:
     with os.fdopen(_JOB, "rb", buffering=0) as job:
         task = json.loads(read_part(job))
         if task.pop("is_inspection"):
-            return inspection.answer(read_part(job))
+            yield inspection.answer(read_part(job))
+            return
         frame = decode_frame(read_part(job))
         models = [ModelFile(kind, name, read_part(job)) for kind, name in task.pop("models")]
         code = read_part(job)
     gc.enable()
-    random.seed(task["seed"])
-    np.random.seed(task["seed"] % 2**32)
     coaching.begin()
-    return bot_run.answer(code, frame, models, questions, **task)
+    for each in task["tasks"]:
+        random.seed(each["seed"])
+        np.random.seed(each["seed"] % 2**32)
+        yield bot_run.answer(code, frame, models, questions, **each)

@@ -12,7 +12,7 @@ LIMITS = Limits(seconds=20, memory_mb=100, cpu_percent=50)
 
 def make_ending(**overrides: Any) -> Ending:
     values: dict[str, Any] = {
-        "answer": None,
+        "answers": (),
         "unfinished": False,
         "cause": None,
         "exit_code": 0,

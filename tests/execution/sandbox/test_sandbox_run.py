@@ -459,3 +459,30 @@ def test_when_bubblewrap_fails_a_run_is_unavailable_with_its_words(
 
     assert result.verdict == Verdict.UNAVAILABLE
     assert "the zygote did not start: bwrap: setting up uid map: Permission denied." in result.message
+
+
+def test_a_control_group_that_does_not_serve_stops_every_run(
+    nursery: Nursery, settings: Settings, tmp_path: Path
+) -> None:
+    settings.BOT_CGROUP = str(tmp_path / "missing")
+
+    result = run_in(nursery, make_job(make_bot("pass")), ROOMY)
+
+    assert result.verdict == Verdict.UNAVAILABLE
+    assert "BOT_CGROUP: expected a folder of cgroup v2" in result.message
+
+
+def test_a_run_is_held_by_its_control_group(nursery: Nursery, settings: Settings) -> None:
+    delegated = Path(os.environ.get("TEST_CGROUP", "/sys/fs/cgroup/bots"))
+    controllers = delegated / "cgroup.subtree_control"
+    if not controllers.exists() or "memory" not in controllers.read_text():
+        pytest.skip(f"no cgroup v2 is delegated in {delegated}; TEST_CGROUP names another folder")
+    settings.BOT_CGROUP = str(delegated)
+
+    with nursery.zygote(()) as zygote, zygote.run(make_job(make_bot("pass")), ROOMY) as confined:
+        group = delegated / f"run-{confined.process.pid}"
+        assert int((group / "memory.max").read_text()) == (ROOMY.memory_mb + 64) << 20
+        assert (group / "cgroup.procs").read_text().split() == [str(confined.process.pid)]
+        assert confined.follow().exit_code == -signal.SIGKILL
+
+    assert not group.exists()
