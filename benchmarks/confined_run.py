@@ -97,11 +97,13 @@ class LSTMBot(CustomBot):
 
 def report() -> None:
     job = make_job(Path(bot_sdk.examples.__path__[0], "rsi_bot.py").read_text())
+    heavy = replace(job, code=f"import pandas_ta\nimport sklearn.linear_model\n{job.code}")
     engine = prove()
     with (
         closing(Nursery(engine, engine.layers())) as confined,
         closing(Nursery(Landlock(), NO_WALLS)) as bare,
         cold_process(job) as cold,
+        cold_process(heavy) as heavy_cold,
     ):
         for nursery in (confined, bare):
             checked(run_in(nursery, job, LIMITS))
@@ -114,6 +116,12 @@ def report() -> None:
         print(f"  same zygote, no walls    {none * 1000:7.1f} ms   confined / this: {walls / none:.2f}")
         factor = cold_seconds / warm
         print(f"  cold process, no walls   {cold_seconds * 1000:7.0f} ms   this / confined: {factor:.0f}")
+        checked(run_in(confined, heavy, LIMITS))
+        warm, cold_seconds = in_turn(lambda: run_in(confined, heavy, LIMITS), heavy_cold, COLD_ROUNDS)
+        print(
+            f"  a bot with pandas-ta and scikit-learn: confined {warm * 1000:.1f} ms, "
+            f"cold {cold_seconds * 1000:.0f} ms, this / confined: {cold_seconds / warm:.0f}"
+        )
         report_floor(walls)
         report_rate(confined, job)
         report_batch(confined, job)
@@ -157,7 +165,7 @@ def in_turn(first: Callable[[], object], second: Callable[[], object], rounds: i
 def cold_process(job: Job) -> Iterator[Callable[[], object]]:
     """What it took without a zygote: a new interpreter that imports, reads, decides."""
     folder = Path(settings.STATE_DIR)
-    code, frame = folder / "bench_bot.py", folder / "bench_frame"
+    code, frame = folder / f"bench_{len(job.code)}.py", folder / f"bench_{len(job.code)}.frame"
     code.write_text(job.code)
     frame.write_bytes(job.frame)
     command = [*runtime.command_outside(), "-c", COLD, str(code), str(frame)]

@@ -166,7 +166,7 @@ def report_loops(bot: Bot, market: Market) -> None:
     subscribe(bot, [market], "1h", AT_ONCE)
     Subscription.objects.filter(timeframe="1h").update(strategy_config={"rsi_oversold": 30})
     subscriptions = list(Subscription.objects.filter(timeframe="1h").with_names())
-    for _ in range(3):
+    for _ in range(5):
         for name, decide in (("shared", wave.decide_all), ("bare", decide_bare)):
             Cycle.objects.all().delete()
             start = time.perf_counter()

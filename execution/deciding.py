@@ -5,10 +5,11 @@ first run for some inputs is shared: it is told nothing about any account. If it
 cycle gets a run of its own, which is told about its own account.
 """
 
+import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -30,6 +31,7 @@ from execution.sandbox import run_batch as run_batch_confined
 
 # more than there are cores, so that bots that merely wait do not hold up the others
 CONFINED_RUNS_AT_ONCE = 4 * (os.cpu_count() or 1)
+ROUND_SECONDS = 0.2  # what ends within it is written together
 
 Asking = tuple[Job, list[Cycle]]  # a job, and the cycles that ask it
 Package = tuple[str, tuple[ModelFile, ...]]  # a version's code, and its other files
@@ -89,7 +91,7 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
             start(job, asking)
         yield ended
         while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            done, _ = wait(running, timeout=ROUND_SECONDS)
             ended = []
             for future in done:
                 job, asking = running.pop(future)
@@ -102,7 +104,8 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
                 if run is not None:
                     strikes.count([cycle.subscription for cycle in asking], run, asking[0].candle_closed_at)
                 ended.append(Decided(asking, run, job.receipt, len(asking) > 1, is_late=run is None))
-            yield ended
+            if ended:
+                yield ended
 
 
 def _answered_in_batches(
@@ -137,7 +140,7 @@ def _run_batch(view: MarketView, batch: list[Asking]) -> list[Run | None]:
 def _sorted_by_inputs(view: MarketView, cycles: list[Cycle]) -> tuple[list[Asking], list[Decided]]:
     """Return one job per distinct inputs with its cycles, and the cycles that no bot has to be asked for."""
     read_package = _package_reader()
-    jobs: dict[str, Asking] = {}
+    jobs: dict[tuple[int, str], Asking] = {}
     quarantined: list[Cycle] = []
     unreadable: dict[str, list[Cycle]] = defaultdict(list)
     for cycle in cycles:
@@ -149,8 +152,10 @@ def _sorted_by_inputs(view: MarketView, cycles: list[Cycle]) -> tuple[list[Askin
         if isinstance(package, ArtifactError):
             unreadable[str(package)].append(cycle)
             continue
-        job = _shared(view, package, cycle)
-        jobs.setdefault(job.receipt.digest, (job, []))[1].append(cycle)
+        inputs = version.pk, json.dumps(cycle.subscription.config, sort_keys=True)
+        if inputs not in jobs:
+            jobs[inputs] = _shared(view, package, cycle), []
+        jobs[inputs][1].append(cycle)
     idle = [Decided(those, Run(Verdict.UNAVAILABLE, message=why)) for why, those in unreadable.items()]
     if quarantined:
         idle.append(Decided(quarantined, None))

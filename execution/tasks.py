@@ -3,12 +3,15 @@
 Every task may be delivered twice, late, or not at all; the database decides what is due.
 """
 
+import gc
+import importlib
 import sys
 from datetime import datetime
 from typing import Any
 
 from celery import Task, shared_task
 from celery.signals import worker_init
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
@@ -40,9 +43,19 @@ def refuse_without_sandbox(**_: object) -> None:
     """Stop a worker that cannot confine bots before it takes any work."""
     try:
         sandbox.prove()
+        _load_for_all()
     except sandbox.SandboxUnavailable as error:
         # Celery logs what a signal's receiver raises and goes on; it does not catch this.
         sys.exit(str(error))
+
+
+def _load_for_all() -> None:
+    """Import before the worker forks what each of its processes needs, so that they share the memory."""
+    public_gateway(settings.DEFAULT_EXCHANGE)
+    public_gateway.cache_clear()  # connections are each process's own
+    importlib.import_module("bot_sdk.indicators")
+    gc.collect()
+    gc.freeze()
 
 
 @shared_task(time_limit=60)

@@ -12,17 +12,18 @@ from execution.sandbox.engine import Engine, Layers
 from execution.sandbox.job import Job
 from execution.sandbox.zygote import Zygote
 
-# Libraries that take long to import, if a bot's code names them. All of them leave one thread.
-PRELOADABLE = {
-    "joblib",
-    "lightgbm",
-    "onnxruntime",
-    "pandas_ta",
-    "scipy",
-    "sklearn",
-    "skops",
-    "talib",
-    "xgboost",
+# Libraries that take long to import, if a bot's code names them, with what is mostly used of each. All leave
+# one thread.
+PRELOADS = {
+    "joblib": ("joblib",),
+    "lightgbm": ("lightgbm",),
+    "onnxruntime": ("onnxruntime",),
+    "pandas_ta": ("pandas_ta",),
+    "scipy": ("scipy.signal", "scipy.stats"),
+    "sklearn": ("sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "sklearn.preprocessing"),
+    "skops": ("skops.io",),
+    "talib": ("talib",),
+    "xgboost": ("xgboost",),
 }
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+(\w+)", re.MULTILINE)
 
@@ -38,7 +39,7 @@ def needs(job: Job) -> Preload:
     """Return which libraries to load before the job is run. A wrong guess costs time and nothing else."""
     endings = [MODEL_ENDINGS.get(PurePosixPath(model.filename).suffix) for model in job.models]
     for_models = {module.partition(".")[0] for ending in endings if ending for module in ending.libraries}
-    return tuple(sorted(PRELOADABLE & for_models.union(_IMPORT.findall(job.code))))
+    return tuple(sorted(PRELOADS.keys() & for_models.union(_IMPORT.findall(job.code))))
 
 
 class Nursery:
@@ -90,7 +91,7 @@ class _Kept:
     def __init__(self, engine: Engine, preload: Preload, layers: Layers) -> None:
         self.borrowers = 0
         self.is_retired = False
-        self._make = (engine, preload, layers)
+        self._make = (engine, tuple(module for name in preload for module in PRELOADS[name]), layers)
         self._zygote: Zygote | None = None
         self._failed = False
         self._starting = threading.Lock()

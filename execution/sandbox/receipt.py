@@ -12,7 +12,7 @@ from bot_sdk.model_files import ModelFile
 _SEED_DIGITS = 8  # hexadecimal: what numpy's generator takes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Receipt:
     """What a decision depends on, beside what the bot asked and was told, each as sha256 in hexadecimal.
 
@@ -26,7 +26,7 @@ class Receipt:
     window: str
     runtime: str
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """One hash over all of them."""
         return sha256_of(_canonical(asdict(self)))
