@@ -13,7 +13,7 @@ from exchanges.paper_gateway import PaperGateway
 from execution.alarms import Trouble, alarm
 from execution.cycle import MarketMoment, conclude
 from execution.deciding import Decided
-from execution.models import Action, Cycle
+from execution.models import Action, Cycle, Order
 from execution.orders import place_order, position_of
 from execution.sandbox import Receipt, Run, Verdict
 
@@ -88,7 +88,10 @@ def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
     _describe(cycle, run, signal, decided.receipt, is_shared=decided.is_shared)
     cycle.price = moment.ticker.last
     position = subscription.position
-    if signal.action != Action.HOLD:
+    earlier: Order | None = getattr(cycle, "order", None)
+    if earlier is not None:  # this message came before, and its worker died between order and cycle
+        cycle.signal_action, cycle.skip, cycle.message = earlier.side, "", earlier.message
+    elif signal.action != Action.HOLD:
         if not Cycle.objects.claimed_by(cycle).exists():
             return False
         if timezone.now() < moment.stale_at:

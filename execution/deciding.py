@@ -19,6 +19,7 @@ from django.utils import timezone
 from bot_sdk.account import snapshot_of
 from bot_sdk.bot import Snapshot
 from bot_sdk.model_files import ModelFile
+from bot_sdk.timeframes import duration
 from bots import storage
 from bots.errors import ArtifactError
 from bots.models import BotVersion
@@ -31,6 +32,7 @@ from execution.sandbox import run_batch as run_batch_confined
 
 # more than there are cores, so that bots that merely wait do not hold up the others
 CONFINED_RUNS_AT_ONCE = 4 * (os.cpu_count() or 1)
+SLOW_MEMORY = 60  # candles
 ROUND_SECONDS = 0.2  # what ends within it is written together
 
 Asking = tuple[Job, list[Cycle]]  # a job, and the cycles that ask it
@@ -159,7 +161,10 @@ def _sorted_by_inputs(view: MarketView, cycles: list[Cycle]) -> tuple[list[Askin
     idle = [Decided(those, Run(Verdict.UNAVAILABLE, message=why)) for why, those in unreadable.items()]
     if quarantined:
         idle.append(Decided(quarantined, None))
-    return list(jobs.values()), idle
+    slow = Cycle.objects.slow_subscriptions(cycles, view.opened_at - SLOW_MEMORY * duration(view.timeframe))
+    # Who was out of time lately waits for all others: bots that hang hold up each other only.
+    in_order = sorted(jobs.values(), key=lambda asking: any(c.subscription_id in slow for c in asking[1]))
+    return in_order, idle
 
 
 def _package_reader() -> Callable[[BotVersion], Package | ArtifactError]:

@@ -1,5 +1,6 @@
 """A bot at work: what it decided at each candle, what was ordered, what was filled and what is held."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import models
@@ -34,7 +35,14 @@ class CycleQuerySet(models.QuerySet["Cycle"]):
             "subscription__version__bot",
             "subscription__market",
             "subscription__position",
+            "order",
         )
+
+    def slow_subscriptions(self, cycles: Iterable["Cycle"], since: datetime) -> set[int]:
+        """Which subscriptions of these cycles had a bot that was out of time since then."""
+        ids = [cycle.subscription_id for cycle in cycles]
+        timed_out = self.filter(subscription__in=ids, candle_opened_at__gte=since, verdict=Verdict.TIMED_OUT)
+        return set(timed_out.values_list("subscription_id", flat=True))
 
     def lost(self, at: datetime) -> "CycleQuerySet":
         """Cycles whose worker has not finished them within its lease."""

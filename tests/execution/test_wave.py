@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from bot_sdk.action import Action
 from bot_sdk.parameters import Parameter
 from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import last_closed
@@ -342,7 +343,7 @@ def test_more_subscribers_cost_no_more_queries(
     subscriptions = [hourly(view.market, bot=bot, strategy_config={"length": 1}) for _ in range(2 + others)]
     cycles = wave.claim(subscriptions, "1h", view.opened_at)
 
-    with django_assert_num_queries(6):  # code and models, the lock in its savepoint, the write
+    with django_assert_num_queries(7):  # code, models, who was slow, the lock in its savepoint, the write
         wave.decide_all(view, cycles)
 
 
@@ -366,6 +367,35 @@ def test_a_large_wave_travels_in_batches_and_arrives_whole(
     assert {(cycle.state, cycle.verdict) for cycle in cycles} == {(Cycle.State.DONE, "OK")}
     for cycle in cycles:
         assert cycle.reason == f"length {cycle.subscription.strategy_config['length']}"
+
+
+def test_a_message_that_comes_again_after_its_order_tells_of_that_order(
+    view: MarketView, fresh: None
+) -> None:
+    subscription = hourly(view.market, bot=make_bot(code=SELLING_BOT))
+    [cycle] = wave.claim([subscription], "1h", view.opened_at)
+    order = make_order(cycle, side="SELL", state=Order.State.FILLED)
+    decided = Decided([Cycle.objects.to_conclude().get()], Run(Verdict.OK, Action("SELL", 1.0, "sells")))
+
+    conclude_all(view.moment, [decided])
+
+    cycle = Cycle.objects.get()
+    assert (cycle.state, cycle.signal_action, cycle.skip) == (Cycle.State.DONE, "SELL", "")
+    assert Order.objects.get() == order
+
+
+def test_bots_that_hung_lately_wait_for_all_others(view: MarketView, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.deciding.CONFINED_RUNS_AT_ONCE", 1)
+    seconds_ago = (timezone.now() - view.opened_at).total_seconds() - 3600
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", (seconds_ago + 4) / 3600)
+    hanging = hourly(view.market, bot=make_bot(code=SLEEPING_BOT))
+    make_cycle(hanging, age=1, verdict="TIMED_OUT")
+    healthy = hourly(view.market)
+
+    wave.decide_all(view, wave.claim([hanging, healthy], "1h", view.opened_at))
+
+    assert Cycle.objects.get(subscription=healthy).verdict == "OK"
+    assert Cycle.objects.get(subscription=hanging, candle_opened_at=view.opened_at).verdict == "TIMED_OUT"
 
 
 KEEPING_BOT = HEADER + (
