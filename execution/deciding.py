@@ -6,6 +6,7 @@ cycle gets a run of its own, which is told about its own account.
 """
 
 import json
+import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from bot_sdk.account import snapshot_of
@@ -34,6 +36,8 @@ from execution.sandbox import run_batch as run_batch_confined
 CONFINED_RUNS_AT_ONCE = 4 * (os.cpu_count() or 1)
 SLOW_MEMORY = 60  # candles
 ROUND_SECONDS = 0.2  # what ends within it is written together
+
+logger = logging.getLogger(__name__)
 
 Asking = tuple[Job, list[Cycle]]  # a job, and the cycles that ask it
 Package = tuple[str, tuple[ModelFile, ...]]  # a version's code, and its other files
@@ -103,11 +107,22 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
                     for cycle in asking:
                         start(_for_one(job, view, cycle), [cycle])
                     continue
+                except Exception:  # ours: it ends these cycles and no other
+                    logger.exception("A run failed on our side")
+                    run = Run(Verdict.UNAVAILABLE, message="Something failed on our side during the run.")
                 if run is not None:
-                    strikes.count([cycle.subscription for cycle in asking], run, asking[0].candle_closed_at)
+                    _count_strikes(asking, run)
                 ended.append(Decided(asking, run, job.receipt, len(asking) > 1, is_late=run is None))
             if ended:
                 yield ended
+
+
+def _count_strikes(asking: list[Cycle], run: Run) -> None:
+    try:
+        strikes.count([cycle.subscription for cycle in asking], run, asking[0].candle_closed_at)
+    except DatabaseError:
+        logger.exception("A strike could not be counted")
+        connection.close_if_unusable_or_obsolete()
 
 
 def _answered_in_batches(

@@ -9,6 +9,7 @@ import sys
 from datetime import datetime
 from typing import Any
 
+import kombu.exceptions
 from celery import Task, shared_task
 from celery.signals import worker_init
 from django.conf import settings
@@ -131,4 +132,7 @@ def _decide(task: Task, subscriptions: SubscriptionQuerySet, opened_at: str) -> 
 
 def _send(moment: MarketMoment, batch: list[Decided]) -> None:
     """Leave a batch of a large wave to whichever worker is free."""
-    conclude_batch.apply_async([moment.to_dict(), [decided.to_dict() for decided in batch]])
+    try:
+        conclude_batch.apply_async([moment.to_dict(), [decided.to_dict() for decided in batch]])
+    except kombu.exceptions.OperationalError:  # without a broker it is done here
+        conclude_all(moment, batch)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _DEATH_SECONDS = 5.0
+_LOWEST_PRIORITY = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,11 @@ class WatchedProcess:
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
-        self.pid = _pid_of(handle)
+        try:
+            self.pid = _pid_of(handle)
+        except BaseException:
+            os.close(handle)
+            raise
 
     def close(self) -> None:
         os.close(self._handle)
@@ -46,10 +51,9 @@ class WatchedProcess:
         return Usage(own, int(status["Threads"]))
 
     def step_back(self) -> None:
-        """Have it compute only when no other process wants to, from now on; its later threads too."""
-        for thread in _names_in(Path(f"/proc/{self.pid}/task")):
-            with contextlib.suppress(ProcessLookupError):
-                os.sched_setscheduler(int(thread), os.SCHED_IDLE, os.sched_param(0))
+        """Have it, the leader of its group, yield to nearly everyone from now on; its later threads too."""
+        with contextlib.suppress(ProcessLookupError):
+            os.setpriority(os.PRIO_PGRP, self.pid, _LOWEST_PRIORITY)
 
     def kill(self) -> None:
         """End it, and return when it has ended."""
@@ -67,13 +71,6 @@ class WatchedProcess:
 def megabytes(field: str) -> float:
     """Return the number in a field of /proc/PID/status such as "1234 kB", in MB."""
     return int(field.split(maxsplit=1)[0]) / 1024
-
-
-def _names_in(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:  # the process is gone
-        return []
 
 
 def _pid_of(handle: int) -> int:

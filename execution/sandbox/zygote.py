@@ -159,6 +159,8 @@ class Zygote:
                 f"preloading {', '.join(self._launch.options.preload)} leaves {status['Threads']} threads, "
                 "and such a process cannot be forked from."
             )
+        if "VmData" not in status:
+            raise ZygoteGone("the zygote ended as soon as it was ready.")
         return _Size(*(megabytes(status[name]) for name in ("VmData", "VmSize", "VmRSS")))
 
     def _order(self, limits: Limits) -> bytes:
@@ -194,7 +196,9 @@ class Zygote:
             raise ZygoteGone(f"the zygote gave no sign: {error}.") from error
         if not handles:
             self._is_gone = not message
-            reason = json.loads(message)["error"] if message else "the zygote has ended"
+            # Without a handle and without an error: the kernel had no descriptor left for it.
+            report_of = json.loads(message) if message else {"error": "the zygote has ended"}
+            reason = report_of.get("error", "this process is out of files")
             raise ZygoteGone(f"the run could not be forked: {reason}.")
         process = WatchedProcess(handles[0])
         try:

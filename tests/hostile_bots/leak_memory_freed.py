@@ -1,4 +1,4 @@
-# expect: OK|OUT_OF_MEMORY
+# expect: OK|OUT_OF_MEMORY|TIMED_OUT
 # category: leak; run twice
 import numpy as np
 

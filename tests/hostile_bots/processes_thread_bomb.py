@@ -1,4 +1,4 @@
-# expect: FAILED|OUT_OF_MEMORY
+# expect: FAILED|OUT_OF_MEMORY|TIMED_OUT
 # category: processes
 import threading
 

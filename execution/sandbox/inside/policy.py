@@ -33,7 +33,10 @@ _FCNTL = (
 )  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC: no locks, no owners
 _IOCTL = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 _PRCTL = (3, 15, 16, 0x53564D41)  # PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_SET_VMA
-_MADVISE_DANGERS = (9, 12, 100, 101)  # MADV_REMOVE, MADV_MERGEABLE, MADV_HWPOISON, MADV_SOFT_OFFLINE
+# MADV_REMOVE, MADV_MERGEABLE, MADV_COLD, MADV_PAGEOUT, MADV_HWPOISON, MADV_SOFT_OFFLINE
+_MADVISE_DANGERS = (9, 12, 20, 21, 100, 101)
+_FUTEX_PRIVATE = 128
+_FUTEX_WAITS = (0, 9)  # FUTEX_WAIT, FUTEX_WAIT_BITSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,9 @@ def run_policy(own_pid: int | None) -> Policy:
 _ALLOWED = """
     read readv pread64 preadv write writev lseek close close_range dup dup2 dup3
     stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64
-    getcwd fadvise64
-    munmap mprotect mremap brk membarrier mincore
-    futex futex_waitv set_robust_list get_robust_list set_tid_address rseq exit exit_group restart_syscall
+    getcwd
+    munmap mprotect mremap brk membarrier
+    set_robust_list get_robust_list set_tid_address rseq exit exit_group restart_syscall
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack
     alarm setitimer getitimer pause
     getpid getppid gettid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp getpgid getsid
@@ -109,6 +112,15 @@ _CHECKED: dict[str, Rule] = {
         ),
         ALLOW,
     ),
+    # On a page of a file that runs have in common, one could wake another's wait: a signal between them.
+    # Joining a thread waits so, and the kernel wakes it.
+    "futex": Check(
+        (
+            When(1, (_FUTEX_PRIVATE,), ALLOW, mask=_FUTEX_PRIVATE),
+            When(1, _FUTEX_WAITS, ALLOW, mask=0x7F),
+        ),
+        REFUSE,
+    ),
     "madvise": Check((When(2, _MADVISE_DANGERS, REFUSE),), ALLOW),
     # Threads, and no process. The flags of clone3 lie in memory, where no filter can look: the C library then
     # takes clone.
@@ -126,6 +138,7 @@ _REFUSED = """
     mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat creat
     chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat umask
     setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
+    fadvise64 mincore readahead
     truncate ftruncate fallocate copy_file_range sendfile splice tee flock fsync fdatasync sync syncfs
     pwrite64 pwritev pwritev2 chdir fchdir statfs fstatfs
     setrlimit setpriority ioprio_set sched_setaffinity sched_setparam sched_setscheduler sched_setattr

@@ -137,6 +137,7 @@ def test_falling_back_to_the_second_engine_is_said_aloud(
         "execution.sandbox.choice"
     )  # which a worker in an earlier test has set up anew
     monkeypatch.setattr(logger, "disabled", False)
+    caplog.set_level(logging.WARNING, logger=logger.name)
     monkeypatch.setattr(logger, "handlers", [caplog.handler])
 
     assert prove().name == "landlock"
