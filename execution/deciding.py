@@ -31,6 +31,7 @@ from execution.models import Cycle
 from execution.sandbox import AccountNeeded, Job, Receipt, Run, Verdict
 from execution.sandbox import run as run_confined
 from execution.sandbox import run_batch as run_batch_confined
+from execution.turns import Asking, Turns
 
 # more than there are cores, so that bots that merely wait do not hold up the others
 CONFINED_RUNS_AT_ONCE = 4 * (os.cpu_count() or 1)
@@ -39,7 +40,8 @@ ROUND_SECONDS = 0.2  # what ends within it is written together
 
 logger = logging.getLogger(__name__)
 
-Asking = tuple[Job, list[Cycle]]  # a job, and the cycles that ask it
+# How it ended: None when the candle was too old, AccountNeeded when it cannot be shared.
+Ended = tuple[Asking, Run | AccountNeeded | None]
 Package = tuple[str, tuple[ModelFile, ...]]  # a version's code, and its other files
 
 
@@ -83,38 +85,50 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
 
     The cycles come with subscription, version, market and position. Nothing is written but strikes.
     """
+    turns = Turns()
     with ThreadPoolExecutor(CONFINED_RUNS_AT_ONCE) as pool:
-        running: dict[Future[Run | None], Asking] = {}
+        running: set[Future[Ended]] = set()
 
-        def start(job: Job, asking: list[Cycle]) -> None:
-            running[pool.submit(_run, view, job)] = job, asking
+        def start(job: Job, asking: list[Cycle], *, is_suspect: bool = False) -> None:
+            turns.add((job, asking), is_suspect=is_suspect)
+            running.add(pool.submit(_take_turn, view, turns))
 
         jobs, ended = _sorted_by_inputs(view, cycles)
         if settings.BOT_BATCHES:
             answered, jobs = _answered_in_batches(view, jobs, pool)
             ended += answered
+        slow = _slow_subscriptions(view, cycles)
         for job, asking in jobs:
-            start(job, asking)
+            start(job, asking, is_suspect=any(cycle.subscription_id in slow for cycle in asking))
         yield ended
         while running:
-            done, _ = wait(running, timeout=ROUND_SECONDS)
+            done, running = wait(running, timeout=ROUND_SECONDS)
             ended = []
-            for future in done:
-                job, asking = running.pop(future)
-                try:
-                    run = future.result()
-                except AccountNeeded:
+            for (job, asking), run in (future.result() for future in done):
+                if isinstance(run, AccountNeeded):
                     for cycle in asking:
                         start(_for_one(job, view, cycle), [cycle])
                     continue
-                except Exception:  # ours: it ends these cycles and no other
-                    logger.exception("A run failed on our side")
-                    run = Run(Verdict.UNAVAILABLE, message="Something failed on our side during the run.")
                 if run is not None:
                     _count_strikes(asking, run)
                 ended.append(Decided(asking, run, job.receipt, len(asking) > 1, is_late=run is None))
             if ended:
                 yield ended
+
+
+def _take_turn(view: MarketView, turns: Turns) -> Ended:
+    with turns.next() as asking:
+        job, _ = asking
+        try:
+            run = _run(view, job)
+        except AccountNeeded as needed:
+            return asking, needed
+        except Exception:  # ours: it ends these cycles and no other
+            logger.exception("A run failed on our side")
+            run = Run(Verdict.UNAVAILABLE, message="Something failed on our side during the run.")
+        if run is not None and run.verdict in strikes.COUNTED:
+            turns.blame(asking)
+        return asking, run
 
 
 def _count_strikes(asking: list[Cycle], run: Run) -> None:
@@ -176,10 +190,12 @@ def _sorted_by_inputs(view: MarketView, cycles: list[Cycle]) -> tuple[list[Askin
     idle = [Decided(those, Run(Verdict.UNAVAILABLE, message=why)) for why, those in unreadable.items()]
     if quarantined:
         idle.append(Decided(quarantined, None))
-    slow = Cycle.objects.slow_subscriptions(cycles, view.opened_at - SLOW_MEMORY * duration(view.timeframe))
-    # Who was out of time lately waits for all others: bots that hang hold up each other only.
-    in_order = sorted(jobs.values(), key=lambda asking: any(c.subscription_id in slow for c in asking[1]))
-    return in_order, idle
+    return list(jobs.values()), idle
+
+
+def _slow_subscriptions(view: MarketView, cycles: list[Cycle]) -> set[int]:
+    """Return who was out of time lately, and waits for all others: bots that hang hold up each other only."""
+    return Cycle.objects.slow_subscriptions(cycles, view.opened_at - SLOW_MEMORY * duration(view.timeframe))
 
 
 def _package_reader() -> Callable[[BotVersion], Package | ArtifactError]:

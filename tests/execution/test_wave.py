@@ -398,6 +398,27 @@ def test_bots_that_hung_lately_wait_for_all_others(view: MarketView, monkeypatch
     assert Cycle.objects.get(subscription=hanging, candle_opened_at=view.opened_at).verdict == "TIMED_OUT"
 
 
+def test_a_version_that_does_harm_goes_on_when_all_others_are_decided(
+    view: MarketView, fresh: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.BOT_EXECUTION_TIMEOUT = 1
+    monkeypatch.setattr("execution.deciding.CONFINED_RUNS_AT_ONCE", 1)
+    bot = make_bot(code=SLEEPING_BOT)
+    healthy = hourly(view.market)
+    harmful = [hourly(view.market, bot=bot, strategy_config={"length": length}) for length in range(3)]
+    cycles = wave.claim([healthy, *harmful], "1h", view.opened_at)
+    handed_on: list[int] = []
+
+    wave.decide_all(
+        view,
+        sorted(cycles, key=lambda cycle: cycle.subscription_id == healthy.pk),
+        lambda _, batch: handed_on.extend(c.subscription_id for each in batch for c in each.cycles),
+    )
+
+    assert handed_on.index(healthy.pk) == 1
+    assert len(handed_on) == 4
+
+
 KEEPING_BOT = HEADER + (
     "    def execute_algorithm(self, d, t, s=None):\n"
     "        import bot_sdk\n"

@@ -24,7 +24,6 @@ from .seccomp import Filter
 
 _NOTHING, _LOG, _ERRORS, _CHANNEL, _JOB, _RULESET = range(6)
 _ABOVE_ALL_OF_THEM = 100
-_NICENESS = 10  # the zygote goes first: others wait for it to fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,6 @@ def _place(log: int, channel: int, job: int, ruleset: int | None) -> None:
 
 def _put_up(walls: Walls, order: dict[str, Any]) -> None:
     options = walls.options
-    os.nice(_NICENESS)
     os.setpgid(0, 0)  # no signal to "its own group" reaches the zygote
     if Layer.LIMITS in options.layers:
         lockdown.limit(**order["limits"])

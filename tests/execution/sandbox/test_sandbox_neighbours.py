@@ -58,14 +58,20 @@ def nursery(request: pytest.FixtureRequest) -> Iterator[Nursery]:
 
 @contextmanager
 def hostile_neighbours(nursery: Nursery) -> Iterator[list[tuple[str, Run]]]:
-    """Run one of each hostile bot beside the block, again and again, and collect how they end."""
+    """Run the hostile bots beside the block, and collect how they end.
+
+    As `execution.turns` lets them: all at once, and then, being known for it, again and again in turn.
+    """
     ended: list[tuple[str, Run]] = []
     is_over = threading.Event()
+    lane = threading.Lock()
 
     def repeat(name: str) -> None:
         job = make_job(HOSTILE[name][0])
+        ended.append((name, run_in(nursery, job, HOSTILE_LIMITS)))
         while not is_over.is_set():
-            ended.append((name, run_in(nursery, job, HOSTILE_LIMITS)))
+            with lane:
+                ended.append((name, run_in(nursery, job, HOSTILE_LIMITS)))
 
     with ThreadPoolExecutor(len(HOSTILE)) as pool, ExitStack() as at_the_end:
         at_the_end.callback(is_over.set)
