@@ -144,13 +144,16 @@ def _publish(demo_bot: DemoBot, developer: User) -> None:
             "description": demo_bot.description,
         },
     )
-    if not BotVersion.objects.published().filter(bot=bot).exists():
-        code = resources.files("bot_sdk").joinpath("examples", f"{demo_bot.module}.py").read_text()
-        publish_version(
-            bot=bot,
-            number="v1.0.0",
-            code=code,
-            parameters=demo_bot.parameters,
-            warm_up=demo_bot.warm_up,
-            release_notes="First version.",
-        )
+    drafts = bot.versions.filter(state=BotVersion.State.DRAFT)
+    if bot.versions.exclude(pk__in=drafts).exists():
+        return  # what staff or quarantine made of it stays
+    drafts.delete()  # a start that was killed within leaves one
+    code = resources.files("bot_sdk").joinpath("examples", f"{demo_bot.module}.py").read_text()
+    publish_version(
+        bot=bot,
+        number="v1.0.0",
+        code=code,
+        parameters=demo_bot.parameters,
+        warm_up=demo_bot.warm_up,
+        release_notes="First version.",
+    )

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from bots.models import BotVersion
 from execution import schedule, strikes
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
@@ -99,3 +100,14 @@ def test_seeding_twice_changes_nothing(staff: Client) -> None:
     assert [model._default_manager.count() for model in MODELS] == before
     assert Group.objects.get().name == demo.MODERATORS
     assert User.objects.get(username=demo.TRADER).check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("state", BotVersion.State.values)
+def test_seeding_again_lets_be_what_became_of_a_version(staff: Client, state: str) -> None:
+    bot = demo.BOTS[0].name
+    BotVersion.objects.filter(bot__name=bot).update(state=state)
+
+    demo.seed(PASSWORD)
+
+    left_over = state == BotVersion.State.DRAFT  # of a start that was killed within
+    assert BotVersion.objects.get(bot__name=bot).state == (BotVersion.State.PUBLISHED if left_over else state)
