@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from exchanges.models import Candle, Market
+from exchanges.models import Candle, ExchangeAccount, Market
 
 
 @admin.register(Market)
@@ -45,4 +45,25 @@ class CandleAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Candle | None = None) -> bool:
+        return False
+
+
+@admin.register(ExchangeAccount)
+class ExchangeAccountAdmin(admin.ModelAdmin):
+    """Staff see whose account is in what state; the keys, sealed as they are, are shown to nobody."""
+
+    list_display = ["label", "owner", "exchange", "environment", "state", "key_id", "checked_at"]
+    list_filter = ["exchange", "environment", "state", "key_id"]
+    search_fields = ["label", "owner__username"]
+    list_select_related = ["owner"]
+    exclude = ["sealed"]
+    view_on_site = False  # the page on the site is its owner's
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ExchangeAccount | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ExchangeAccount | None = None) -> bool:
         return False

@@ -3,13 +3,18 @@
 What is stored never changes. Holes that the exchange itself has (nobody traded, it was down) stay holes.
 """
 
+import contextlib
+import itertools
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import redis
+from django.conf import settings
 from django.db.models import Max, Min
 
-from bot_sdk.timeframes import duration
+from bot_sdk.timeframes import duration, floor
 from exchanges.errors import CandleNotReady
 from exchanges.gateway import CandleRow, PublicGateway
 from exchanges.models import Candle, Market
@@ -17,9 +22,31 @@ from exchanges.models import Candle, Market
 if TYPE_CHECKING:
     import pandas as pd
 
+TURN_SECONDS = 20  # longer than it takes to ask for one market's newest candles
+
 # The oldest candle that the exchange has, by (market, timeframe), where it lies within a window. This process
 # learned it by asking in vain for older ones and does not ask again.
 _beginnings: dict[tuple[int, str], datetime] = {}
+
+
+def collect(
+    market: Market,
+    timeframe: str,
+    gateway: PublicGateway,
+    opened_at: datetime,
+    count: int,
+    *,
+    smallest: str,
+) -> None:
+    """Do what `crawl` does, but make new candles of the `smallest` timeframe's, which somebody needs anyway.
+
+    So an exchange is asked once per market and moment, however many timeframes are traded. Where one of
+    the small candles is missing (nobody traded, or we never asked) the exchange's own larger one is taken.
+    """
+    with _in_turn(market):
+        if smallest != timeframe:
+            _build(market, timeframe, smallest, gateway, opened_at)
+        crawl(market, timeframe, gateway, opened_at, count)
 
 
 def crawl(market: Market, timeframe: str, gateway: PublicGateway, opened_at: datetime, count: int) -> None:
@@ -63,6 +90,58 @@ def window(market: Market, timeframe: str, opened_at: datetime, count: int) -> "
     rows = list(newest_first.values_list("opened_at", *columns)[:count])[::-1]
     index = pd.DatetimeIndex([row[0] for row in rows], dtype="datetime64[us, UTC]", name="opened_at")
     return pd.DataFrame([row[1:] for row in rows], index=index, columns=columns, dtype="float64")
+
+
+@contextlib.contextmanager
+def _in_turn(market: Market) -> Iterator[None]:
+    """Let the second of two that need the same candle find it stored. This saves requests, no more."""
+    server = redis.Redis.from_url(settings.REDIS_URL)
+    turn = server.lock(f"crawl:{market.pk}", timeout=TURN_SECONDS, blocking_timeout=TURN_SECONDS)
+    with contextlib.closing(server), contextlib.suppress(redis.RedisError):
+        turn.acquire()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(redis.RedisError):  # it ran out, or was never had
+            turn.release()
+
+
+def _build(
+    market: Market, timeframe: str, smallest: str, gateway: PublicGateway, opened_at: datetime
+) -> None:
+    """Store the candles after the newest one that the small ones cover without a hole."""
+    step, small = duration(timeframe), duration(smallest)
+    newest, newest_small = (_newest(market, each, opened_at + step) for each in (timeframe, smallest))
+    if newest is None or newest_small is None or opened_at <= newest:
+        return
+    first, last = newest + step, opened_at + step - small
+    # From the newest stored one on, so that no hole comes to be. After a long pause larger ones are fewer.
+    count = (last - min(first, newest_small + small)) // small + 1
+    if count > gateway.candles_per_call:
+        return
+    crawl(market, smallest, gateway, last, count)
+    parts = Candle.objects.of(market, smallest).filter(opened_at__range=(first, last)).order_by("opened_at")
+    by_opening = itertools.groupby(parts, key=lambda candle: floor(timeframe, candle.opened_at))
+    groups = [(opening, list(group)) for opening, group in by_opening]
+    whole = [_merged(opening, group) for opening, group in groups if len(group) == step // small]
+    _store(market, timeframe, whole)
+
+
+def _newest(market: Market, timeframe: str, before: datetime) -> datetime | None:
+    candles = Candle.objects.of(market, timeframe).filter(opened_at__lt=before)
+    newest: datetime | None = candles.aggregate(newest=Max("opened_at"))["newest"]
+    return newest
+
+
+def _merged(opened_at: datetime, parts: list[Candle]) -> CandleRow:
+    return CandleRow(
+        opened_at,
+        open=parts[0].open,
+        high=max(part.high for part in parts),
+        low=min(part.low for part in parts),
+        close=parts[-1].close,
+        volume=sum((part.volume for part in parts), Decimal()),
+    )
 
 
 def _fetch(

@@ -1,123 +1,43 @@
-"""An exchange's public market data through ccxt, the only module that imports it.
-
-ccxt's own request code runs unchanged. What we control sits below it, in the adapter of its HTTP session: a
-client reaches its own exchange's hosts over https and nothing else, or, in their place, the simulator.
-"""
+"""An exchange's public market data through ccxt."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 import ccxt
-import requests
-from requests.adapters import HTTPAdapter
 
 from bot_sdk.market_rules import MarketRules
-from bot_sdk.text import printable
 from bot_sdk.timeframes import TIMEFRAMES, duration
+from exchanges.ccxt_client import make_client, profile_of
+from exchanges.ccxt_errors import Phase, translated
 from exchanges.errors import (
-    ExchangeError,
     ExchangeUnavailable,
-    UnknownExchange,
     UnknownMarket,
     UnknownTimeframe,
 )
 from exchanges.gateway import CandleRow, MarketInfo, Ticker
+from exchanges.rate_budget import RateBudget
 
-TIMEOUT_MS = 10_000  # to connect, and again between two pieces of an answer
 MARKETS_VALID_SECONDS = 3600
-ERROR_TEXT_LIMIT = 300  # characters of an exchange's error page that a message repeats
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What we have to know about an exchange beside what ccxt knows."""
-
-    ccxt_id: str
-    hosts: frozenset[str]
-    candles_per_call: int
-    has_simulator: bool = False
-    client_options: Mapping[str, Any] = field(default_factory=dict)
-
-
-PROFILES = {
-    "BINANCE": Profile(
-        "binance",
-        frozenset({"api.binance.com"}),
-        candles_per_call=1000,
-        has_simulator=True,
-        # without these ccxt also asks the futures hosts for their markets
-        client_options={
-            "options": {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}
-        },
-    ),
-    "COINBASE": Profile(
-        "coinbase",
-        frozenset({"api.coinbase.com"}),
-        candles_per_call=300,
-        client_options={"has": {"fetchCurrencies": False}},  # three calls that the markets do not need
-    ),
-    "KRAKEN": Profile("kraken", frozenset({"api.kraken.com"}), candles_per_call=720),
-}
-
-
-class HostGuard(HTTPAdapter):
-    """Let requests reach `hosts` over https only, or send them to the simulator that stands in for them.
-
-    Rerouting here, below ccxt, keeps its choice of URLs and its error tables, which depend on the URL.
-    """
-
-    def __init__(self, hosts: frozenset[str], simulator_url: str | None) -> None:
-        super().__init__()
-        self._hosts = hosts
-        self._simulator_url = simulator_url
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Raise requests' ConnectionError for any other host and for a success whose body is not JSON."""
-        url = urlsplit(request.url or "")
-        if url.scheme != "https" or url.hostname not in self._hosts:
-            raise requests.ConnectionError(
-                f"refused to contact {url.scheme}://{url.hostname};"
-                f" allowed: https to {', '.join(sorted(self._hosts))}"
-            )
-        if self._simulator_url is not None:
-            request = request.copy()
-            request.headers["Host"] = url.netloc
-            query = f"?{url.query}" if url.query else ""
-            request.url = f"{self._simulator_url.rstrip('/')}{url.path}{query}"
-        response = super().send(request, *args, **kwargs)
-        if response.ok:
-            _require_json(response)
-        return response
 
 
 class CcxtGateway:
     """One exchange's public data. Keeps connections and the market list; not for use by several threads."""
 
-    def __init__(self, exchange: str, simulator_url: str | None) -> None:
+    def __init__(self, exchange: str, simulator_url: str | None, budget: RateBudget | None = None) -> None:
         """Make a client for "BINANCE", "COINBASE" or "KRAKEN"; nothing is sent yet.
 
-        With `simulator_url` every request goes there. Raises UnknownExchange for any other exchange and for
-        one that the simulator does not speak for.
+        With `simulator_url` every request goes there. `budget` is what it shares with all other processes;
+        without one it keeps to the exchange's pace by itself. Raises UnknownExchange for any other exchange
+        and for one that the simulator does not speak for.
         """
-        profile = PROFILES.get(exchange)
-        if profile is None:
-            raise UnknownExchange(f"Expected one of {', '.join(PROFILES)}, got {exchange!r}.")
-        if simulator_url is not None and not profile.has_simulator:
-            raise UnknownExchange(f"The simulator does not speak for {exchange}; set MARKET_DATA=live.")
         self._exchange = exchange
-        self._profile = profile
-        config = {"timeout": TIMEOUT_MS, "enableRateLimit": True, "number": str}
-        self._client = getattr(ccxt, profile.ccxt_id)({**config, **profile.client_options})
-        guard = HostGuard(profile.hosts, simulator_url)
-        for scheme in ("https://", "http://"):
-            self._client.session.mount(scheme, guard)
+        self._profile = profile_of(exchange, simulator_url)
+        self._client = make_client(self._profile, self._profile.hosts, simulator_url, budget)
         self._markets_loaded_at: float | None = None
 
     @property
@@ -201,31 +121,11 @@ class CcxtGateway:
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
-        """Translate what ccxt raises while it asks for `what`."""
+        """Translate what ccxt raises while it asks for `what`, and what comes of taking a reply apart."""
         try:
             yield
-        except ccxt.BadSymbol as error:
-            raise UnknownMarket(f"{self._exchange} refused {what}: {_text(error)}") from error
-        except ccxt.OperationFailed as error:
-            raise ExchangeUnavailable(
-                f"{self._exchange} did not answer when asked for {what}; try again later. {_text(error)}"
-            ) from error
-        except ccxt.BaseError as error:
-            raise ExchangeError(f"{self._exchange} refused {what}: {_text(error)}") from error
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # ccxt takes replies apart without checking them; one of another shape ends in any of these
-            raise ExchangeUnavailable(
-                f"{self._exchange} gave an unreadable answer when asked for {what}; try again later."
-                f" {type(error).__name__}: {_text(error)}"
-            ) from error
-
-
-def _require_json(response: requests.Response) -> None:
-    try:
-        response.json()
-    except ValueError as error:
-        beginning = response.text[:ERROR_TEXT_LIMIT]
-        raise requests.ConnectionError(f"expected JSON, got {beginning!r}") from error
+        except (ccxt.BaseError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise translated(self._exchange, error, Phase.READ, what) from error
 
 
 def _market_info(market: Mapping[str, Any], default_fee: float) -> MarketInfo | None:
@@ -259,8 +159,3 @@ def _decimal(value: object) -> Decimal:
 
 def _at(milliseconds: int) -> datetime:
     return EPOCH + timedelta(milliseconds=milliseconds)
-
-
-def _text(error: Exception) -> str:
-    """Return what the error says, without characters that a database or a page cannot take."""
-    return printable(str(error)[:ERROR_TEXT_LIMIT])

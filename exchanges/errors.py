@@ -9,6 +9,18 @@ class ExchangeUnavailable(ExchangeError):
     """No usable answer came: try again later. For an order that was sent, the outcome is then unknown."""
 
 
+class RateLimited(ExchangeUnavailable):
+    """We have asked enough for now, or were told to stop: come back after `seconds`. Nothing was done."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class KeyRefused(ExchangeError):
+    """The exchange does not accept the account's key: check its rights, and tell the trader."""
+
+
 class UnknownExchange(ExchangeError):
     """We do not trade there, or this installation has no market data of it: correct the request."""
 

@@ -3,12 +3,16 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
+import redis
 from django.conf import settings
 
 from exchanges.errors import UnknownExchange
+from exchanges.rate_budget import RateBudget
 
 if TYPE_CHECKING:
+    from exchanges.ccxt_account import CcxtAccount
     from exchanges.ccxt_gateway import CcxtGateway
+    from exchanges.credentials import Credentials
 
 SIMULATED_EXCHANGES = ("BINANCE",)
 
@@ -35,5 +39,25 @@ def public_gateway(exchange: str) -> "CcxtGateway":
     # ccxt costs 80 MB and half a second to import; web processes import this module and never get here
     from exchanges.ccxt_gateway import CcxtGateway  # noqa: PLC0415
 
-    simulator_url = settings.EXCHANGE_SIMULATOR_URL if settings.MARKET_DATA == "simulator" else None
-    return CcxtGateway(exchange, simulator_url)
+    return CcxtGateway(exchange, _simulator_url(), shared_budget(exchange))
+
+
+def account_client(exchange: str, environment: str, credentials: "Credentials") -> "CcxtAccount":
+    """Return a client for one account, for one task. Raises UnknownExchange; loads ccxt, as above."""
+    from exchanges.ccxt_account import CcxtAccount  # noqa: PLC0415
+
+    return CcxtAccount(exchange, environment, credentials, _simulator_url(), shared_budget(exchange))
+
+
+def _simulator_url() -> str | None:
+    return settings.EXCHANGE_SIMULATOR_URL if settings.MARKET_DATA == "simulator" else None
+
+
+def shared_budget(exchange: str) -> RateBudget:
+    """Return what all processes that leave by this machine's address may ask of the exchange together."""
+    return RateBudget(_redis(settings.REDIS_URL), exchange, settings.EGRESS_ADDRESS)
+
+
+@cache
+def _redis(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)

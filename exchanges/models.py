@@ -3,8 +3,12 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.urls import reverse
 
+from accounts.models import User
 from bot_sdk.market_rules import MarketRules
 from bot_sdk.timeframes import TIMEFRAMES
 from exchanges.fields import AmountField
@@ -118,3 +122,93 @@ class Candle(models.Model):
 
     def __str__(self) -> str:
         return f"{self.market.trading_pair} {self.timeframe} {self.opened_at:%Y-%m-%d %H:%M}"
+
+
+class ExchangeAccountQuerySet(models.QuerySet["ExchangeAccount"]):
+    def of(self, user: User | AnonymousUser) -> "ExchangeAccountQuerySet":
+        """What this person may see: their own."""
+        return self.filter(owner=user) if user.is_authenticated else self.none()
+
+    def with_keys(self) -> "ExchangeAccountQuerySet":
+        return self.exclude(key_id="")
+
+
+class ExchangeAccount(models.Model):
+    """A person's access to an exchange. Its keys are sealed; only `exchanges.vault` opens them."""
+
+    class Environment(models.TextChoices):
+        LIVE = "LIVE", "Live, real money"
+        TESTNET = "TESTNET", "Testnet, play money"
+        PAPER = "PAPER", "Paper, our ledger"
+
+    class State(models.TextChoices):
+        UNCHECKED = "UNCHECKED", "Being checked"
+        ACTIVE = "ACTIVE", "Ready"
+        REFUSED = "REFUSED", "Refused"
+        LOST_RIGHTS = "LOST_RIGHTS", "Lost its rights"
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="exchange_accounts"
+    )
+    exchange = models.CharField(max_length=16, choices=Exchange)
+    label = models.CharField(max_length=60)
+    environment = models.CharField(max_length=16, choices=Environment)
+    state = models.CharField(max_length=16, choices=State, default=State.UNCHECKED)
+    state_reason = models.TextField(blank=True)
+    api_key_hint = models.CharField(max_length=4, blank=True, help_text="the key's last four characters")
+    sealed = models.BinaryField(default=bytes, blank=True)
+    key_id = models.CharField(max_length=16, blank=True, help_text="the vault's key that it is sealed under")
+    checked_at = models.DateTimeField(null=True, blank=True)
+    permissions = models.JSONField(default=dict, blank=True)
+    has_address_restriction = models.BooleanField(null=True, blank=True, help_text="empty: not known")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ExchangeAccountQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["label", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "label"],
+                name="one_exchange_account_per_label",
+                violation_error_message="You have an account of this name already.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(environment="TESTNET") | models.Q(exchange="BINANCE"),
+                name="testnet_is_of_binance",
+                violation_error_message="Only Binance has a testnet here.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(environment="PAPER") | models.Q(key_id=""),
+                name="paper_account_has_no_keys",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(environment="PAPER")
+                | models.Q(state="UNCHECKED")
+                | (~models.Q(key_id="") & ~models.Q(sealed=b"")),
+                name="checked_account_has_keys",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.get_exchange_display()}, {self.environment.lower()})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("exchanges:account", args=[self.pk])
+
+    def clean(self) -> None:
+        if self.environment == self.Environment.LIVE and settings.EXCHANGE_TESTNET_MODE:
+            raise ValidationError(
+                {
+                    "environment": "Live accounts are switched off here (EXCHANGE_TESTNET_MODE). "
+                    "Choose another kind."
+                }
+            )
+
+    @property
+    def needs_keys(self) -> bool:
+        return self.environment != self.Environment.PAPER
+
+    @property
+    def is_being_checked(self) -> bool:
+        return self.state == self.State.UNCHECKED

@@ -13,6 +13,7 @@ QUIET_SECONDS = 900
 
 class Trouble(StrEnum):
     BOTS_NOT_RUN = "bots-not-run"
+    CLOCK_IS_WRONG = "clock-is-wrong"
 
 
 def alarm(trouble: Trouble, detail: str) -> None:

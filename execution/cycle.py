@@ -25,6 +25,7 @@ from exchanges import candles
 from exchanges.gateway import PublicGateway, Ticker
 from exchanges.models import Market
 from execution.sandbox import Limits, encode_frame
+from subscriptions.models import Subscription
 
 WARM_UP_CANDLES = 500  # before the window, so that recursive indicators such as EMA 200 have settled
 WINDOW_CANDLES = 500  # what a bot sees
@@ -96,7 +97,8 @@ def view_market(market: Market, timeframe: str, opened_at: datetime, gateway: Pu
     does not answer; both are worth another try.
     """
     count = WARM_UP_CANDLES + WINDOW_CANDLES
-    candles.crawl(market, timeframe, gateway, opened_at, count)
+    smallest = Subscription.objects.active().filter(market=market).smallest_timeframe() or timeframe
+    candles.collect(market, timeframe, gateway, opened_at, count, smallest=smallest)
     history = candles.window(market, timeframe, opened_at, count)
     frame = add_indicators(history).iloc[-WINDOW_CANDLES:]
     ticker = gateway.fetch_ticker(market.trading_pair)

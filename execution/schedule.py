@@ -38,9 +38,12 @@ def install() -> None:
             },
         )
     _every(1, IntervalSchedule.MINUTES, "Sweep interrupted cycles", "execution.tasks.sweep", [])
+    _every(1, IntervalSchedule.DAYS, "Check exchange accounts' keys", "exchanges.tasks.check_accounts", [])
     for exchange in available_exchanges():
         name = f"Refresh markets of {exchange}"
         _every(1, IntervalSchedule.HOURS, name, "execution.tasks.refresh_markets", [exchange])
+        name = f"Check the clock against {exchange}"
+        _every(10, IntervalSchedule.MINUTES, name, "execution.tasks.check_clock", [exchange])
 
 
 def _every(every: int, period: str, name: str, task: str, arguments: list[str]) -> None:

@@ -18,11 +18,13 @@ from django.utils import timezone
 
 from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
+from exchanges.clocks import MOST_SKEW, skew
 from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable
 from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets as refresh
 from exchanges.models import Market
 from execution import sandbox, wave
+from execution.alarms import Trouble, alarm
 from execution.concluding import close_without_decision, conclude_all
 from execution.cycle import MarketMoment, stale_at, view_market
 from execution.deciding import Decided
@@ -110,6 +112,18 @@ def sweep() -> None:
 def refresh_markets(exchange: str) -> None:
     """Bring one exchange's pairs, steps, minimums and fees up to date."""
     refresh(exchange)
+
+
+@shared_task(autoretry_for=[ExchangeUnavailable], max_retries=3, default_retry_delay=30, time_limit=60)
+def check_clock(exchange: str) -> None:
+    """Tell the operator when this machine's clock is not the exchange's: candles and orders go by theirs."""
+    ahead = skew(public_gateway(exchange))
+    if abs(ahead) > MOST_SKEW:
+        seconds = ahead.total_seconds()
+        alarm(
+            Trouble.CLOCK_IS_WRONG,
+            f"it is {seconds:+.1f} s from {exchange}'s. Run a time service such as chrony.",
+        )
 
 
 def _decide(task: Task, subscriptions: SubscriptionQuerySet, opened_at: str) -> None:

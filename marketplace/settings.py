@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
+from exchanges.vault import read_keys
 from marketplace.env import Environment, read_environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -191,9 +192,12 @@ X_FRAME_OPTIONS = "DENY"
 EXCHANGES = ("BINANCE", "COINBASE", "KRAKEN")
 SUPPORTED_EXCHANGES = env.listing("SUPPORTED_EXCHANGES", ",".join(EXCHANGES), choices=EXCHANGES)
 DEFAULT_EXCHANGE = env.text("DEFAULT_EXCHANGE", SUPPORTED_EXCHANGES[0], choices=SUPPORTED_EXCHANGES)
-EXCHANGE_TESTNET_MODE = env.boolean("EXCHANGE_TESTNET_MODE", True)
+EXCHANGE_TESTNET_MODE = env.boolean("EXCHANGE_TESTNET_MODE", True)  # forbids live accounts
+_DEBUG_VAULT = f"debug:{'A' * 43}=" if DEBUG else None  # a secret of its own is needed without DEBUG
+VAULT_KEYS = read_keys(env.text("VAULT_KEYS", _DEBUG_VAULT))
 MARKET_DATA = env.text("MARKET_DATA", "live", choices=("live", "simulator"))
 EXCHANGE_SIMULATOR_URL = env.text("EXCHANGE_SIMULATOR_URL", "")
+EGRESS_ADDRESS = env.text("EGRESS_ADDRESS", "default")  # names the address that the exchanges see
 if MARKET_DATA == "simulator":
     EXCHANGE_SIMULATOR_URL = env.url("EXCHANGE_SIMULATOR_URL", schemes=("http",))
 

@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("bots.urls")),
     path("", include("subscriptions.urls")),
     path("", include("execution.urls")),
+    path("", include("exchanges.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("favicon.ico", views.favicon, name="favicon"),

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from bot_sdk.configs import ExecutionConfig, RiskConfig
+from bot_sdk.timeframes import duration
 from bots.models import Bot, BotVersion
 from exchanges.fields import AmountField
 from exchanges.models import Market, Timeframe
@@ -27,6 +28,11 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
             version__state__in=[BotVersion.State.PUBLISHED, BotVersion.State.QUARANTINED],
             bot__state__in=[Bot.State.LISTED, Bot.State.RETIRED],
         )
+
+    def smallest_timeframe(self) -> str | None:
+        """The shortest timeframe among them, or None when there are none."""
+        timeframes = self.order_by().values_list("timeframe", flat=True).distinct()
+        return min(timeframes, key=duration, default=None)
 
     def with_names(self) -> "SubscriptionQuerySet":
         return self.select_related("bot", "version", "market")

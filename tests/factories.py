@@ -13,7 +13,9 @@ from accounts.people import create_person
 from bot_sdk.timeframes import duration, last_closed
 from bots.models import Bot, Category
 from bots.publishing import publish_version
-from exchanges.models import Candle, Market
+from exchanges import vault
+from exchanges.credentials import Credentials
+from exchanges.models import Candle, ExchangeAccount, Market
 from execution.models import Cycle, Fill, Order
 from execution.orders import client_order_id
 from subscriptions.models import Subscription
@@ -158,3 +160,24 @@ def make_candles(market: Market, timeframe: str = "1m", count: int = 30, **overr
 
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def make_exchange_account(owner: User | None = None, **overrides: Any) -> ExchangeAccount:
+    """A checked account at Binance's testnet; `api_key` and `secret` are what is sealed in it."""
+    number = next(_numbers)
+    credentials = Credentials(overrides.pop("api_key", "k" * 64), overrides.pop("secret", "s" * 64))
+    values: dict[str, Any] = {
+        "owner": owner or make_user(f"trader-{number}"),
+        "label": f"Account {number}",
+        "exchange": "BINANCE",
+        "environment": "TESTNET",
+        "state": ExchangeAccount.State.ACTIVE,
+    } | overrides
+    state = values.pop("state")
+    account = ExchangeAccount.objects.create(**values)
+    if account.needs_keys:
+        vault.seal(account, credentials)
+        account.api_key_hint = credentials.api_key[-4:]
+    account.state = state
+    account.save()
+    return account

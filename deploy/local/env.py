@@ -1,5 +1,6 @@
 """`.local/env`: the settings of this installation, made once, with secrets of its own."""
 
+import base64
 import os
 import secrets
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ def fresh_settings() -> dict[str, str]:
     """Return settings for embedded servers on free ports, with new secrets."""
     return {
         "SECRET_KEY": secrets.token_urlsafe(48),
+        "VAULT_KEYS": f"first:{base64.b64encode(secrets.token_bytes(32)).decode()}",
         "DATABASE_URL": f"postgres://marketplace:{secrets.token_hex(16)}@{HOST}:{free_port()}/marketplace",
         "REDIS_URL": f"redis://:{secrets.token_hex(16)}@{HOST}:{free_port()}/0",
         "EXCHANGE_SIMULATOR_URL": f"http://{HOST}:{free_port()}",

@@ -28,6 +28,10 @@ def replaying(replies: Mapping[str, bytes], status: int = 200) -> Iterator[str]:
                 self.end_headers()
                 self.wfile.write(body)
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
         def log_message(self, format: str, *args: object) -> None:
             pass
 

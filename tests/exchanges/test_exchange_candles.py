@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from exchanges.candles import crawl, window
+from exchanges.candles import collect, crawl, window
 from exchanges.ccxt_gateway import CcxtGateway
 from exchanges.errors import CandleNotReady, ExchangeUnavailable
 from exchanges.gateway import CandleRow, PublicGateway
@@ -231,3 +231,65 @@ def test_a_window_is_one_query(
 
     with django_assert_num_queries(1):
         window(market, "1m", NOON, 30)
+
+
+def values(market: Market, timeframe: str) -> list[tuple[object, ...]]:
+    candles = Candle.objects.of(market, timeframe).order_by("opened_at")
+    return list(candles.values_list("opened_at", *COLUMNS))
+
+
+@pytest.mark.parametrize("timeframe", ["5m", "1h"])
+def test_larger_candles_are_made_of_the_smallest_and_equal_the_exchanges(
+    exchange: Exchange, market: Market, timeframe: str
+) -> None:
+    step = {"5m": 5, "1h": 60}[timeframe] * MINUTE
+    crawl(market, "1m", exchange.gateway, NOON, 100)
+    collect(market, timeframe, exchange.gateway, NOON - step, 10, smallest="1m")
+    exchange.now += 3 * step
+    exchange.limits()
+
+    collect(market, timeframe, exchange.gateway, NOON + 2 * step, 10, smallest="1m")
+
+    made = values(market, timeframe)
+    assert exchange.limits() == [3 * step // MINUTE - 1]  # minutes, and nothing else
+    Candle.objects.of(market, timeframe).delete()
+    crawl(market, timeframe, exchange.gateway, NOON + 2 * step, 13)
+    assert made == values(market, timeframe)
+    assert made[-1][0] == NOON + 2 * step
+
+
+def test_all_timeframes_of_a_market_cost_one_request(exchange: Exchange, market: Market) -> None:
+    timeframes = {"1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE}
+    for timeframe, step in timeframes.items():
+        crawl(market, timeframe, exchange.gateway, NOON - step, 20)
+    exchange.now += 14 * MINUTE
+    exchange.limits()
+
+    for timeframe, step in timeframes.items():
+        collect(market, timeframe, exchange.gateway, NOON + 15 * MINUTE - step, 20, smallest="1m")
+
+    assert exchange.limits() == [15]
+
+
+def test_a_candle_with_a_hole_in_it_is_the_exchanges_own(exchange: Exchange, market: Market) -> None:
+    crawl(market, "5m", exchange.gateway, NOON - 5 * MINUTE, 10)
+    exchange.now += 4 * MINUTE
+    crawl(market, "1m", exchange.gateway, NOON + 4 * MINUTE, 20)
+    Candle.objects.of(market, "1m").filter(opened_at=NOON + 2 * MINUTE).delete()
+
+    collect(market, "5m", exchange.gateway, NOON, 10, smallest="1m")
+
+    made = values(market, "5m")
+    Candle.objects.of(market, "5m").delete()
+    crawl(market, "5m", exchange.gateway, NOON, 11)
+    assert made == values(market, "5m")
+
+
+def test_small_candles_get_no_hole_from_a_larger_ones_making(exchange: Exchange, market: Market) -> None:
+    crawl(market, "1m", exchange.gateway, NOON - 90 * MINUTE, 10)
+    crawl(market, "5m", exchange.gateway, NOON - 5 * MINUTE, 10)
+    exchange.now += 4 * MINUTE
+
+    collect(market, "5m", exchange.gateway, NOON, 10, smallest="1m")
+
+    assert stored(market) == [*minutes(99, 0), *(NOON + n * MINUTE for n in range(1, 5))]

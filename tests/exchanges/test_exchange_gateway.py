@@ -13,7 +13,8 @@ import requests
 from pytest_django.fixtures import Settings
 
 from bot_sdk.timeframes import TIMEFRAMES, duration
-from exchanges.ccxt_gateway import PROFILES, CcxtGateway, HostGuard
+from exchanges.ccxt_client import PROFILES, HostGuard
+from exchanges.ccxt_gateway import CcxtGateway
 from exchanges.errors import ExchangeUnavailable, UnknownExchange, UnknownMarket, UnknownTimeframe
 from exchanges.gateways import available_exchanges, public_gateway
 from exchanges.simulator.server import serve
@@ -163,7 +164,7 @@ def test_a_ticker_without_prices_is_no_ticker(url: str, body: bytes) -> None:
     with behind(url, {"*": body}) as broken:
         gateway = CcxtGateway("BINANCE", broken)
 
-        with pytest.raises(ExchangeUnavailable, match="unreadable .* the ticker of BTC/USDT"):
+        with pytest.raises(ExchangeUnavailable, match="did not answer usably .* the ticker of BTC/USDT"):
             gateway.fetch_ticker("BTC/USDT")
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from bot_sdk.timeframes import TIMEFRAMES
 from exchanges import gateways
 from exchanges.markets import refresh_markets
 from exchanges.models import Market
+from exchanges.simulator.server import serve
 from execution import schedule, tasks
 from execution.models import Cycle, Order
 from marketplace import celery_app
@@ -142,3 +144,16 @@ def test_the_schedule_has_one_tick_per_timeframe_and_keeps_what_staff_changed() 
     ticks = PeriodicTask.objects.filter(task="execution.tasks.tick")
     assert {task.args for task in ticks} == {f'["{timeframe}"]' for timeframe in TIMEFRAMES}
     assert not ticks.get(name="Tick 1m").enabled
+
+
+@pytest.mark.parametrize(("ahead", "is_told"), [(0, False), (3, True), (-3, True)])
+def test_a_wrong_clock_is_told_to_the_operator(
+    settings: Settings, caplog: pytest.LogCaptureFixture, ahead: int, is_told: bool
+) -> None:
+    with serve(clock=lambda: timezone.now() - timedelta(seconds=ahead)) as url:
+        settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", url
+        gateways.public_gateway.cache_clear()
+        tasks.check_clock("BINANCE")
+    gateways.public_gateway.cache_clear()
+
+    assert ("clock-is-wrong" in caplog.text) == is_told

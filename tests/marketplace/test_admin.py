@@ -16,7 +16,15 @@ from execution import schedule, strikes
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from marketplace import demo
-from tests.factories import PASSWORD, make_candles, make_cycle, make_fill, make_order, make_subscription
+from tests.factories import (
+    PASSWORD,
+    make_candles,
+    make_cycle,
+    make_exchange_account,
+    make_fill,
+    make_order,
+    make_subscription,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +41,7 @@ def staff(client: Client) -> Client:
     make_candles(subscription.market, count=2)
     make_fill(make_order(make_cycle(subscription)))
     position_of(subscription)
+    make_exchange_account(subscription.trader)
     strikes.count([subscription], Run(Verdict.CRASHED), timezone.now())
     client.force_login(User.objects.get(username=demo.MODERATOR))
     return client

@@ -1,0 +1,155 @@
+"""ccxt's sync clients, made so that they reach their own exchange and keep to the shared rate budget.
+
+ccxt's own request code runs unchanged. What we control sits below it, in the adapter of its HTTP session: a
+client reaches its own exchange's hosts over https and nothing else, or, in their place, the simulator.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import ccxt
+import requests
+from requests.adapters import HTTPAdapter
+
+from exchanges.ccxt_errors import DEFAULT_PAUSE_SECONDS, TEXT_LIMIT
+from exchanges.errors import UnknownExchange
+from exchanges.rate_budget import RateBudget
+
+TIMEOUT_MS = 10_000  # to connect, and again between two pieces of an answer
+TOLD_TO_STOP = (418, 429)  # HTTP statuses: a ban, and too many requests
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What we have to know about an exchange beside what ccxt knows."""
+
+    ccxt_id: str
+    hosts: frozenset[str]
+    candles_per_call: int
+    burst: float  # of calls of ccxt's cost 1 that may go at once; one more every `rateLimit` ms of its client
+    key_interval_seconds: float  # between two calls with one key, once `key_burst` of them are used up
+    key_burst: float
+    has_simulator: bool = False
+    client_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+PROFILES = {
+    "BINANCE": Profile(
+        "binance",
+        frozenset({"api.binance.com"}),
+        candles_per_call=1000,
+        burst=20,
+        key_interval_seconds=0.1,
+        key_burst=50,
+        has_simulator=True,
+        # without these ccxt also asks the futures hosts for their markets
+        client_options={
+            "options": {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}
+        },
+    ),
+    "COINBASE": Profile(
+        "coinbase",
+        frozenset({"api.coinbase.com"}),
+        candles_per_call=300,
+        burst=10,
+        key_interval_seconds=0.36,  # 10,000 an hour
+        key_burst=30,
+        client_options={"has": {"fetchCurrencies": False}},  # three calls that the markets do not need
+    ),
+    "KRAKEN": Profile(
+        "kraken",
+        frozenset({"api.kraken.com"}),
+        candles_per_call=720,
+        burst=2,
+        key_interval_seconds=3,
+        key_burst=10,
+    ),
+}
+
+
+class HostGuard(HTTPAdapter):
+    """Let requests reach `hosts` over https only, or send them to the simulator that stands in for them.
+
+    Rerouting here, below ccxt, keeps its choice of URLs and its error tables, which depend on the URL.
+    """
+
+    def __init__(
+        self, hosts: frozenset[str], simulator_url: str | None, budget: RateBudget | None = None
+    ) -> None:
+        super().__init__()
+        self._hosts = hosts
+        self._simulator_url = simulator_url
+        self._budget = budget
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Raise requests' ConnectionError for any other host and for a success whose body is not JSON."""
+        url = urlsplit(request.url or "")
+        if url.scheme != "https" or url.hostname not in self._hosts:
+            raise requests.ConnectionError(
+                f"refused to contact {url.scheme}://{url.hostname};"
+                f" allowed: https to {', '.join(sorted(self._hosts))}"
+            )
+        if self._simulator_url is not None:
+            request = request.copy()
+            request.headers["Host"] = url.netloc
+            query = f"?{url.query}" if url.query else ""
+            request.url = f"{self._simulator_url.rstrip('/')}{url.path}{query}"
+        response = super().send(request, *args, **kwargs)
+        if response.ok:
+            _require_json(response)
+        elif response.status_code in TOLD_TO_STOP and self._budget is not None:
+            self._budget.halt(_retry_after_seconds(response))
+        return response
+
+
+def profile_of(exchange: str, simulator_url: str | None) -> Profile:
+    """Return the exchange's profile.
+
+    Raises UnknownExchange for what we do not trade on, and for what the simulator does not speak for.
+    """
+    profile = PROFILES.get(exchange)
+    if profile is None:
+        raise UnknownExchange(f"Expected one of {', '.join(PROFILES)}, got {exchange!r}.")
+    if simulator_url is not None and not profile.has_simulator:
+        raise UnknownExchange(f"The simulator does not speak for {exchange}; set MARKET_DATA=live.")
+    return profile
+
+
+def make_client(
+    profile: Profile,
+    hosts: frozenset[str],
+    simulator_url: str | None,
+    budget: RateBudget | None,
+    config: Mapping[str, Any] | None = None,
+) -> ccxt.Exchange:
+    """Return a client that reaches `hosts` only, or the simulator in their place; nothing is sent yet.
+
+    `budget` is what it shares with all other processes; without one it keeps to the pace by itself.
+    """
+    # "number" keeps every figure as the exchange wrote it; an order is never sent again by ccxt.
+    settings = {"timeout": TIMEOUT_MS, "enableRateLimit": True, "number": str}
+    client = getattr(ccxt, profile.ccxt_id)({**settings, **profile.client_options, **(config or {})})
+    if budget is not None:
+        bucket = budget.bucket_of_address(client.rateLimit / 1000, profile.burst)
+        client.throttle = lambda cost=None: budget.take([bucket], 1.0 if cost is None else cost)
+    guard = HostGuard(hosts, simulator_url, budget)
+    for scheme in ("https://", "http://"):
+        client.session.mount(scheme, guard)
+    return client
+
+
+def _require_json(response: requests.Response) -> None:
+    try:
+        response.json()
+    except ValueError as error:
+        beginning = response.text[:TEXT_LIMIT]
+        raise requests.ConnectionError(f"expected JSON, got {beginning!r}") from error
+
+
+def _retry_after_seconds(response: requests.Response) -> float:
+    try:
+        return float(response.headers.get("Retry-After", ""))
+    except ValueError:
+        return DEFAULT_PAUSE_SECONDS

@@ -1,0 +1,163 @@
+"""What each of ccxt's exceptions means for us: on a read, on an order that did not leave, on one that did.
+
+Only an answer that says no is a no. An order that may have arrived is UNKNOWN until somebody has looked it up
+(promise I4): whatever has no row here, and whatever is not ccxt's, counts as that.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import ccxt
+
+from exchanges.errors import (
+    ExchangeError,
+    ExchangeUnavailable,
+    KeyRefused,
+    OrderRejected,
+    OutcomeUnknown,
+    RateLimited,
+    UnknownMarket,
+)
+from exchanges.scrubbing import scrub
+
+TEXT_LIMIT = 300  # characters of an exchange's error that a message repeats
+DEFAULT_PAUSE_SECONDS = 30.0  # when an exchange tells us to stop, but not for how long
+
+
+class Meaning(StrEnum):
+    """What to do next; each is one of our exceptions."""
+
+    LATER = "later"  # nothing was done; the same again may work
+    LIMITED = "limited"  # nothing was done; we ask too much
+    KEY = "key"  # nothing was done; the key is no longer good for this
+    MARKET = "market"  # nothing was done; the exchange does not list it
+    REJECTED = "rejected"  # nothing was done, and would not be the next time
+    UNKNOWN = "unknown"  # it may have been done
+
+
+class Phase(StrEnum):
+    """How far the call had come: a read changes nothing, an order was or was not handed to the network."""
+
+    READ = "read"
+    BEFORE_SEND = "before send"
+    AFTER_SEND = "after send"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    read: Meaning
+    before_send: Meaning
+    after_send: Meaning
+
+    def of(self, phase: Phase) -> Meaning:
+        return {
+            Phase.READ: self.read,
+            Phase.BEFORE_SEND: self.before_send,
+            Phase.AFTER_SEND: self.after_send,
+        }[phase]
+
+
+def _refusal(meaning: Meaning = Meaning.REJECTED) -> Row:
+    """The exchange's own no, or ccxt's before it asked: final, whenever it comes."""
+    return Row(meaning, meaning, meaning)
+
+
+def _doubt(meaning: Meaning = Meaning.LATER) -> Row:
+    """No usable answer: harmless before the order left, and nobody can tell afterwards."""
+    return Row(meaning, meaning, Meaning.UNKNOWN)
+
+
+MEANINGS: dict[type[Exception], Row] = {
+    # Without a class of its own: often a no, but SSL failures and unreadable envelopes come as this too.
+    ccxt.BaseError: _doubt(Meaning.REJECTED),
+    ccxt.ExchangeError: _doubt(Meaning.REJECTED),
+    ccxt.AuthenticationError: _refusal(Meaning.KEY),
+    ccxt.PermissionDenied: _refusal(Meaning.KEY),
+    ccxt.AccountNotEnabled: _refusal(Meaning.KEY),
+    ccxt.AccountSuspended: _refusal(Meaning.KEY),
+    # Both are ccxt's own before it sends. Afterwards they would come from taking the answer apart.
+    ccxt.ArgumentsRequired: _doubt(Meaning.REJECTED),
+    ccxt.NotSupported: _doubt(Meaning.REJECTED),
+    ccxt.BadRequest: _refusal(),
+    ccxt.BadSymbol: _refusal(Meaning.MARKET),
+    ccxt.OperationRejected: _refusal(),
+    ccxt.NoChange: _refusal(),
+    ccxt.MarginModeAlreadySet: _refusal(),
+    ccxt.MarketClosed: _refusal(),
+    ccxt.ManualInteractionNeeded: _refusal(),
+    ccxt.RestrictedLocation: _refusal(),
+    ccxt.InsufficientFunds: _refusal(),
+    ccxt.InvalidAddress: _refusal(),
+    ccxt.AddressPending: _refusal(),
+    ccxt.InvalidOrder: _refusal(),
+    ccxt.OrderImmediatelyFillable: _refusal(),
+    ccxt.OrderNotFillable: _refusal(),
+    ccxt.ContractUnavailable: _refusal(),
+    # There is one with our id, or there is none: about creating an order neither says what became of it.
+    ccxt.DuplicateOrderId: _doubt(Meaning.REJECTED),
+    ccxt.OrderNotFound: _doubt(Meaning.REJECTED),
+    ccxt.OrderNotCached: _doubt(Meaning.REJECTED),
+    ccxt.InvalidProxySettings: _doubt(Meaning.REJECTED),
+    ccxt.ExchangeClosedByUser: _doubt(),
+    ccxt.OperationFailed: _doubt(),
+    ccxt.NetworkError: _doubt(),
+    ccxt.DDoSProtection: _refusal(Meaning.LIMITED),
+    ccxt.RateLimitExceeded: _refusal(Meaning.LIMITED),
+    ccxt.ExchangeNotAvailable: _doubt(),
+    ccxt.OnMaintenance: _doubt(),
+    ccxt.InvalidNonce: _refusal(Meaning.LATER),
+    ccxt.ChecksumError: _doubt(),
+    ccxt.RequestTimeout: _doubt(),
+    ccxt.BadResponse: _doubt(),
+    ccxt.NullResponse: _doubt(),
+    ccxt.CancelPending: _doubt(),
+    ccxt.UnsubscribeError: _doubt(),
+}
+
+# Where the class alone misleads: what the exchange's own words then mean.
+WORDS: dict[tuple[str, type[Exception]], tuple[str, Row]] = {
+    # The first order of that id may be at work.
+    ("BINANCE", ccxt.InvalidOrder): ("Duplicate order sent", _doubt(Meaning.REJECTED)),
+    # Key, address or rights; ccxt takes it for a ban once a call of the client has succeeded.
+    ("BINANCE", ccxt.DDoSProtection): ("-2015", _refusal(Meaning.KEY)),
+    # ccxt has no class for these; they are Kraken's and Coinbase's envelopes for a no.
+    ("KRAKEN", ccxt.ExchangeError): ("EOrder:", _refusal()),
+    ("COINBASE", ccxt.ExchangeError): ('"success":false', _refusal()),
+}
+
+
+def meaning_of(exchange: str, error: Exception, phase: Phase) -> Meaning:
+    """Return what the error means. What ccxt did not raise came from taking an answer apart."""
+    kind = type(error)
+    words, row = WORDS.get((exchange, kind), (None, _doubt()))
+    if words is None or words not in str(error):
+        row = MEANINGS.get(kind, _doubt())
+    return row.of(phase)
+
+
+def translated(exchange: str, error: Exception, phase: Phase, what: str) -> ExchangeError:
+    """Return our exception for what ccxt raised when the exchange was asked for `what`."""
+    said = f"{type(error).__name__}: {text_of(error)}"
+    match meaning_of(exchange, error, phase):
+        case Meaning.LATER:
+            return ExchangeUnavailable(
+                f"{exchange} did not answer usably when asked for {what}; try again later. {said}"
+            )
+        case Meaning.LIMITED:
+            message = f"{exchange} told us to wait when asked for {what}; try again later. {said}"
+            return RateLimited(message, DEFAULT_PAUSE_SECONDS)
+        case Meaning.KEY:
+            return KeyRefused(f"{exchange} does not accept this key for {what}; check its rights. {said}")
+        case Meaning.MARKET:
+            return UnknownMarket(f"{exchange} refused {what}: {said}")
+        case Meaning.REJECTED if phase == Phase.READ:
+            return ExchangeError(f"{exchange} refused {what}: {said}")
+        case Meaning.REJECTED:
+            return OrderRejected(f"{exchange} refused {what}: {said}")
+        case Meaning.UNKNOWN:
+            return OutcomeUnknown(f"Nobody can tell whether {exchange} took {what}; look it up. {said}")
+
+
+def text_of(error: Exception) -> str:
+    """Return what the error says: no secrets, and nothing that a database or a page cannot take."""
+    return scrub(str(error))[:TEXT_LIMIT]

@@ -1,0 +1,106 @@
+"""Forms of an exchange account. What was typed as a key or secret is never sent back to the browser."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from exchanges.credentials import BadCredentials, Credentials, read_credentials
+from exchanges.models import Exchange, ExchangeAccount
+
+Environment = ExchangeAccount.Environment
+
+
+class UnreturnedInput(forms.TextInput):
+    """A text box that comes back empty: a secret pasted into the wrong field is no safer there."""
+
+    def format_value(self, value: Any) -> None:  # noqa: ARG002 - the signature is Django's
+        return None
+
+
+class KeyForm(forms.Form):
+    """The keys of an account; `key_exchange` is where, unless the form itself asks for it."""
+
+    api_key = forms.CharField(
+        label="API key",
+        widget=UnreturnedInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        required=False,
+        help_text="Binance and Kraken: the API key. Coinbase: the name organizations/…/apiKeys/…, or the id.",
+    )
+    secret = forms.CharField(
+        label="Secret",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        required=False,
+        help_text="Binance: the secret key, or a private key in PEM form. Coinbase: the private key. "
+        "Kraken: the private key. It is stored encrypted, and no page shows it again.",
+    )
+
+    def __init__(self, *args: Any, key_exchange: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.key_exchange = key_exchange
+        for name in ("api_key", "secret"):
+            self.fields[name].required = bool(key_exchange)
+        self.credentials: Credentials | None = None
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if self.takes_keys() and "api_key" in data and "secret" in data:
+            self._read(self.key_exchange or data["exchange"])
+        # what is cleaned outlives this form in tracebacks; the credentials hide themselves
+        return {name: value for name, value in data.items() if name not in ("api_key", "secret")}
+
+    def takes_keys(self) -> bool:
+        return True
+
+    def _read(self, exchange: str) -> None:
+        data = self.cleaned_data
+        try:
+            self.credentials = read_credentials(exchange, data["api_key"], data["secret"])
+        except BadCredentials as error:
+            self.add_error(error.field, str(error))
+
+
+class AddAccountForm(KeyForm):
+    label = forms.CharField(
+        label="Name", max_length=60, help_text="How you tell it apart, such as “Binance, small bots”."
+    )
+    exchange = forms.ChoiceField()
+    environment = forms.ChoiceField(
+        label="Kind of account",
+        choices=Environment.choices,
+        initial=Environment.PAPER,
+        help_text="Paper needs no keys. The testnet is Binance's, with keys made there. "
+        "Live moves real money.",
+    )
+
+    field_order = ["label", "exchange", "environment", "api_key", "secret"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        supported = [(name, Exchange(name).label) for name in settings.SUPPORTED_EXCHANGES]
+        self.fields["exchange"] = forms.ChoiceField(choices=supported, initial=settings.DEFAULT_EXCHANGE)
+        if (
+            settings.EXCHANGE_TESTNET_MODE
+        ):  # still a choice of the field's, so that it is refused with a reason
+            shown = [choice for choice in Environment.choices if choice[0] != Environment.LIVE]
+            self.fields["environment"].widget = forms.Select(choices=shown)
+
+    def takes_keys(self) -> bool:
+        data = self.cleaned_data
+        if data.get("environment") == Environment.PAPER and (data.get("api_key") or data.get("secret")):
+            self.add_error(
+                "environment", "A paper account takes no keys: choose another kind, or leave them empty."
+            )
+        if data.get("environment") == Environment.TESTNET and data.get("exchange") not in ("BINANCE", None):
+            self.add_error("environment", "Only Binance has a testnet here. Choose Binance, or paper.")
+        return {"environment", "exchange"} <= data.keys() and data["environment"] != Environment.PAPER
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The cleaned form as the arguments that `accounts.add_account` takes beside the owner."""
+        names = ("label", "exchange", "environment")
+        return {name: self.cleaned_data[name] for name in names} | {"credentials": self.credentials}
+
+
+class LabelForm(forms.Form):
+    label = forms.CharField(label="Name", max_length=60)

@@ -1,0 +1,146 @@
+"""A trader's own exchange accounts: list, add, look at, replace keys, rename, check, delete."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.models import User
+from exchanges import accounts as operations
+from exchanges.credentials import STEPS
+from exchanges.forms import AddAccountForm, KeyForm, LabelForm
+from exchanges.models import Exchange, ExchangeAccount
+
+RIGHTS = (
+    ("can_read", "Read balances and orders"),
+    ("can_trade", "Place and cancel orders"),
+    ("can_withdraw", "Withdraw or transfer funds"),
+)
+
+
+@login_required
+@require_safe
+def accounts(request: HttpRequest) -> HttpResponse:
+    rows = ExchangeAccount.objects.of(request.user).defer("sealed")
+    return render(request, "exchanges/accounts.html", {"accounts": rows})
+
+
+@sensitive_post_parameters("api_key", "secret")
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    assert isinstance(request.user, User)
+    form = AddAccountForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        account = _attempt(form, operations.add_account, owner=request.user, **form.choices)
+        if account:
+            messages.success(request, f"{account.label} is added.")
+            return redirect(account)
+    steps = [(Exchange(exchange).label, list_of_steps) for exchange, list_of_steps in STEPS.items()]
+    return render(request, "exchanges/add.html", {"form": form, "steps": steps})
+
+
+@login_required
+@require_safe
+def account(request: HttpRequest, pk: int) -> HttpResponse:
+    return _page(request, _own(request, pk))
+
+
+@login_required
+@require_safe
+def state(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part of the page that asks for itself again while the keys are being checked."""
+    return render(request, "exchanges/account.html#state", _facts(_own(request, pk)))
+
+
+@sensitive_post_parameters("api_key", "secret")
+@never_cache
+@login_required
+@require_POST
+def replace_keys(request: HttpRequest, pk: int) -> HttpResponse:
+    own = _own(request, pk)
+    form = KeyForm(request.POST, key_exchange=own.exchange)
+    if form.is_valid() and _attempt(form, operations.replace_keys, account=own, credentials=form.credentials):
+        messages.success(request, "The keys are replaced. The former ones are gone from here.")
+        return redirect(own)
+    return _page(request, own, key_form=form)
+
+
+@login_required
+@require_POST
+def relabel(request: HttpRequest, pk: int) -> HttpResponse:
+    own = _own(request, pk)
+    form = LabelForm(request.POST)
+    if form.is_valid() and _attempt(form, operations.relabel, account=own, label=form.cleaned_data["label"]):
+        messages.success(request, "Renamed.")
+        return redirect(own)
+    return _page(request, _own(request, pk), label_form=form)
+
+
+@login_required
+@require_POST
+def check(request: HttpRequest, pk: int) -> HttpResponse:
+    own = _own(request, pk)
+    try:
+        operations.check_again(account=own)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    else:
+        messages.success(request, "The exchange is being asked what the keys may do.")
+    return redirect(own)
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    own = _own(request, pk)
+    try:
+        operations.delete_account(account=own)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect("exchanges:account", pk)
+    messages.success(
+        request, f"{own.label} and its keys are deleted here. Delete the key at the exchange too."
+    )
+    return redirect("exchanges:accounts")
+
+
+def _own(request: HttpRequest, pk: int) -> ExchangeAccount:
+    return get_object_or_404(ExchangeAccount.objects.of(request.user), pk=pk)
+
+
+def _page(request: HttpRequest, own: ExchangeAccount, **forms: Form) -> HttpResponse:
+    shown: dict[str, Form] = {
+        "label_form": LabelForm(initial={"label": own.label}),
+        "key_form": KeyForm(key_exchange=own.exchange),
+    }
+    return render(request, "exchanges/account.html", _facts(own) | shown | forms)
+
+
+def _facts(own: ExchangeAccount) -> dict[str, Any]:
+    return {
+        "account": own,
+        "rights": [(label, own.permissions[name]) for name, label in RIGHTS if name in own.permissions],
+        "steps": STEPS[Exchange(own.exchange)],
+    }
+
+
+def _attempt(
+    form: Form, operation: Callable[..., ExchangeAccount], **arguments: Any
+) -> ExchangeAccount | None:
+    """Do it; None when it was refused and the form now says why."""
+    try:
+        return operation(**arguments)
+    except ValidationError as error:
+        named = hasattr(error, "error_dict") and set(error.error_dict) <= {*form.fields, "__all__"}
+        form.add_error(None, error if named else ValidationError(error.messages))
+        return None

@@ -1,0 +1,94 @@
+"""I4: what is unknown is never booked as refused."""
+
+import ccxt
+import pytest
+from ccxt.base import errors
+
+from exchanges.ccxt_errors import MEANINGS, Meaning, Phase, meaning_of, translated
+from exchanges.errors import ExchangeError, ExchangeUnavailable, KeyRefused, OutcomeUnknown, RateLimited
+from exchanges.models import Exchange
+
+# Answers that say no: only these may end an order that has left. All others leave it unknown.
+ANSWERS = {
+    ccxt.AuthenticationError,
+    ccxt.BadRequest,
+    ccxt.OperationRejected,
+    ccxt.InsufficientFunds,
+    ccxt.InvalidAddress,
+    ccxt.InvalidOrder,
+    ccxt.DDoSProtection,
+    ccxt.RateLimitExceeded,
+    ccxt.InvalidNonce,
+}
+# They descend from an answer and are none.
+NO_ANSWERS = {ccxt.OrderNotFound, ccxt.OrderNotCached, ccxt.DuplicateOrderId, ccxt.ChecksumError}
+
+
+def classes_of(root: type[Exception] = ccxt.BaseError) -> set[type[Exception]]:
+    return {root}.union(*(classes_of(kind) for kind in root.__subclasses__()))
+
+
+def test_every_class_of_ccxt_has_a_row() -> None:
+    named = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)}
+
+    assert MEANINGS.keys() == classes_of() == named
+
+
+def test_a_class_without_a_row_leaves_an_order_unknown() -> None:
+    class BrandNew(Exception):
+        pass
+
+    assert meaning_of("BINANCE", BrandNew(), Phase.AFTER_SEND) == Meaning.UNKNOWN
+
+
+@pytest.mark.parametrize("exchange", Exchange.values)
+@pytest.mark.parametrize("kind", MEANINGS, ids=lambda kind: kind.__name__)
+def test_only_an_answer_ends_an_order_that_has_left(exchange: str, kind: type[Exception]) -> None:
+    is_answer = issubclass(kind, tuple(ANSWERS)) and kind not in NO_ANSWERS
+    after = meaning_of(exchange, kind("text"), Phase.AFTER_SEND)
+
+    assert (after == Meaning.UNKNOWN) == (not is_answer)
+    assert meaning_of(exchange, kind("text"), Phase.BEFORE_SEND) != Meaning.UNKNOWN
+    assert meaning_of(exchange, kind("text"), Phase.READ) != Meaning.UNKNOWN
+    assert isinstance(translated(exchange, kind("text"), Phase.AFTER_SEND, "an order"), ExchangeError)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "error", "meaning"),
+    [
+        ("BINANCE", ccxt.InvalidOrder('{"code":-2010,"msg":"Duplicate order sent."}'), Meaning.UNKNOWN),
+        ("BINANCE", ccxt.InvalidOrder('{"code":-1013,"msg":"Filter failure"}'), Meaning.REJECTED),
+        ("BINANCE", ccxt.DDoSProtection('{"code":-2015,"msg":"Invalid API-key"}'), Meaning.KEY),
+        ("BINANCE", ccxt.DDoSProtection("429 Too Many Requests"), Meaning.LIMITED),
+        ("KRAKEN", ccxt.ExchangeError('{"error":["EOrder:Cost minimum not met"]}'), Meaning.REJECTED),
+        ("KRAKEN", ccxt.ExchangeError("SSLError"), Meaning.UNKNOWN),
+        ("COINBASE", ccxt.ExchangeError('{"success":false,"error_response":{}}'), Meaning.REJECTED),
+        ("COINBASE", KeyError("order_id"), Meaning.UNKNOWN),
+        ("BINANCE", ValueError("malformed PEM"), Meaning.UNKNOWN),
+    ],
+)
+def test_the_exchanges_words_count_where_the_class_misleads(
+    exchange: str, error: Exception, meaning: Meaning
+) -> None:
+    assert meaning_of(exchange, error, Phase.AFTER_SEND) == meaning
+
+
+@pytest.mark.parametrize(
+    ("error", "phase", "ours"),
+    [
+        (ccxt.RequestTimeout("timed out"), Phase.READ, ExchangeUnavailable),
+        (ccxt.RequestTimeout("timed out"), Phase.AFTER_SEND, OutcomeUnknown),
+        (ccxt.RateLimitExceeded("slow down"), Phase.AFTER_SEND, RateLimited),
+        (ccxt.PermissionDenied("no"), Phase.READ, KeyRefused),
+    ],
+)
+def test_ours_says_what_to_do_and_keeps_secrets(
+    error: Exception, phase: Phase, ours: type[ExchangeError]
+) -> None:
+    error.args = (f"GET https://api.binance.com/api?signature=0f0f0f0f {error.args[0]}",)
+
+    told = translated("BINANCE", error, phase, "its balance")
+
+    assert type(told) is ours
+    assert "0f0f0f0f" not in str(told)
+    assert "BINANCE" in str(told)
