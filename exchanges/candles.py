@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import redis
-from django.conf import settings
 from django.db.models import Max, Min
 
 from bot_sdk.timeframes import duration, floor
 from exchanges.errors import CandleNotReady
 from exchanges.gateway import CandleRow, PublicGateway
+from exchanges.gateways import shared_redis
 from exchanges.models import Candle, Market
 
 if TYPE_CHECKING:
@@ -95,9 +95,8 @@ def window(market: Market, timeframe: str, opened_at: datetime, count: int) -> "
 @contextlib.contextmanager
 def _in_turn(market: Market) -> Iterator[None]:
     """Let the second of two that need the same candle find it stored. This saves requests, no more."""
-    server = redis.Redis.from_url(settings.REDIS_URL)
-    turn = server.lock(f"crawl:{market.pk}", timeout=TURN_SECONDS, blocking_timeout=TURN_SECONDS)
-    with contextlib.closing(server), contextlib.suppress(redis.RedisError):
+    turn = shared_redis().lock(f"crawl:{market.pk}", timeout=TURN_SECONDS, blocking_timeout=TURN_SECONDS)
+    with contextlib.suppress(redis.RedisError):
         turn.acquire()
     try:
         yield
@@ -119,7 +118,8 @@ def _build(
     count = (last - min(first, newest_small + small)) // small + 1
     if count > gateway.candles_per_call:
         return
-    crawl(market, smallest, gateway, last, count)
+    with contextlib.suppress(CandleNotReady):  # perhaps nobody traded in it; the larger one may be there
+        crawl(market, smallest, gateway, last, count)
     parts = Candle.objects.of(market, smallest).filter(opened_at__range=(first, last)).order_by("opened_at")
     by_opening = itertools.groupby(parts, key=lambda candle: floor(timeframe, candle.opened_at))
     groups = [(opening, list(group)) for opening, group in by_opening]

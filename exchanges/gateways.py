@@ -55,9 +55,14 @@ def _simulator_url() -> str | None:
 
 def shared_budget(exchange: str) -> RateBudget:
     """Return what all processes that leave by this machine's address may ask of the exchange together."""
-    return RateBudget(_redis(settings.REDIS_URL), exchange, settings.EGRESS_ADDRESS)
+    return RateBudget(shared_redis(), exchange, settings.EGRESS_ADDRESS)
+
+
+def shared_redis() -> redis.Redis:
+    """Return this process's connections to the Redis of all; whoever waits for 5 s gets an error."""
+    return _redis_at(settings.REDIS_URL)
 
 
 @cache
-def _redis(url: str) -> redis.Redis:
+def _redis_at(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)

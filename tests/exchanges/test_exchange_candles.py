@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
+from bot_sdk.timeframes import duration
 from exchanges.candles import collect, crawl, window
 from exchanges.ccxt_gateway import CcxtGateway
 from exchanges.errors import CandleNotReady, ExchangeUnavailable
@@ -155,17 +156,18 @@ def test_two_workers_at_once_store_once(exchange: Exchange, market: Market) -> N
 
 
 class HoledExchange:
-    """An exchange without some candles, as Coinbase and Kraken are when nobody trades."""
+    """An exchange without some 1m candles, as Coinbase and Kraken are when nobody trades."""
 
     def __init__(self, missing: set[datetime], candles_per_call: int) -> None:
         self.missing = missing
         self.candles_per_call = candles_per_call
         self.asked: list[tuple[datetime, int]] = []
 
-    def fetch_candles(self, _pair: str, _timeframe: str, since: datetime, limit: int) -> list[CandleRow]:
+    def fetch_candles(self, _pair: str, timeframe: str, since: datetime, limit: int) -> list[CandleRow]:
         self.asked.append((since, limit))
-        opened = [since + index * MINUTE for index in range(min(limit, self.candles_per_call))]
-        return [CandleRow(at, *[Decimal(1)] * 5) for at in opened if at not in self.missing]
+        missing = self.missing if timeframe == "1m" else set()
+        opened = [since + index * duration(timeframe) for index in range(min(limit, self.candles_per_call))]
+        return [CandleRow(at, *[Decimal(1)] * 5) for at in opened if at not in missing]
 
 
 def test_holes_of_the_exchange_stay_holes_and_are_asked_for_once(market: Market) -> None:
@@ -283,6 +285,16 @@ def test_a_candle_with_a_hole_in_it_is_the_exchanges_own(exchange: Exchange, mar
     Candle.objects.of(market, "5m").delete()
     crawl(market, "5m", exchange.gateway, NOON, 11)
     assert made == values(market, "5m")
+
+
+def test_a_last_minute_without_trades_holds_no_larger_candle_up(market: Market) -> None:
+    exchange = HoledExchange({NOON + 4 * MINUTE}, candles_per_call=1000)
+    crawl(market, "5m", exchange, NOON - 5 * MINUTE, 10)  # type: ignore[arg-type]
+    crawl(market, "1m", exchange, NOON - MINUTE, 10)  # type: ignore[arg-type]
+
+    collect(market, "5m", exchange, NOON, 10, smallest="1m")  # type: ignore[arg-type]
+
+    assert values(market, "5m")[-1] == (NOON, *[Decimal(1)] * 5)
 
 
 def test_small_candles_get_no_hole_from_a_larger_ones_making(exchange: Exchange, market: Market) -> None:
