@@ -18,6 +18,7 @@ def main() -> None:
     # Models and what builds on them can be imported only from here on.
     from benchmarks import (  # noqa: PLC0415
         confined_run,
+        exchange_requests,
         many_subscriptions,
         market_tick,
         neighbours,
@@ -28,6 +29,7 @@ def main() -> None:
     reports = {
         "confined_run": confined_run.report,
         "neighbours": neighbours.report,
+        "exchange_requests": exchange_requests.report,
         "market_tick": market_tick.report,
         "many_subscriptions": many_subscriptions.report,
         "second_start": second_start.report,
