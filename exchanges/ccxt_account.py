@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import ccxt
 
-from exchanges.ccxt_client import Profile, make_client, profile_of
-from exchanges.ccxt_errors import Phase, translated
+from exchanges.ccxt_client import HostGuard, Profile, guard_of, make_client, profile_of
+from exchanges.ccxt_errors import BROKEN, Phase, translated
+from exchanges.ccxt_gateway import CcxtGateway
 from exchanges.credentials import Credentials
 from exchanges.errors import ExchangeError, UnknownExchange
+from exchanges.gateway import Balance
 from exchanges.rate_budget import RateBudget, bucket_of_key
 
 LIVE, TESTNET = "LIVE", "TESTNET"
@@ -25,14 +26,6 @@ RIGHTS_CALLS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """What an account holds of one asset."""
-
-    free: Decimal
-    locked: Decimal  # in open orders
-
-
 class CcxtAccount:
     """Ask an exchange about one account. Not for use by several threads, nor for longer than a task."""
 
@@ -43,49 +36,61 @@ class CcxtAccount:
         credentials: Credentials,
         simulator_url: str | None,
         budget: RateBudget,
+        *,
+        markets_of: CcxtGateway | None = None,
     ) -> None:
         """Make a client for the account; nothing is sent yet. `environment` is "LIVE" or "TESTNET".
 
-        Raises UnknownExchange where the exchange has no such environment: never another one instead.
+        `markets_of` is the gateway whose markets it may use; without one it asks for them itself. Raises
+        UnknownExchange where the exchange has no such environment: never another one instead.
         """
-        self._exchange = exchange
-        profile = profile_of(exchange, simulator_url)
+        self.exchange = exchange
+        self.budget = budget
+        self._markets_of = markets_of
+        self._is_clock_right = exchange != "BINANCE"  # the only one that judges a request by its time stamp
+        profile = profile_of(exchange)
         hosts = _hosts(exchange, environment, profile)
         config = {"apiKey": credentials.api_key, "secret": credentials.secret}
-        self._client = make_client(profile, hosts, simulator_url, budget, config)
+        self.client = make_client(profile, hosts, simulator_url, budget, config)
         if environment == TESTNET:
-            self._client.set_sandbox_mode(True)
+            self.client.set_sandbox_mode(True)
         if exchange == "BINANCE":
-            self._client.options["recvWindow"] = BINANCE_ORDER_VALID_MS
+            self.client.options["recvWindow"] = BINANCE_ORDER_VALID_MS
         if exchange == "KRAKEN":
-            _have_calls_take_turns(self._client, budget, credentials.api_key)
+            _have_calls_take_turns(self.client, budget, credentials.api_key)
         own = bucket_of_key(credentials.api_key, profile.key_interval_seconds, profile.key_burst)
-        take_of_address = self._client.throttle
+        take_of_address = self.client.throttle
 
-        def throttle(cost: float | None = None) -> None:
-            budget.take([own])
-            take_of_address(cost)
+        def throttle(cost: float = 1.0) -> None:
+            if profile.key_unit is not None:
+                budget.take([own] if cost else [], cost / profile.key_unit)
+            else:
+                budget.take([own])
+                take_of_address(cost)
 
-        self._client.throttle = throttle
+        self.client.throttle = throttle
+
+    @property
+    def guard(self) -> HostGuard:
+        """What stands between the client and the network."""
+        return guard_of(self.client)
 
     def fetch_rights(self) -> Mapping[str, Any]:
         """Return what the key may do, as the exchange words it.
 
         Raises KeyRefused when the exchange does not know the key.
         """
-        with self._asking("the key's rights"):
-            self._correct_clock()
-            reply = getattr(self._client, RIGHTS_CALLS[self._exchange])()
+        with self.reading("the key's rights", needs_markets=False):
+            reply = getattr(self.client, RIGHTS_CALLS[self.exchange])()
             if not isinstance(reply, Mapping):
                 raise TypeError(f"expected an object, got {type(reply).__name__}")
             return reply
 
     def fetch_balances(self) -> dict[str, Balance]:
         """Return what the account holds, by asset; assets of which it has nothing are left out."""
-        with self._asking("its balances"):
-            self._correct_clock()
-            params = {"v3": True} if self._exchange == "COINBASE" else {}
-            reply = self._client.fetch_balance(params)
+        with self.reading("its balances"):
+            params = {"v3": True} if self.exchange == "COINBASE" else {}
+            reply = self.client.fetch_balance(params)
             balances = {
                 asset: Balance(
                     Decimal(str(reply["free"][asset] or 0)), Decimal(str(reply["used"][asset] or 0))
@@ -94,20 +99,32 @@ class CcxtAccount:
             }
         return {asset: held for asset, held in balances.items() if held.free or held.locked}
 
-    def _correct_clock(self) -> None:
-        """Learn by how much our clock differs: Binance refuses what is stamped a second ahead of its own."""
-        if self._exchange == "BINANCE":
-            self._client.load_time_difference()
-
     @contextmanager
-    def _asking(self, what: str) -> Iterator[None]:
+    def reading(self, what: str, *, needs_markets: bool = True) -> Iterator[None]:
+        """Make the client ready, and translate what goes wrong while it is asked for `what`."""
         try:
+            self._prepare(needs_markets=needs_markets)
             yield
         except ExchangeError:  # of the budget
             raise
-        except (ccxt.BaseError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except BROKEN as error:
             # "from None": what ccxt raised may carry the key or the signature of a call
-            raise translated(self._exchange, error, Phase.READ, what) from None
+            raise translated(self.exchange, error, Phase.READ, what) from None
+
+    def make_ready(self) -> None:
+        """Do what the first call needs, now: clock and markets. Raises what reading raises."""
+        with self.reading("its markets"):
+            pass
+
+    def _prepare(self, *, needs_markets: bool) -> None:
+        if not self._is_clock_right:
+            self.client.load_time_difference()  # Binance refuses what is stamped a second ahead of its own
+            self._is_clock_right = True
+        if needs_markets and not self.client.markets:
+            if self._markets_of is None:
+                self.client.load_markets()
+            else:
+                self._markets_of.lend_markets(self.client)
 
 
 def _hosts(exchange: str, environment: str, profile: Profile) -> frozenset[str]:

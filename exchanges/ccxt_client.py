@@ -31,7 +31,9 @@ class Profile:
     burst: float  # of calls of ccxt's cost 1 that may go at once; one more every `rateLimit` ms of its client
     key_interval_seconds: float  # between two calls with one key, once `key_burst` of them are used up
     key_burst: float
-    has_simulator: bool = False
+    key_unit: float | None = (
+        None  # ccxt's cost of a call that counts once for its key, and not for the address
+    )
     client_options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -43,7 +45,6 @@ PROFILES = {
         burst=20,
         key_interval_seconds=0.1,
         key_burst=50,
-        has_simulator=True,
         # without these ccxt also asks the futures hosts for their markets
         client_options={
             "options": {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}
@@ -56,6 +57,7 @@ PROFILES = {
         burst=10,
         key_interval_seconds=0.36,  # 10,000 an hour
         key_burst=30,
+        key_unit=1,
         client_options={"has": {"fetchCurrencies": False}},  # three calls that the markets do not need
     ),
     "KRAKEN": Profile(
@@ -65,6 +67,7 @@ PROFILES = {
         burst=2,
         key_interval_seconds=3,
         key_burst=10,
+        key_unit=3,
     ),
 }
 
@@ -82,6 +85,7 @@ class HostGuard(HTTPAdapter):
         self._hosts = hosts
         self._simulator_url = simulator_url
         self._budget = budget
+        self.has_sent = False  # since somebody set it to False: whether a request has left
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Raise requests' ConnectionError for any other host and for a success whose body is not JSON."""
@@ -96,6 +100,7 @@ class HostGuard(HTTPAdapter):
             request.headers["Host"] = url.netloc
             query = f"?{url.query}" if url.query else ""
             request.url = f"{self._simulator_url.rstrip('/')}{url.path}{query}"
+        self.has_sent = True
         response = super().send(request, *args, **kwargs)
         if response.ok:
             _require_json(response)
@@ -104,16 +109,11 @@ class HostGuard(HTTPAdapter):
         return response
 
 
-def profile_of(exchange: str, simulator_url: str | None) -> Profile:
-    """Return the exchange's profile.
-
-    Raises UnknownExchange for what we do not trade on, and for what the simulator does not speak for.
-    """
+def profile_of(exchange: str) -> Profile:
+    """Return the exchange's profile. Raises UnknownExchange for what we do not trade on."""
     profile = PROFILES.get(exchange)
     if profile is None:
         raise UnknownExchange(f"Expected one of {', '.join(PROFILES)}, got {exchange!r}.")
-    if simulator_url is not None and not profile.has_simulator:
-        raise UnknownExchange(f"The simulator does not speak for {exchange}; set MARKET_DATA=live.")
     return profile
 
 
@@ -126,7 +126,8 @@ def make_client(
 ) -> ccxt.Exchange:
     """Return a client that reaches `hosts` only, or the simulator in their place; nothing is sent yet.
 
-    `budget` is what it shares with all other processes; without one it keeps to the pace by itself.
+    Its guard is `guard_of(client)`. `budget` is what it shares with all other processes; without one it keeps
+    to the pace by itself.
     """
     # "number" keeps every figure as the exchange wrote it; an order is never sent again by ccxt.
     settings = {"timeout": TIMEOUT_MS, "enableRateLimit": True, "number": str}
@@ -138,6 +139,13 @@ def make_client(
     for scheme in ("https://", "http://"):
         client.session.mount(scheme, guard)
     return client
+
+
+def guard_of(client: ccxt.Exchange) -> HostGuard:
+    """Return the guard of a client that `make_client` made."""
+    guard = client.session.get_adapter("https://")
+    assert isinstance(guard, HostGuard)
+    return guard
 
 
 def _require_json(response: requests.Response) -> None:

@@ -20,6 +20,8 @@ from exchanges.errors import (
 )
 from exchanges.scrubbing import scrub
 
+# What a call through ccxt raises: ccxt's own, and what comes of taking an unexpected answer apart.
+BROKEN = (ccxt.BaseError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 TEXT_LIMIT = 300  # characters of an exchange's error that a message repeats
 DEFAULT_PAUSE_SECONDS = 30.0  # when an exchange tells us to stop, but not for how long
 

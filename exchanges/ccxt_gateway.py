@@ -12,7 +12,7 @@ import ccxt
 from bot_sdk.market_rules import MarketRules
 from bot_sdk.timeframes import TIMEFRAMES, duration
 from exchanges.ccxt_client import make_client, profile_of
-from exchanges.ccxt_errors import Phase, translated
+from exchanges.ccxt_errors import BROKEN, Phase, translated
 from exchanges.errors import (
     ExchangeUnavailable,
     UnknownMarket,
@@ -32,11 +32,10 @@ class CcxtGateway:
         """Make a client for "BINANCE", "COINBASE" or "KRAKEN"; nothing is sent yet.
 
         With `simulator_url` every request goes there. `budget` is what it shares with all other processes;
-        without one it keeps to the exchange's pace by itself. Raises UnknownExchange for any other exchange
-        and for one that the simulator does not speak for.
+        without one it keeps to the exchange's pace by itself. Raises UnknownExchange for any other exchange.
         """
         self._exchange = exchange
-        self._profile = profile_of(exchange, simulator_url)
+        self._profile = profile_of(exchange)
         self._client = make_client(self._profile, self._profile.hosts, simulator_url, budget)
         self._markets_loaded_at: float | None = None
 
@@ -52,6 +51,14 @@ class CcxtGateway:
             default_fee = self._client.fees["trading"]["taker"]
             infos = [_market_info(market, default_fee) for market in self._client.markets.values()]
         return [info for info in infos if info is not None]
+
+    def lend_markets(self, client: ccxt.Exchange) -> None:
+        """Let another client of the exchange use the markets that this one knows, without a call or a copy.
+
+        Raises ExchangeUnavailable when they have to be asked for and do not come.
+        """
+        self._refresh_markets()
+        client.set_markets_from_exchange(self._client)
 
     def fetch_candles(
         self, trading_pair: str, timeframe: str, since: datetime, limit: int
@@ -97,9 +104,7 @@ class CcxtGateway:
             return _at(self._client.fetch_time())
 
     def _require_market(self, trading_pair: str) -> None:
-        loaded_at = self._markets_loaded_at
-        if loaded_at is None or monotonic() - loaded_at > MARKETS_VALID_SECONDS:
-            self._load_markets()
+        self._refresh_markets()
         if trading_pair not in self._client.markets:
             raise UnknownMarket(
                 f"{self._exchange} does not list {trading_pair!r}; write it base/quote, such as BTC/USDT."
@@ -111,6 +116,11 @@ class CcxtGateway:
             raise UnknownTimeframe(
                 f"{self._exchange} has no {timeframe!r} candles; choose one of {', '.join(offered)}."
             )
+
+    def _refresh_markets(self) -> None:
+        loaded_at = self._markets_loaded_at
+        if loaded_at is None or monotonic() - loaded_at > MARKETS_VALID_SECONDS:
+            self._load_markets()
 
     def _load_markets(self) -> None:
         with self._asking("its markets"):
@@ -124,7 +134,7 @@ class CcxtGateway:
         """Translate what ccxt raises while it asks for `what`, and what comes of taking a reply apart."""
         try:
             yield
-        except (ccxt.BaseError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except BROKEN as error:
             raise translated(self._exchange, error, Phase.READ, what) from error
 
 

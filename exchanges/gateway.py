@@ -59,19 +59,36 @@ class Fill:
 
 
 class OrderState(StrEnum):
-    """How an accepted order stands."""
+    """How an accepted order stands; each but OPEN is final, and each may have fills."""
 
+    OPEN = "OPEN"
     FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
 
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:
-    """An exchange's answer about one accepted order."""
+    """An exchange's answer about one accepted order. What it filled are its fills, whatever its state."""
 
     client_order_id: str
     exchange_order_id: str
     state: OrderState
     fills: tuple[Fill, ...]
+
+    @property
+    def filled(self) -> Decimal:
+        """What the order bought or sold so far, in base."""
+        return sum((fill.amount for fill in self.fills), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account holds of one asset."""
+
+    free: Decimal
+    locked: Decimal  # in open orders
 
 
 class PublicGateway(Protocol):

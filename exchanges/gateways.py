@@ -14,28 +14,16 @@ if TYPE_CHECKING:
     from exchanges.ccxt_gateway import CcxtGateway
     from exchanges.credentials import Credentials
 
-SIMULATED_EXCHANGES = ("BINANCE",)
-
-
-def available_exchanges() -> tuple[str, ...]:
-    """Return the supported exchanges that this installation's source of market data has."""
-    supported = tuple(settings.SUPPORTED_EXCHANGES)
-    if settings.MARKET_DATA == "live":
-        return supported
-    return tuple(exchange for exchange in supported if exchange in SIMULATED_EXCHANGES)
-
 
 @cache
 def public_gateway(exchange: str) -> "CcxtGateway":
     """Return this process's gateway to the exchange's market data; the settings say whether it is simulated.
 
-    Raises UnknownExchange for one that is not available. Loads ccxt: call it in workers and commands only.
+    Raises UnknownExchange for one that is switched off. Loads ccxt: call it in workers and commands only.
     """
-    if exchange not in available_exchanges():
-        choices = ", ".join(available_exchanges()) or "none"
-        raise UnknownExchange(
-            f"{exchange!r} is not available with MARKET_DATA={settings.MARKET_DATA}; available: {choices}."
-        )
+    if exchange not in settings.SUPPORTED_EXCHANGES:
+        choices = ", ".join(settings.SUPPORTED_EXCHANGES)
+        raise UnknownExchange(f"{exchange!r} is not one of SUPPORTED_EXCHANGES; choose one of {choices}.")
     # ccxt costs 80 MB and half a second to import; web processes import this module and never get here
     from exchanges.ccxt_gateway import CcxtGateway  # noqa: PLC0415
 
@@ -46,7 +34,11 @@ def account_client(exchange: str, environment: str, credentials: "Credentials") 
     """Return a client for one account, for one task. Raises UnknownExchange; loads ccxt, as above."""
     from exchanges.ccxt_account import CcxtAccount  # noqa: PLC0415
 
-    return CcxtAccount(exchange, environment, credentials, _simulator_url(), shared_budget(exchange))
+    # the testnet has markets of its own
+    markets_of = public_gateway(exchange) if environment == "LIVE" else None
+    budget = shared_budget(exchange)
+    url = _simulator_url()
+    return CcxtAccount(exchange, environment, credentials, url, budget, markets_of=markets_of)
 
 
 def _simulator_url() -> str | None:

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from bot_sdk.market_rules import MarketRules
 from bot_sdk.matching import fill_market_order
-from exchanges.errors import OrderRejected
 from exchanges.gateway import Fill, OrderReport, OrderState, Ticker
+from exchanges.order_checks import require_acceptable
 
 
 class PaperGateway:
@@ -27,7 +27,14 @@ class PaperGateway:
         Raises OrderRejected, its text beginning with a code, when the market's rules refuse the order.
         Balances are the caller's to check.
         """
-        self._check(trading_pair, side, amount)
+        require_acceptable(
+            market=self._trading_pair,
+            trading_pair=trading_pair,
+            side=side,
+            amount=amount,
+            price=self._ticker.ask if side == "BUY" else self._ticker.bid,
+            rules=self._rules,
+        )
         execution = fill_market_order(side, amount, self._ticker.bid, self._ticker.ask, self._rules)
         fill = Fill(
             trade_id=f"paper-{client_order_id}-1",
@@ -39,22 +46,3 @@ class PaperGateway:
             filled_at=self._ticker.at,
         )
         return OrderReport(client_order_id, f"paper-{client_order_id}", OrderState.FILLED, (fill,))
-
-    def _check(self, trading_pair: str, side: str, amount: Decimal) -> None:
-        if trading_pair != self._trading_pair:
-            raise OrderRejected(
-                f"unknown_pair: this account trades {self._trading_pair}, the order is for {trading_pair}."
-            )
-        if side not in ("BUY", "SELL"):
-            raise OrderRejected(f"unknown_side: expected BUY or SELL, got {side!r}.")
-        if amount != self._rules.round_down(amount):
-            raise OrderRejected(
-                f"off_step: {amount} is not a multiple of {self._rules.amount_step}; round it down."
-            )
-        price = self._ticker.ask if side == "BUY" else self._ticker.bid
-        problem = self._rules.problem_with(amount, price)
-        if problem is not None:
-            raise OrderRejected(
-                f"{problem}: {amount} {trading_pair} at {price}; the market takes at least"
-                f" {self._rules.minimum_amount} base and {self._rules.minimum_cost} quote."
-            )

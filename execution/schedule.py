@@ -6,7 +6,6 @@ from django.conf import settings
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from bot_sdk.timeframes import TIMEFRAMES, duration
-from exchanges.gateways import available_exchanges
 
 CRONTABS = {
     "1m": {"minute": "*"},
@@ -39,7 +38,7 @@ def install() -> None:
         )
     _every(1, IntervalSchedule.MINUTES, "Sweep interrupted cycles", "execution.tasks.sweep", [])
     _every(1, IntervalSchedule.DAYS, "Check exchange accounts' keys", "exchanges.tasks.check_accounts", [])
-    for exchange in available_exchanges():
+    for exchange in settings.SUPPORTED_EXCHANGES:
         name = f"Refresh markets of {exchange}"
         _every(1, IntervalSchedule.HOURS, name, "execution.tasks.refresh_markets", [exchange])
         name = f"Check the clock against {exchange}"

@@ -1,326 +1,147 @@
-"""The public part of Binance's spot REST protocol, as far as ccxt calls it, about a simulated market.
+"""Binance's spot REST protocol as far as ccxt calls it: who may ask, how often, and how it says no.
 
-Replies carry the exchange's own keys and JSON types; refusals its codes. What needs a signature is absent.
+Replies carry the exchange's own keys and JSON types; refusals its codes.
+https://developers.binance.com/docs/binance-spot-api-docs/rest-api
 """
 
-import json
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
+from math import ceil
 
-from exchanges.simulator.listings import LISTINGS, Listing
-from exchanges.simulator.market import DAY_MS, FIRST_DAY, MINUTE_MS, Column, Market
+from exchanges.simulator import signatures
+from exchanges.simulator.binance_data import MarketData, Query, integer, mandatory, refusal
+from exchanges.simulator.binance_orders import AccountData, refusal_for
+from exchanges.simulator.http import Refusal, Reply, Request
+from exchanges.simulator.limits import Bans, Window
+from exchanges.simulator.venue import Account, Refused, Venue
 
-INTERVALS = {
-    "1m": 1,
-    "3m": 3,
-    "5m": 5,
-    "15m": 15,
-    "30m": 30,
-    "1h": 60,
-    "2h": 120,
-    "4h": 240,
-    "6h": 360,
-    "8h": 480,
-    "12h": 720,
-    "1d": 1440,
-}  # minutes; those of the real exchange that divide a day
-KLINES_DEFAULT, KLINES_MOST = 500, 1000
-DEPTH_DEFAULT, DEPTH_MOST = 100, 5000
-TRADES_PER_MINUTE_MOST = 100_000  # numbers trades so that ids never go back
-UNITS = 10**8  # all decimals are sent with eight places
+WEIGHT_PER_MINUTE = 6000
+ORDERS_PER_10_SECONDS = 100
+PATIENCE, BAN_SECONDS = 10, 120.0  # after so many refused calls comes the first ban
+RECEIVE_WINDOW_DEFAULT, RECEIVE_WINDOW_MOST = 5000, 60_000  # ms
+AHEAD_MOST = 1000  # ms that a request's clock may be before ours
 
-type Query = Mapping[str, str]
-type Clock = Callable[[], datetime]
-
-
-class Refusal(Exception):
-    """The exchange's own way to say no: an HTTP status and `{"code", "msg"}`."""
-
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"code": code, "msg": message}
-
-
-@dataclass(frozen=True)
-class Denomination:
-    """How one market's whole ticks and steps become the protocol's decimal strings."""
-
-    tick: int  # in 1e-8 quote
-    step: int  # in 1e-8 base
-    cost: int  # of one tick x step, in 1e-8 quote
-
-    @classmethod
-    def of(cls, listing: Listing) -> "Denomination":
-        return cls(
-            tick=int(listing.tick * UNITS),
-            step=int(listing.step * UNITS),
-            cost=int(listing.tick * listing.step * UNITS),
-        )
+WEIGHTS = {
+    "GET /api/v3/exchangeInfo": 20,
+    "GET /api/v3/klines": 2,
+    "GET /api/v3/ticker/24hr": 2,
+    "GET /api/v3/ticker/bookTicker": 2,
+    "GET /api/v3/ticker/price": 2,
+    "GET /api/v3/account": 20,
+    "GET /api/v3/order": 4,
+    "GET /api/v3/openOrders": 6,
+    "GET /api/v3/allOrders": 20,
+    "GET /api/v3/myTrades": 20,
+}  # of one symbol; what is not here weighs 1
+WEIGHT_OF_ALL_SYMBOLS = {"GET /api/v3/ticker/24hr": 80, "GET /api/v3/openOrders": 80}
+DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))  # by the number of levels
 
 
 class Binance:
-    """Answers GET requests at the clock's time."""
+    """Answers one environment; the testnet has no /sapi."""
 
-    def __init__(self, market: Market, clock: Clock) -> None:
-        self._market = market
-        self._clock = clock
-        self._endpoints: dict[str, Callable[[Query], object]] = {
-            "/api/v3/ping": self._ping,
-            "/api/v3/time": self._time,
-            "/api/v3/exchangeInfo": self._exchange_info,
-            "/api/v3/klines": self._klines,
-            "/api/v3/depth": self._depth,
-            "/api/v3/ticker/24hr": lambda query: self._tickers(query, self._last_day),
-            "/api/v3/ticker/bookTicker": lambda query: self._tickers(query, self._book_ticker),
-            "/api/v3/ticker/price": lambda query: self._tickers(query, self._last_price),
-        }
+    def __init__(self, venue: Venue, *, is_testnet: bool = False, has_limits: bool = True) -> None:
+        self.venue = venue
+        self._data = MarketData(venue)
+        self._account_data = AccountData(venue)
+        self._is_testnet = is_testnet
+        self._has_limits = has_limits
+        self._weights = Window(WEIGHT_PER_MINUTE, 60)
+        self._orders = Window(ORDERS_PER_10_SECONDS, 10)
+        self._bans = Bans(PATIENCE, BAN_SECONDS)
 
-    def answer(self, path: str, query: Query) -> object:
-        """Return the reply as JSON-ready data, or raise Refusal."""
-        endpoint = self._endpoints.get(path)
-        if endpoint is None:
-            raise Refusal(-1020, f"This operation is not supported: GET {path}", status=404)
-        return endpoint(query)
+    def answer(self, request: Request) -> Reply:
+        """Return the reply, a refusal included."""
+        operation = f"{request.method} {request.path}"
+        try:
+            used = self._count(operation, request.parameters)
+            body = self._answer(operation, request)
+        except Refusal as refused:
+            return refused.reply
+        return Reply(body, headers={"x-mbx-used-weight-1m": str(int(used))})
 
-    def _now(self) -> int:
-        return int(self._clock().timestamp() * 1000)
-
-    def _ping(self, _query: Query) -> object:
-        return {}
-
-    def _time(self, _query: Query) -> object:
-        return {"serverTime": self._now()}
-
-    def _exchange_info(self, query: Query) -> object:
-        return {
-            "timezone": "UTC",
-            "serverTime": self._now(),
-            "rateLimits": [
-                {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
-                {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
-                {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200_000},
-                {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61_000},
-            ],
-            "exchangeFilters": [],
-            "symbols": [_symbol_info(LISTINGS[symbol]) for symbol in _symbols(query)],
-            "sors": [],
-        }
-
-    def _klines(self, query: Query) -> object:
-        symbol = _symbol(query)
-        minutes = _interval(query)
-        limit = _limit(query, KLINES_DEFAULT, KLINES_MOST)
-        now = self._now()
-        span = minutes * MINUTE_MS
-        start, end = _integer(query, "startTime"), _integer(query, "endTime")
-        last = (now if end is None else min(end, now)) // span
-        if start is None:
-            first = last - limit + 1
-        else:
-            first = -(-max(start, FIRST_DAY * DAY_MS) // span)
-            last = min(last, first + limit - 1)
-        numbers, bars = self._market.candles(symbol, minutes, first, last, now)
-        units = Denomination.of(LISTINGS[symbol])
-        rows = zip(numbers, bars.tolist(), strict=True)
-        return [_kline(number * span, span, bar, units) for number, bar in rows]
-
-    def _depth(self, query: Query) -> object:
-        symbol = _symbol(query)
-        limit = _limit(query, DEPTH_DEFAULT, DEPTH_MOST)
-        now = self._now()
-        return {
-            "lastUpdateId": self._market.quote(symbol, now).trade,
-            "bids": self._levels(symbol, "bids", limit, now),
-            "asks": self._levels(symbol, "asks", limit, now),
-        }
-
-    def _levels(self, symbol: str, side: str, count: int, now: int) -> list[list[str]]:
-        units = Denomination.of(LISTINGS[symbol])
-        levels = self._market.depth(symbol, side, count, now)
-        return [[_decimal(price, units.tick), _decimal(amount, units.step)] for price, amount in levels]
-
-    def _tickers(self, query: Query, ticker: Callable[[str, int], dict[str, Any]]) -> object:
-        now = self._now()
-        if "symbol" in query:
-            return ticker(_symbol(query), now)
-        return [ticker(symbol, now) for symbol in _symbols(query)]
-
-    def _last_price(self, symbol: str, now: int) -> dict[str, Any]:
-        tick = Denomination.of(LISTINGS[symbol]).tick
-        return {"symbol": symbol, "price": _decimal(self._market.quote(symbol, now).last, tick)}
-
-    def _book_ticker(self, symbol: str, now: int) -> dict[str, Any]:
-        [[bid, bid_amount]] = self._levels(symbol, "bids", 1, now)
-        [[ask, ask_amount]] = self._levels(symbol, "asks", 1, now)
-        return {
-            "symbol": symbol,
-            "bidPrice": bid,
-            "bidQty": bid_amount,
-            "askPrice": ask,
-            "askQty": ask_amount,
-        }
-
-    def _last_day(self, symbol: str, now: int) -> dict[str, Any]:
-        units = Denomination.of(LISTINGS[symbol])
-        day = self._market.last_day(symbol, now).tolist()
-        before = self._market.quote(symbol, now - DAY_MS)
-        first, last = day[Column.OPEN], day[Column.CLOSE]
-        average = day[Column.COST] * units.cost * UNITS // (day[Column.VOLUME] * units.step)
-        last_id = now // MINUTE_MS * TRADES_PER_MINUTE_MOST + now % MINUTE_MS
-        return {
-            "symbol": symbol,
-            "priceChange": _decimal(last - first, units.tick),
-            "priceChangePercent": f"{(last - first) / first * 100:.3f}",
-            "weightedAvgPrice": _decimal(average, 1),
-            "prevClosePrice": _decimal(before.last, units.tick),
-            "lastPrice": _decimal(last, units.tick),
-            "lastQty": self._levels(symbol, "bids", 2, now)[1][1],
-            **self._book_ticker(symbol, now),
-            "openPrice": _decimal(first, units.tick),
-            "highPrice": _decimal(day[Column.HIGH], units.tick),
-            "lowPrice": _decimal(day[Column.LOW], units.tick),
-            "volume": _decimal(day[Column.VOLUME], units.step),
-            "quoteVolume": _decimal(day[Column.COST], units.cost),
-            "openTime": now - DAY_MS,
-            "closeTime": now,
-            "firstId": last_id - day[Column.TRADES] + 1,
-            "lastId": last_id,
-            "count": day[Column.TRADES],
-        }
-
-
-def _kline(opened_at: int, span: int, bar: list[int], units: Denomination) -> list[Any]:
-    prices = (_decimal(price, units.tick) for price in bar[Column.OPEN : Column.CLOSE + 1])
-    return [
-        opened_at,
-        *prices,
-        _decimal(bar[Column.VOLUME], units.step),
-        opened_at + span - 1,
-        _decimal(bar[Column.COST], units.cost),
-        bar[Column.TRADES],
-        _decimal(bar[Column.BOUGHT_VOLUME], units.step),
-        _decimal(bar[Column.BOUGHT_COST], units.cost),
-        "0",
-    ]
-
-
-def _symbol_info(listing: Listing) -> dict[str, Any]:
-    return {
-        "symbol": listing.symbol,
-        "status": "TRADING",
-        "baseAsset": listing.base,
-        "baseAssetPrecision": 8,
-        "quoteAsset": listing.quote,
-        "quotePrecision": 8,
-        "quoteAssetPrecision": 8,
-        "baseCommissionPrecision": 8,
-        "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"],
-        "icebergAllowed": True,
-        "ocoAllowed": True,
-        "otoAllowed": True,
-        "opoAllowed": True,
-        "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
-        "cancelReplaceAllowed": False,
-        "amendAllowed": False,
-        "pegInstructionsAllowed": True,
-        "isSpotTradingAllowed": True,
-        "isMarginTradingAllowed": False,
-        "filters": _filters(listing),
-        "permissions": ["SPOT"],
-        "permissionSets": [["SPOT"]],
-        "defaultSelfTradePreventionMode": "NONE",
-        "allowedSelfTradePreventionModes": ["NONE"],
-    }
-
-
-def _filters(listing: Listing) -> list[dict[str, Any]]:
-    tick, step = f"{listing.tick:.8f}", f"{listing.step:.8f}"
-    largest = f"{round(listing.volume * 100):.8f}"
-    highest = f"{round(listing.price * 100, 2) + 1:.8f}"
-    return [
-        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": highest, "tickSize": tick},
-        {"filterType": "PERCENT_PRICE", "multiplierUp": "5", "multiplierDown": "0.2", "avgPriceMins": 5},
-        {"filterType": "LOT_SIZE", "minQty": step, "maxQty": largest, "stepSize": step},
-        {
-            "filterType": "MIN_NOTIONAL",
-            "minNotional": f"{listing.minimum_cost:.8f}",
-            "applyToMarket": True,
-            "avgPriceMins": 5,
-        },
-        {"filterType": "ICEBERG_PARTS", "limit": 10},
-        {
-            "filterType": "MARKET_LOT_SIZE",
-            "minQty": _decimal(0, 1),
-            "maxQty": largest,
-            "stepSize": _decimal(0, 1),
-        },
-        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
-    ]
-
-
-def _decimal(count: int, unit: int) -> str:
-    """Write `count` units of `unit` * 1e-8 each with eight places."""
-    whole, fraction = divmod(abs(count * unit), UNITS)
-    return f"{'-' if count < 0 else ''}{whole}.{fraction:08d}"
-
-
-def _mandatory(query: Query, name: str) -> str:
-    value = query.get(name, "")
-    if not value:
-        raise Refusal(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
-    return value
-
-
-def _symbol(query: Query) -> str:
-    symbol = _mandatory(query, "symbol")
-    if symbol not in LISTINGS:
-        raise Refusal(-1121, "Invalid symbol.")
-    return symbol
-
-
-def _symbols(query: Query) -> list[str]:
-    """Return the symbols asked for with `symbol` or the JSON list `symbols`, or all of them."""
-    if "symbol" in query:
-        return [_symbol(query)]
-    if "symbols" not in query:
-        return list(LISTINGS)
-    try:
-        symbols = json.loads(query["symbols"])
-    except ValueError:
-        symbols = None
-    if not isinstance(symbols, list) or not symbols:
-        raise Refusal(-1100, "Illegal characters found in parameter 'symbols'; legal is a JSON list.")
-    return [_symbol({"symbol": str(symbol)}) for symbol in symbols]
-
-
-def _interval(query: Query) -> int:
-    minutes = INTERVALS.get(_mandatory(query, "interval"))
-    if minutes is None:
-        raise Refusal(-1120, "Invalid interval.")
-    return minutes
-
-
-def _integer(query: Query, name: str) -> int | None:
-    if name not in query:
-        return None
-    if not re.fullmatch(r"[0-9]{1,20}", query[name]):
-        raise Refusal(
-            -1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
+    def _answer(self, operation: str, request: Request) -> object:
+        parameters = request.parameters
+        public = self._data.endpoints.get(operation)
+        if public is not None:
+            return public(parameters)
+        reading, trading = (
+            self._account_data.reading.get(operation),
+            self._account_data.trading.get(operation),
         )
-    return int(query[name])
+        endpoint = reading or trading
+        if endpoint is None or (self._is_testnet and request.path.startswith("/sapi/")):
+            raise refusal(-1020, f"This operation is not supported: {operation}", status=404)
+        account = self._account(request, parameters, "read" if reading else "trade")
+        if operation == "POST /api/v3/order":
+            self._count_order(account)
+        with self.venue.lock:
+            self.venue.refresh()
+            try:
+                return endpoint(account, parameters)
+            except Refused as refused:
+                raise refusal_for(refused) from refused
+
+    def _count(self, operation: str, query: Query) -> float:
+        """Book the weight, or refuse: 429 above the limit, 418 for who goes on."""
+        used = self._weights.add("address", _weight(operation, query))
+        if not self._has_limits:
+            return used
+        banned = self._bans.seconds_left()
+        if banned:
+            raise _too_many(418, "Way too much request weight used; IP banned.", banned)
+        if used > WEIGHT_PER_MINUTE:
+            self._bans.refuse()
+            raise _too_many(
+                429,
+                "Too much request weight used; current limit is 6000 request weight per 1 MINUTE.",
+                self._weights.seconds_left(),
+            )
+        return used
+
+    def _count_order(self, account: Account) -> None:
+        if self._has_limits and self._orders.add(account.key, 1) > ORDERS_PER_10_SECONDS:
+            raise refusal(
+                -1015, "Too many new orders; current limit is 100 orders per 10 SECOND.", status=429
+            )
+
+    def _account(self, request: Request, query: Query, right: str) -> Account:
+        """Return whose key and signature these are, or refuse."""
+        account = self.venue.accounts.get(request.headers.get("x-mbx-apikey", ""))
+        if account is None:
+            raise refusal(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+        self._check_time(query)
+        mandatory(query, "signature")
+        payload, _, signature = (request.query + request.body.decode("utf-8", "replace")).rpartition(
+            "signature="
+        )
+        if not signatures.is_binance(account.secret, payload.removesuffix("&"), signature):
+            raise refusal(-1022, "Signature for this request is not valid.")
+        if right not in account.rights:
+            raise refusal(-2015, "Invalid API-key, IP, or permissions for action.", status=401)
+        return account
+
+    def _check_time(self, query: Query) -> None:
+        mandatory(query, "timestamp")
+        stamp = integer(query, "timestamp") or 0
+        window = integer(query, "recvWindow") or RECEIVE_WINDOW_DEFAULT
+        now = self.venue.clock.milliseconds()
+        if window > RECEIVE_WINDOW_MOST:
+            raise refusal(-1131, "recvWindow must be less than 60000.")
+        if stamp >= now + AHEAD_MOST:
+            raise refusal(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+        if now - stamp > window:
+            raise refusal(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
-def _limit(query: Query, default: int, most: int) -> int:
-    limit = _integer(query, "limit")
-    if limit is None:
-        return default
-    if limit == 0:
-        raise Refusal(-1130, "Data sent for parameter 'limit' is not valid.")
-    return min(limit, most)
+def _weight(operation: str, query: Mapping[str, str]) -> int:
+    if operation == "GET /api/v3/depth":
+        levels = query.get("limit", "100")
+        count = int(levels) if levels.isdecimal() else 100
+        return next((weight for most, weight in DEPTH_WEIGHTS if count <= most), DEPTH_WEIGHTS[-1][1])
+    if "symbol" not in query and operation in WEIGHT_OF_ALL_SYMBOLS:
+        return WEIGHT_OF_ALL_SYMBOLS[operation]
+    return WEIGHTS.get(operation, 1)
+
+
+def _too_many(status: int, message: str, seconds: float) -> Refusal:
+    return Refusal({"code": -1003, "msg": message}, status, {"Retry-After": str(ceil(seconds))})

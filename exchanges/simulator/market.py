@@ -1,13 +1,15 @@
 """What the simulated market shows at a moment: candles, last price, bid and ask, order book.
 
-Everything follows from the seed and the time alone: a restarted simulator shows the same history, and any
-two candles that cover the same minutes agree to the last digit, because prices are whole ticks, amounts whole
-steps, and larger candles sums of the minutes.
+Everything follows from the tape (a seed, or a file of candles) and the time: a restarted simulator shows the
+same history, and any two candles that cover the same minutes agree to the last digit, because prices are
+whole ticks, amounts whole steps, and larger candles sums of the minutes. Only a price that somebody held by
+the control API is not on the tape.
 """
 
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +32,13 @@ FIRST_DAY = 18_262  # 2020-01-01, in days since the Unix epoch; nothing was list
 SPREAD_FRACTION = 0.00005  # between best bid and best ask
 LEVEL_FRACTION = 0.00004  # between two levels of the book
 LEVEL_VOLUME_FRACTION = 0.03  # of a typical minute's volume rests on a level
+MOST_LEVELS = 5000  # of one side of the book
 USUAL_MINUTE_RANGE = 0.0008  # between high and low, as a fraction; wider minutes trade more
+QUIET_ABOVE = 2.0  # standard deviations: nobody trades in 2.3 % of the minutes
+HIGHEST = np.iinfo(np.int64).max
 
 type Whole = NDArray[np.int64]
+type Mask = NDArray[np.bool_]
 
 
 class Column(IntEnum):
@@ -59,11 +65,38 @@ class Quote:
     trade: int
 
 
-class Market:
-    """All markets of one seed. Times are milliseconds since the Unix epoch."""
+class Tape(Protocol):
+    """Recorded prices that take the place of the seed's in one market. `day` counts from the Unix epoch."""
 
-    def __init__(self, seed: int) -> None:
+    def prices(self, day: int) -> Whole:
+        """Return the day's prices in ticks, one per trade."""
+
+    def volumes(self, day: int) -> Whole:
+        """Return the amount traded in each minute of the day, in steps; 0 where there is no candle."""
+
+
+@dataclass(frozen=True)
+class Trades:
+    """Consecutive trades: their numbers, prices in ticks and amounts in steps."""
+
+    numbers: range
+    prices: list[int]
+    amounts: list[int]
+
+
+class Market:
+    """All markets of one seed. Times are milliseconds since the Unix epoch.
+
+    With `has_quiet_minutes` there are minutes in which nobody trades; their bars have no volume.
+    """
+
+    def __init__(
+        self, seed: int, *, has_quiet_minutes: bool = False, tapes: dict[str, Tape] | None = None
+    ) -> None:
         self._seed = seed
+        self._has_quiet_minutes = has_quiet_minutes
+        self._tapes = tapes or {}
+        self._held: dict[str, list[tuple[int, int | None]]] = {}
         self._prices = lru_cache(maxsize=32)(self._compute_prices)
         self._minutes = lru_cache(maxsize=64)(self._compute_minutes)
         self._hours = lru_cache(maxsize=8192)(self._compute_hours)
@@ -96,6 +129,26 @@ class Market:
         whole: Whole = merge(bars, len(bars))[0]
         return whole
 
+    def hold(self, symbol: str, price: int | None, now: int) -> None:
+        """Keep the price at so many ticks from now on; None lets it go its own way again."""
+        self._held.setdefault(symbol, []).append((now // TRADE_MS, price))
+        for cached in (self._prices, self._minutes, self._hours):
+            cached.cache_clear()
+
+    def trades(self, symbol: str, first: int, last: int) -> Trades:
+        """Return the trades numbered from `first` to `last`."""
+        prices: list[int] = []
+        amounts: list[int] = []
+        for day in range(first // TRADES_PER_DAY, last // TRADES_PER_DAY + 1):
+            start, stop = (
+                max(first - day * TRADES_PER_DAY, 0),
+                min(last + 1 - day * TRADES_PER_DAY, TRADES_PER_DAY),
+            )
+            prices += self._prices(symbol, day)[start:stop].tolist()
+            volumes = self._minutes(symbol, day)[:, Column.VOLUME] // TRADES_PER_MINUTE
+            amounts += np.repeat(volumes, TRADES_PER_MINUTE)[start:stop].tolist()
+        return Trades(range(first, last + 1), prices, amounts)
+
     def quote(self, symbol: str, now: int) -> Quote:
         """Return last, bid and ask now; the last trade was at one of the latter two."""
         trade = now // TRADE_MS
@@ -111,7 +164,7 @@ class Market:
         prices = quote.bid - gaps if side == "bids" else quote.ask + gaps
         listing = LISTINGS[symbol]
         usual = listing.volume * LEVEL_VOLUME_FRACTION / float(listing.step)
-        drawn = deviates(self._seed, f"{symbol} {side}", quote.trade * levels, levels)
+        drawn = deviates(self._seed, f"{symbol} {side}", quote.trade * MOST_LEVELS, levels)
         amounts = np.maximum(1, usual * np.exp(0.8 * drawn) * (1 + np.arange(levels) / 20)).astype(np.int64)
         levels_of_book = zip(prices.tolist(), amounts.tolist(), strict=True)
         return [(price, amount) for price, amount in levels_of_book if price > 0]
@@ -121,9 +174,27 @@ class Market:
         return int(self._prices(symbol, day)[number])
 
     def _compute_prices(self, symbol: str, day: int) -> Whole:
+        tape = self._tapes.get(symbol)
+        own = self._seeded_prices(symbol, day) if tape is None else tape.prices(day)
+        whole = own.copy()
+        for trade, price in self._held.get(symbol, ()):
+            start = max(trade - day * TRADES_PER_DAY, 0)
+            whole[start:] = own[start:] if price is None else price
+        return whole
+
+    def _seeded_prices(self, symbol: str, day: int) -> Whole:
         ticks = np.exp(log_prices(self._seed, symbol, day)) / float(LISTINGS[symbol].tick)
         whole: Whole = np.maximum(1, np.rint(ticks)).astype(np.int64)
+        if self._has_quiet_minutes:
+            _stand_still(whole, np.repeat(self._is_quiet(symbol, day), TRADES_PER_MINUTE))
         return whole
+
+    def _is_quiet(self, symbol: str, day: int) -> Mask:
+        """Tell in which minutes nobody trades: never in a day's first, which has no trade before it."""
+        drawn = deviates(self._seed, f"{symbol} quiet", day * MINUTES_PER_DAY, MINUTES_PER_DAY)
+        quiet: Mask = drawn > QUIET_ABOVE
+        quiet[0] = False
+        return quiet
 
     def _compute_minutes(self, symbol: str, day: int) -> Whole:
         prices = self._prices(symbol, day).reshape(MINUTES_PER_DAY, TRADES_PER_MINUTE)
@@ -137,7 +208,7 @@ class Market:
         steps = listing.volume / float(listing.step) * np.exp(0.45 * drawn["volume"])
         steps *= time_of_day(np.arange(MINUTES_PER_DAY, dtype=np.float64))
         steps *= 0.6 + (high - low) / low / USUAL_MINUTE_RANGE
-        bars[:, Column.VOLUME] = volume = np.maximum(1, steps).astype(np.int64)
+        bars[:, Column.VOLUME] = volume = self._volumes(symbol, day, steps)
         average = prices.sum(axis=1) // TRADES_PER_MINUTE
         bars[:, Column.COST] = volume * average
         bars[:, Column.TRADES] = np.minimum(volume, 40 + 400 * np.exp(0.5 * drawn["trades"])).astype(np.int64)
@@ -146,6 +217,14 @@ class Market:
         bars[:, Column.BOUGHT_VOLUME] = bought_volume = (volume * bought).astype(np.int64)
         bars[:, Column.BOUGHT_COST] = bought_volume * average
         return bars
+
+    def _volumes(self, symbol: str, day: int, steps: NDArray[np.float64]) -> Whole:
+        if symbol in self._tapes:
+            return self._tapes[symbol].volumes(day)
+        volumes: Whole = np.maximum(1, steps).astype(np.int64)
+        if self._has_quiet_minutes:
+            volumes[self._is_quiet(symbol, day)] = 0
+        return volumes
 
     def _drawn(self, symbol: str, day: int) -> dict[str, NDArray[np.float64]]:
         first = day * MINUTES_PER_DAY
@@ -183,11 +262,24 @@ class Market:
 
 
 def merge(bars: Whole, size: int) -> Whole:
-    """Return bars of `size` consecutive ones each; their number is a multiple of `size`."""
+    """Return bars of `size` consecutive ones each; their number is a multiple of `size`.
+
+    Bars without trades do not count, unless there is no other.
+    """
     groups = bars.reshape(-1, size, len(Column))
     merged: Whole = groups.sum(axis=1)
-    merged[:, Column.OPEN] = groups[:, 0, Column.OPEN]
-    merged[:, Column.HIGH] = groups[:, :, Column.HIGH].max(axis=1)
-    merged[:, Column.LOW] = groups[:, :, Column.LOW].min(axis=1)
-    merged[:, Column.CLOSE] = groups[:, -1, Column.CLOSE]
+    has_traded = groups[:, :, Column.VOLUME] > 0
+    has_traded |= ~has_traded.any(axis=1, keepdims=True)
+    first, last = has_traded.argmax(axis=1), size - 1 - has_traded[:, ::-1].argmax(axis=1)
+    rows = np.arange(len(groups))
+    merged[:, Column.OPEN] = groups[rows, first, Column.OPEN]
+    merged[:, Column.HIGH] = groups[:, :, Column.HIGH].max(axis=1, where=has_traded, initial=0)
+    merged[:, Column.LOW] = groups[:, :, Column.LOW].min(axis=1, where=has_traded, initial=HIGHEST)
+    merged[:, Column.CLOSE] = groups[rows, last, Column.CLOSE]
     return merged
+
+
+def _stand_still(prices: Whole, is_quiet: Mask) -> None:
+    """Keep the last price where nobody trades; the first one counts."""
+    positions = np.where(is_quiet, 0, np.arange(len(prices)))
+    prices[:] = prices[np.maximum.accumulate(positions)]

@@ -1,26 +1,26 @@
-"""The simulated exchange as a real HTTP server."""
+"""The simulated exchanges as a real HTTP server."""
 
-import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from http import HTTPStatus
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from urllib.parse import parse_qsl, urlsplit
+from threading import Thread, Timer
+from urllib.parse import urlsplit
 
-from exchanges.simulator.binance import Binance, Clock, Refusal
-from exchanges.simulator.market import Market
+from exchanges.simulator.clock import SimulatedClock, utc_now
+from exchanges.simulator.faults import Fault, Kind, Moment
+from exchanges.simulator.http import Reply, Request
+from exchanges.simulator.market import Tape
+from exchanges.simulator.world import CONTROL, Exchange, World
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 60  # after which a kept-alive connection is closed
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+LONGEST_BODY = 1_000_000
+GARBAGE = b"<html><body>502 Bad Gateway</body></html>"
 
 
 @contextmanager
@@ -28,15 +28,20 @@ def serve(
     port: int = 0,
     seed: int = 1,
     *,
-    clock: Clock = utc_now,
+    clock: Callable[[], datetime] = utc_now,
+    speed: float = 1.0,
+    has_limits: bool = True,
+    tapes: Mapping[str, Tape] | None = None,
     on_request: Callable[[str], None] | None = None,
 ) -> Iterator[str]:
-    """Serve the market of `seed` on 127.0.0.1 while the context lasts; its value is the server's URL.
+    """Serve the exchanges of `seed` on 127.0.0.1 while the context lasts; its value is the server's URL.
 
-    Port 0 takes a free one. `clock` is the exchange's time. `on_request` is called, from the serving thread,
-    with each request's path and query. Raises OSError when the port is taken.
+    Port 0 takes a free one. Time starts at `clock` and goes on at `speed`. `tapes` replace the seed's prices
+    of single markets, by symbol. Without limits nobody is told to ask less. `on_request` is called, from the
+    serving thread, with each request's path and query. Raises OSError when the port is taken.
     """
-    server = _Server(("127.0.0.1", port), Binance(Market(seed), clock), on_request)
+    world = World(seed, SimulatedClock(clock, speed), has_limits=has_limits, tapes=tapes)
+    server = _Server(("127.0.0.1", port), world, on_request)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -52,10 +57,10 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128  # workers connect all at once when a candle closes
 
     def __init__(
-        self, address: tuple[str, int], dialect: Binance, on_request: Callable[[str], None] | None
+        self, address: tuple[str, int], world: World, on_request: Callable[[str], None] | None
     ) -> None:
         super().__init__(address, _Handler)
-        self.dialect = dialect
+        self.world = world
         self.on_request = on_request
 
     def handle_error(self, _request: object, client_address: object) -> None:
@@ -70,30 +75,85 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = IDLE_SECONDS
     wbufsize = -1  # head and body leave in one packet; apart they meet the delayed acknowledgement of TCP
 
-    def do_GET(self) -> None:
+    def _handle(self) -> None:
+        request = self._request()
+        if request is None:
+            return
+        if request.path.startswith(CONTROL):
+            self._reply(self.server.world.control(request))
+            return
         if self.server.on_request is not None:
             self.server.on_request(self.path)
+        exchange = self.server.world.of_host(request.host)
+        fault = exchange.faults.next_for(request)
+        if fault is None:
+            self._reply(_answer(exchange, request))
+        else:
+            self._fail(fault, exchange, request)
+
+    do_GET = do_POST = do_DELETE = do_PUT = _handle
+
+    def _request(self) -> Request | None:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > LONGEST_BODY:
+            self.close_connection = True
+            self._reply(Reply({"error": f"the body is longer than {LONGEST_BODY} bytes"}, 413))
+            return None
         url = urlsplit(self.path)
-        query = dict(parse_qsl(url.query, keep_blank_values=True))
-        try:
-            self._reply(HTTPStatus.OK, self.server.dialect.answer(url.path, query))
-        except Refusal as refusal:
-            self._reply(refusal.status, refusal.body)
+        return Request(
+            method=self.command,
+            host=self.headers.get("Host", ""),
+            path=url.path,
+            query=url.query,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(int(length)),
+        )
 
-    def _refuse_method(self) -> None:
-        self.close_connection = True  # its body stays unread
-        message = f"This operation is not supported: {self.command} {self.path}"
-        self._reply(HTTPStatus.NOT_FOUND, {"code": -1020, "msg": message})
+    def _fail(self, fault: Fault, exchange: Exchange, request: Request) -> None:
+        reply = _answer(exchange, request) if fault.moment == Moment.AFTER else None
+        if fault.kind in (Kind.DELAY, Kind.HANG):
+            time.sleep(fault.seconds)
+        if fault.kind == Kind.DELAY:
+            self._reply(reply or _answer(exchange, request))
+        elif fault.kind == Kind.STATUS:
+            self._reply(Reply("Service Unavailable", fault.status))
+        elif fault.kind == Kind.GARBAGE:
+            self._send(200, {}, GARBAGE, len(GARBAGE))
+        elif fault.kind == Kind.CLOSE:
+            content = (reply or Reply({})).content
+            self._send(200, {}, content[: len(content) // 2], len(content))
+            self.close_connection = True
+        else:
+            if fault.kind == Kind.LATE:
+                Timer(fault.seconds, _answer, (exchange, request)).start()
+            self.close_connection = True
 
-    do_POST = do_PUT = do_DELETE = _refuse_method
+    def _reply(self, reply: Reply) -> None:
+        self._send(reply.status, reply.headers, reply.content, len(reply.content))
 
-    def _reply(self, status: int, body: object) -> None:
-        content = json.dumps(body, separators=(",", ":")).encode()
+    def _send(self, status: int, headers: Mapping[str, str], content: bytes, length: int) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json;charset=UTF-8")
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(length))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay quiet; `on_request` is for those who want to see."""
+
+
+def _answer(exchange: Exchange, request: Request) -> Reply:
+    reply = exchange.dialect.answer(request)
+    at = exchange.dialect.venue.clock.now().isoformat()
+    exchange.log.append(
+        {
+            "at": at,
+            "method": request.method,
+            "path": request.path,
+            "query": request.query,
+            "status": reply.status,
+        }
+    )
+    return reply

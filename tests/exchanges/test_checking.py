@@ -5,7 +5,6 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from pytest_django.fixtures import Settings
 from exchanges import checking, tasks
 from exchanges.accounts import replace_keys
 from exchanges.ccxt_account import CcxtAccount
-from exchanges.ccxt_client import PROFILES
 from exchanges.credentials import Credentials
 from exchanges.errors import ExchangeUnavailable, UnknownExchange
 from exchanges.gateways import shared_budget
@@ -71,8 +69,6 @@ def serve(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve
     """Have all exchanges answer with fixed replies."""
     settings.EXCHANGE_TESTNET_MODE = False
     settings.EGRESS_ADDRESS = uuid.uuid4().hex  # no test waits for what another one asked
-    for name, profile in PROFILES.items():
-        monkeypatch.setitem(PROFILES, name, replace(profile, has_simulator=True))
     with ExitStack() as servers:
 
         def start(replies: Mapping[str, bytes]) -> None:
@@ -200,6 +196,6 @@ def test_a_testnet_client_reaches_the_testnet_alone() -> None:
     budget = shared_budget("BINANCE")
     account = CcxtAccount("BINANCE", "TESTNET", Credentials(*KEYS["BINANCE"]), None, budget)
 
-    assert account._client.urls["api"]["private"].startswith("https://testnet.binance.vision/")
+    assert account.client.urls["api"]["private"].startswith("https://testnet.binance.vision/")
     with pytest.raises(requests.ConnectionError, match=r"refused to contact https://api.binance.com"):
-        account._client.session.get("https://api.binance.com/api/v3/time")
+        account.client.session.get("https://api.binance.com/api/v3/time")

@@ -2,7 +2,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from json import dumps
@@ -16,7 +15,7 @@ from bot_sdk.timeframes import TIMEFRAMES, duration
 from exchanges.ccxt_client import PROFILES, HostGuard
 from exchanges.ccxt_gateway import CcxtGateway
 from exchanges.errors import ExchangeUnavailable, UnknownExchange, UnknownMarket, UnknownTimeframe
-from exchanges.gateways import available_exchanges, public_gateway
+from exchanges.gateways import public_gateway
 from exchanges.simulator.server import serve
 from tests.exchanges.replay import CLOSED, recorded, replaying
 
@@ -233,24 +232,20 @@ def test_a_live_client_refuses_every_other_exchanges_host(exchange: str) -> None
             gateway._client.session.get(f"https://{host}/", timeout=5)
 
 
-def test_unknown_and_unsimulated_exchanges_are_named() -> None:
+def test_an_unknown_exchange_is_named() -> None:
     with pytest.raises(UnknownExchange, match="Expected one of BINANCE, COINBASE, KRAKEN, got 'MTGOX'"):
         CcxtGateway("MTGOX", None)
-    with pytest.raises(UnknownExchange, match="does not speak for KRAKEN"):
-        CcxtGateway("KRAKEN", "http://127.0.0.1:1")
 
 
 def test_settings_choose_the_source_and_a_process_keeps_one_gateway(settings: Settings, url: str) -> None:
     public_gateway.cache_clear()
     settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", url
 
-    assert available_exchanges() == ("BINANCE",)
     assert public_gateway("BINANCE").fetch_time() == NOON
     assert public_gateway("BINANCE") is public_gateway("BINANCE")
-    with pytest.raises(UnknownExchange, match="'KRAKEN' is not available with MARKET_DATA=simulator"):
+    settings.SUPPORTED_EXCHANGES = ("BINANCE", "COINBASE")
+    with pytest.raises(UnknownExchange, match="'KRAKEN' is not one of SUPPORTED_EXCHANGES; .*COINBASE"):
         public_gateway("KRAKEN")
-    settings.MARKET_DATA = "live"
-    assert available_exchanges() == ("BINANCE", "COINBASE", "KRAKEN")
     public_gateway.cache_clear()
 
 
@@ -271,24 +266,22 @@ RECORDED = {
 
 
 @pytest.fixture
-def replay(monkeypatch: pytest.MonkeyPatch) -> Iterator["Replay"]:
+def replay() -> Iterator["Replay"]:
     with ExitStack() as stack:
-        yield Replay(stack, monkeypatch)
+        yield Replay(stack)
 
 
 class Replay:
-    """Gateways to exchanges that the simulator does not speak for yet, on recorded replies."""
+    """Gateways on what real exchanges once answered."""
 
-    def __init__(self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, stack: ExitStack) -> None:
         self.stack = stack
-        self.monkeypatch = monkeypatch
 
     def gateway(self, exchange: str, **extra: object) -> CcxtGateway:
         files = RECORDED[exchange]
         replies = {path: dumps(recorded(f"nautilus/{file}")).encode() for path, file in files.items()}
         replies |= {path.replace("_", "/"): dumps(body).encode() for path, body in extra.items()}
         url = self.stack.enter_context(replaying(replies))
-        self.monkeypatch.setitem(PROFILES, exchange, replace(PROFILES[exchange], has_simulator=True))
         return CcxtGateway(exchange, url)
 
 

@@ -93,11 +93,15 @@ def test_the_command_says_what_it_did(url: str) -> None:
 
     call_command("refresh_markets", stdout=output)
 
-    assert output.getvalue() == f"BINANCE: {len(LISTINGS)} markets\n"
+    assert output.getvalue().splitlines() == [
+        f"{exchange}: {len(LISTINGS)} markets" for exchange in ("BINANCE", "COINBASE", "KRAKEN")
+    ]
 
 
-def test_the_command_names_what_failed_and_does_the_rest(url: str) -> None:
-    with pytest.raises(CommandError, match="'KRAKEN' is not available with MARKET_DATA=simulator"):
+def test_the_command_names_what_failed_and_does_the_rest(url: str, settings: Settings) -> None:
+    settings.SUPPORTED_EXCHANGES = ("BINANCE", "COINBASE")
+
+    with pytest.raises(CommandError, match="'KRAKEN' is not one of SUPPORTED_EXCHANGES"):
         call_command("refresh_markets", "KRAKEN", "BINANCE", stdout=StringIO())
 
     assert Market.objects.filter(exchange="BINANCE").count() == len(LISTINGS)

@@ -242,10 +242,10 @@ def test_nonsense_is_refused_in_the_exchanges_own_words(url: str, path: str, sta
     assert reply.json()["msg"]
 
 
-def test_what_needs_an_account_is_not_there(url: str) -> None:
+def test_what_needs_an_account_is_refused_without_a_key(url: str) -> None:
     reply = requests.post(f"{url}/api/v3/order", data={"symbol": "BTCUSDT"}, timeout=10)
 
-    assert (reply.status_code, reply.json()["code"]) == (404, -1020)
+    assert (reply.status_code, reply.json()["code"]) == (401, -2015)
 
 
 SPOT = "nautilus/binance__spot__http_json__"

@@ -1,9 +1,9 @@
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from exchanges.errors import ExchangeError
-from exchanges.gateways import available_exchanges
 from exchanges.markets import refresh_markets
 
 
@@ -11,11 +11,13 @@ class Command(BaseCommand):
     help = "Bring the list of markets, their steps, minimums and fees up to date with the exchanges."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("exchanges", nargs="*", help="such as BINANCE (default: all available)")
+        parser.add_argument(
+            "exchanges", nargs="*", help="such as BINANCE (default: all of SUPPORTED_EXCHANGES)"
+        )
 
     def handle(self, *, exchanges: list[str], **_options: Any) -> None:
         failures = []
-        for exchange in exchanges or available_exchanges():
+        for exchange in exchanges or settings.SUPPORTED_EXCHANGES:
             try:
                 self.stdout.write(f"{exchange}: {refresh_markets(exchange)} markets")
             except ExchangeError as error:

@@ -1,0 +1,262 @@
+"""Orders of one account on one market through ccxt.
+
+An order is sent once. Its client id is what it is found again by; how an exchange takes and looks up that id
+differs, and ccxt hides it badly. After an order is accepted it is read again, since the answers of Coinbase
+and Kraken say nothing about fills.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from typing import Any
+
+import ccxt
+
+from bot_sdk.market_rules import MarketRules
+from exchanges.ccxt_account import CcxtAccount
+from exchanges.ccxt_errors import BROKEN, Phase, translated
+from exchanges.errors import ExchangeError, ExchangeUnavailable, OutcomeUnknown
+from exchanges.gateway import Fill, OrderReport, OrderState, Ticker
+from exchanges.order_checks import require_acceptable, require_on_tick
+
+ORDER_VALID_SECONDS = 5  # Kraken drops what reaches it later
+WORST_PRICE_FRACTION = Decimal("0.02")  # beyond the best price that Coinbase's market order may pay
+ROWS_PER_CALL = 100
+
+STATES = {
+    "open": OrderState.OPEN,
+    "closed": OrderState.FILLED,
+    "canceled": OrderState.CANCELED,
+    "expired": OrderState.EXPIRED,
+    "rejected": OrderState.REJECTED,
+}  # by ccxt's status; what it passes through unread (Coinbase's PENDING, QUEUED) is still open
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How an exchange takes our client id: ccxt's unified parameter is dropped by Coinbase."""
+
+    client_id: str
+    has_market_orders: bool = (
+        True  # of a base amount, for both sides; else an immediate limit order stands in
+    )
+
+
+HABITS = {
+    "BINANCE": Habits("clientOrderId"),
+    "COINBASE": Habits("client_order_id", has_market_orders=False),
+    "KRAKEN": Habits("clientOrderId"),
+}
+
+
+class CcxtTrading:
+    """Place, find and cancel one account's orders on one market. For one task, and one thread."""
+
+    def __init__(self, account: CcxtAccount, trading_pair: str, rules: MarketRules, ticker: Ticker) -> None:
+        """Trade `trading_pair` by its `rules`; `ticker` is what an order's cost is estimated by."""
+        self._account = account
+        self._client = account.client
+        self._exchange = account.exchange
+        self._habits = HABITS[account.exchange]
+        self._pair = trading_pair
+        self._rules = rules
+        self._ticker = ticker
+
+    def create_market_order(
+        self, trading_pair: str, side: str, amount: Decimal, client_order_id: str
+    ) -> OrderReport:
+        """Send one market order of `amount` base units; `side` is "BUY" or "SELL".
+
+        Raises OrderRejected, RateLimited and KeyRefused when it was definitely not accepted,
+        ExchangeUnavailable when it never left, and OutcomeUnknown when nobody can tell, or when it was
+        accepted but could not be read afterwards.
+        """
+        price = self._ticker.ask if side == "BUY" else self._ticker.bid
+        self._require(trading_pair, side, amount, price)
+        if self._habits.has_market_orders:
+            return self._create(side, amount, client_order_id)
+        worst = self._worst_price(side, price)
+        return self._create(side, amount, client_order_id, limit=worst, params={"timeInForce": "IOC"})
+
+    def create_limit_order(
+        self,
+        trading_pair: str,
+        side: str,
+        amount: Decimal,
+        price: Decimal,
+        client_order_id: str,
+        *,
+        stop_price: Decimal | None = None,
+    ) -> OrderReport:
+        """Send one limit order; with `stop_price` it waits until a loss has gone that far.
+
+        Prices are in quote per base and multiples of the tick. Raises what `create_market_order` raises.
+        """
+        self._require(trading_pair, side, amount, price)
+        require_on_tick(price, self._rules)
+        params = {}
+        if stop_price is not None:
+            require_on_tick(stop_price, self._rules)
+            params = {"stopLossPrice": f"{stop_price:f}"}
+        return self._create(side, amount, client_order_id, limit=price, params=params)
+
+    def find_order(self, client_order_id: str, since: datetime) -> OrderReport | None:
+        """Return the order that was sent with this id at `since` or later, or None when there is none.
+
+        None is no proof while the order may still be on its way. Raises ExchangeUnavailable, KeyRefused.
+        """
+        with self._account.reading("an order by its client id"):
+            order = self._find(client_order_id, since)
+            return None if order is None else self._report(order)
+
+    def fetch_order(self, exchange_order_id: str) -> OrderReport:
+        """Return how an order stands.
+
+        Raises ExchangeUnavailable, KeyRefused, and ExchangeError for an order that there is not.
+        """
+        with self._account.reading(f"order {exchange_order_id}"):
+            return self._report(self._client.fetch_order(exchange_order_id, self._pair))
+
+    def cancel_order(self, exchange_order_id: str) -> OrderReport:
+        """Cancel the order and return how it ended: it may have been filled before.
+
+        Raises ExchangeUnavailable when that cannot be told; canceling again is harmless.
+        """
+        with self._account.reading(f"the end of order {exchange_order_id}"):
+            # these say that it has ended already: how, the next call tells
+            with suppress(ccxt.OrderNotFound, ccxt.BadRequest):
+                self._client.cancel_order(exchange_order_id, self._pair)
+            return self._report(self._client.fetch_order(exchange_order_id, self._pair))
+
+    def fetch_open_orders(self) -> list[OrderReport]:
+        """Return the account's open orders on this market, ours or not."""
+        with self._account.reading("its open orders"):
+            orders = self._client.fetch_open_orders(self._pair)
+            return [self._report(order) for order in orders]
+
+    def _require(self, trading_pair: str, side: str, amount: Decimal, price: Decimal) -> None:
+        require_acceptable(
+            market=self._pair,
+            trading_pair=trading_pair,
+            side=side,
+            amount=amount,
+            price=price,
+            rules=self._rules,
+        )
+
+    def _worst_price(self, side: str, price: Decimal) -> Decimal:
+        beyond = 1 + WORST_PRICE_FRACTION if side == "BUY" else 1 - WORST_PRICE_FRACTION
+        rounding = ROUND_UP if side == "BUY" else ROUND_DOWN
+        ticks = (price * beyond / self._rules.price_tick).to_integral_value(rounding)
+        return max(ticks, Decimal(1)) * self._rules.price_tick
+
+    def _create(
+        self,
+        side: str,
+        amount: Decimal,
+        client_order_id: str,
+        *,
+        limit: Decimal | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> OrderReport:
+        what = f"an order to {side} {amount} {self._pair}"
+        self._account.make_ready()
+        sent = {**(params or {}), self._habits.client_id: client_order_id, **self._deadline()}
+        with self._sending(what):
+            kind, price = ("market", None) if limit is None else ("limit", f"{limit:f}")
+            answer = self._client.create_order(self._pair, kind, side.lower(), f"{amount:f}", price, sent)
+            number = answer.get("id")
+            if not number:
+                raise ccxt.NullResponse(f"no order id in {answer!r}")
+        try:
+            return self.fetch_order(number)
+        except ExchangeError as error:
+            raise OutcomeUnknown(
+                f"{self._exchange} took {what} as {number}, but does not tell what became of it: {error}"
+            ) from None
+
+    def _deadline(self) -> dict[str, str]:
+        if self._exchange != "KRAKEN":
+            return {}
+        return {"deadline": (datetime.now(UTC) + timedelta(seconds=ORDER_VALID_SECONDS)).isoformat()}
+
+    @contextmanager
+    def _sending(self, what: str) -> Iterator[None]:
+        """Translate what went wrong, by whether anything had left."""
+        guard = self._account.guard
+        guard.has_sent = False
+        try:
+            yield
+        except (ExchangeError, *BROKEN) as error:
+            if isinstance(error, ExchangeError) and not guard.has_sent:
+                raise  # of the rate budget
+            phase = Phase.AFTER_SEND if guard.has_sent else Phase.BEFORE_SEND
+            # "from None": what ccxt raised may carry the key or the signature of a call
+            raise translated(self._exchange, error, phase, what) from None
+
+    def _find(self, client_order_id: str, since: datetime) -> Mapping[str, Any] | None:
+        if self._exchange == "BINANCE":
+            try:
+                order: Mapping[str, Any] = self._client.fetch_order(
+                    "", self._pair, {"origClientOrderId": client_order_id}
+                )
+            except ccxt.OrderNotFound:
+                return None
+            return order
+        if self._exchange == "KRAKEN":
+            # open ones first: one that ends in between is then among the closed
+            asked = {"clientOrderId": client_order_id, "trades": True}
+            found = self._client.fetch_open_orders(self._pair, params=asked)
+            found = found or self._client.fetch_closed_orders(self._pair, params=asked)
+        else:
+            found = self._sent_since(since)
+        return next((order for order in found if order["clientOrderId"] == client_order_id), None)
+
+    def _sent_since(self, since: datetime) -> Iterator[Mapping[str, Any]]:
+        """Go through Coinbase's orders, which cannot be asked for by our id."""
+        start, cursor = int(since.timestamp() * 1000), ""
+        while True:
+            params = {"cursor": cursor} if cursor else {}
+            page = self._client.fetch_orders(self._pair, start, ROWS_PER_CALL, params)
+            yield from page
+            cursor = page[0]["info"].get("cursor", "") if page else ""
+            if not cursor:
+                return
+
+    def _report(self, order: Mapping[str, Any]) -> OrderReport:
+        number, filled = order["id"], Decimal(order["filled"] or 0)
+        fills = tuple(self._fills(order)) if filled else ()
+        report = OrderReport(
+            client_order_id=order["clientOrderId"] or "",
+            exchange_order_id=number,
+            state=STATES.get(order["status"], OrderState.OPEN),
+            fills=fills,
+        )
+        if report.filled != filled:
+            raise ExchangeUnavailable(
+                f"{self._exchange} filled {filled} of order {number}, but lists {report.filled}; try again."
+            )
+        return report
+
+    def _fills(self, order: Mapping[str, Any]) -> Iterator[Fill]:
+        number = order["id"]
+        if self._exchange == "KRAKEN":
+            rows: Sequence[Mapping[str, Any]] = self._client.fetch_order_trades(
+                number, self._pair, params={"trades": order["trades"]}
+            )
+        else:
+            asked = {"orderId": number} if self._exchange == "BINANCE" else {"order_ids": [number]}
+            rows = self._client.fetch_my_trades(self._pair, None, ROWS_PER_CALL, asked)
+        for row in rows:
+            price, amount = Decimal(row["price"]), Decimal(row["amount"])
+            yield Fill(
+                trade_id=row["id"],
+                price=price,
+                amount=amount,
+                cost=price * amount,
+                fee=Decimal(row["fee"]["cost"]),
+                fee_currency=row["fee"]["currency"],
+                filled_at=datetime.fromtimestamp(row["timestamp"] / 1000, UTC),
+            )
