@@ -22,6 +22,7 @@ def main() -> None:
         many_subscriptions,
         market_tick,
         neighbours,
+        new_candle,
         second_start,
     )
 
@@ -30,6 +31,7 @@ def main() -> None:
         "confined_run": confined_run.report,
         "neighbours": neighbours.report,
         "exchange_requests": exchange_requests.report,
+        "new_candle": new_candle.report,
         "market_tick": market_tick.report,
         "many_subscriptions": many_subscriptions.report,
         "second_start": second_start.report,

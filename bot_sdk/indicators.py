@@ -1,30 +1,27 @@
 """The columns that every bot finds in its frame, and what they mean.
 
 `INDICATORS` is the documentation: `python -m bot_sdk indicators` prints it. Names are stable; a column is
-added, never renamed or redefined. Values come from pandas-ta with TA-Lib beside it: alone, pandas-ta 0.4.71
-computes CCI wrongly, lets RSI and ADX begin during their warm-up and takes another deviation for Bollinger
-bands. No value looks ahead: a row depends on itself and the rows before it.
+added, never renamed or redefined. Values are those of pandas-ta with TA-Lib beside it, which a test compares;
+they are computed by TA-Lib itself, whose streams carry the same columns on candle by candle
+(`bot_sdk.indicator_frame`). No value looks ahead: a row depends on itself and the rows before it.
+
+What TA-Lib lacks is written here once, for one candle's floats and for whole columns alike, so that both give
+the same bits.
 """
 
-import warnings
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from pandas.errors import Pandas4Warning
 
 try:
     import talib
 except ImportError as missing:
-    raise ImportError(
-        "bot_sdk.indicators needs TA-Lib, without which pandas-ta returns wrong values: pip install ta-lib"
-    ) from missing
-with warnings.catch_warnings():
-    # On import pandas-ta 0.4.71 sets an option and reads an attribute that pandas 4 removes.
-    warnings.simplefilter("ignore", Pandas4Warning)
-    import pandas_ta
+    raise ImportError("bot_sdk.indicators needs TA-Lib, which computes them: pip install ta-lib") from missing
 
 CANDLE_COLUMNS = ("open", "high", "low", "close", "volume")
 
@@ -76,6 +73,53 @@ INDICATORS: dict[str, str] = {
 
 FloatArray = NDArray[np.float64]
 
+COLUMNS = pd.Index([*CANDLE_COLUMNS, *INDICATORS])
+"""The columns of a frame, in its order."""
+
+
+class Call(NamedTuple):
+    """One function of TA-Lib: what it `reads` of a candle, its parameters, and the columns that it `gives`.
+
+    `reads` cuts the inputs out of anything in the order of `CANDLE_COLUMNS`, be it a candle or its columns.
+    """
+
+    function: str
+    reads: slice
+    parameters: tuple[float, ...]
+    gives: tuple[str, ...]
+
+
+_HIGH, _LOW, _CLOSE, _VOLUME = slice(1, 2), slice(2, 3), slice(3, 4), slice(4, 5)
+_HIGH_LOW, _HIGH_LOW_CLOSE, _HIGH_LOW_CLOSE_VOLUME = slice(1, 3), slice(1, 4), slice(1, 5)
+_SIMPLE = 0  # TA-Lib's number of the simple moving average
+
+# Calls that read the same and give as many columns stand together: a frame feeds them together.
+TALIB_CALLS = (
+    *(Call("SMA", _CLOSE, (length,), (f"sma_{length}",)) for length in (20, 50, 200)),
+    *(Call("EMA", _CLOSE, (length,), (f"ema_{length}",)) for length in (9, 12, 20, 26, 50, 200)),
+    Call("RSI", _CLOSE, (14,), ("rsi",)),
+    Call("ROC", _CLOSE, (10,), ("roc",)),
+    Call("MOM", _CLOSE, (10,), ("momentum",)),
+    Call("MACD", _CLOSE, (12, 26, 9), ("macd", "macd_signal", "macd_histogram")),
+    Call("BBANDS", _CLOSE, (20, 2.0, 2.0, _SIMPLE), ("bb_upper", "bb_middle", "bb_lower")),
+    Call("CCI", _HIGH_LOW_CLOSE, (20,), ("cci",)),
+    Call("WILLR", _HIGH_LOW_CLOSE, (14,), ("williams_r",)),
+    Call("ADX", _HIGH_LOW_CLOSE, (14,), ("adx",)),
+    Call("PLUS_DI", _HIGH_LOW_CLOSE, (14,), ("plus_di",)),
+    Call("MINUS_DI", _HIGH_LOW_CLOSE, (14,), ("minus_di",)),
+    Call("ATR", _HIGH_LOW_CLOSE, (14,), ("atr",)),
+    Call("NATR", _HIGH_LOW_CLOSE, (14,), ("atr_percent",)),
+    Call("STOCH", _HIGH_LOW_CLOSE, (14, 3, _SIMPLE, 3, _SIMPLE), ("stochastic_k", "stochastic_d")),
+    Call("AROON", _HIGH_LOW, (14,), ("aroon_down", "aroon_up")),
+    Call("MFI", _HIGH_LOW_CLOSE_VOLUME, (14,), ("mfi",)),
+    Call("SMA", _VOLUME, (20,), ("volume_sma_20",)),
+    Call("MAX", _HIGH, (20,), ("highest_20",)),
+    Call("MIN", _LOW, (20,), ("lowest_20",)),
+)
+
+WINDOW_LENGTH = 20
+"""Candles in the windows of `average_price` and `volatility`."""
+
 
 def add_indicators(candles: pd.DataFrame) -> pd.DataFrame:
     """Return a new frame of the candles with every column of `INDICATORS`, all float64.
@@ -84,22 +128,14 @@ def add_indicators(candles: pd.DataFrame) -> pd.DataFrame:
     DatetimeIndex named `opened_at`; other columns are left out. It may be of any length, none included: an
     indicator is NaN until it has enough rows. Raises ValueError for a frame of another shape.
     """
-    _check(candles)
-    prices = candles.loc[:, list(CANDLE_COLUMNS)].astype("float64")
-    columns = {
-        **{name: prices[name] for name in CANDLE_COLUMNS},
-        **_averages(prices),
-        **_oscillators(prices),
-        **_trend(prices),
-        **_bands(prices),
-        **_volume(prices),
-        **_changes(prices),
-    }
-    # One frame from all columns at once: inserting them one by one costs many times the computation.
-    return pd.DataFrame({name: columns[name] for name in (*CANDLE_COLUMNS, *INDICATORS)}, index=candles.index)
+    columns = compute(candle_arrays(candles))
+    # One block of all columns at once: inserting them one by one costs many times the computation.
+    values = np.stack([columns[name] for name in COLUMNS])
+    return pd.DataFrame(values.T, index=candles.index, columns=COLUMNS, copy=False)
 
 
-def _check(candles: pd.DataFrame) -> None:
+def candle_arrays(candles: pd.DataFrame) -> list[FloatArray]:
+    """Return the candles' columns in the order of `CANDLE_COLUMNS`; ValueError as `add_indicators` says."""
     missing = [name for name in CANDLE_COLUMNS if name not in candles.columns]
     if missing:
         raise ValueError(
@@ -110,113 +146,127 @@ def _check(candles: pd.DataFrame) -> None:
         raise ValueError("Candles need a DatetimeIndex in UTC named opened_at: the candles' opening times.")
     if not index.is_monotonic_increasing or not index.is_unique:
         raise ValueError("Candles must be sorted by opening time, oldest first, each once.")
-    if candles.loc[:, list(CANDLE_COLUMNS)].isna().to_numpy().any():
-        raise ValueError("Candles must not contain NaN; leave a missing candle out instead.")
+    arrays = [np.ascontiguousarray(candles[name].to_numpy(dtype="float64")) for name in CANDLE_COLUMNS]
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError("Candles must not contain NaN or infinity; leave a missing candle out instead.")
+    return arrays
 
 
-def _averages(prices: pd.DataFrame) -> dict[str, pd.Series]:
-    close = prices["close"]
-    simple = {f"sma_{length}": pandas_ta.sma(close, length=length, talib=True) for length in (20, 50, 200)}
-    lengths = (9, 12, 20, 26, 50, 200)
-    exponential = {f"ema_{length}": pandas_ta.ema(close, length=length, talib=True) for length in lengths}
-    macd = pandas_ta.macd(close, fast=12, slow=26, signal=9, talib=True)
-    names = {"MACD_12_26_9": "macd", "MACDs_12_26_9": "macd_signal", "MACDh_12_26_9": "macd_histogram"}
-    return _or_nan({**simple, **exponential}, prices) | _renamed(macd, names, prices)
-
-
-def _oscillators(prices: pd.DataFrame) -> dict[str, pd.Series]:
-    high, low, close, volume = (prices[name] for name in ("high", "low", "close", "volume"))
-    stochastic = pandas_ta.stoch(high, low, close, k=14, d=3, smooth_k=3, talib=True)
-    names = {"STOCHk_14_3_3": "stochastic_k", "STOCHd_14_3_3": "stochastic_d"}
-    single = {
-        "rsi": pandas_ta.rsi(close, length=14, talib=True),
-        "cci": pandas_ta.cci(high, low, close, length=20, talib=True),
-        "williams_r": pandas_ta.willr(high, low, close, length=14, talib=True),
-        "mfi": pandas_ta.mfi(high, low, close, volume, length=14, talib=True),
-        "roc": pandas_ta.roc(close, length=10, talib=True),
-        "momentum": pandas_ta.mom(close, length=10, talib=True),
-    }
-    return _or_nan(single, prices) | _renamed(stochastic, names, prices)
-
-
-def _trend(prices: pd.DataFrame) -> dict[str, pd.Series]:
-    high, low, close = prices["high"], prices["low"], prices["close"]
-    adx = pandas_ta.adx(high, low, close, length=14, talib=True)
-    arrays = (high.to_numpy(), low.to_numpy(), close.to_numpy())
-    aroon = pandas_ta.aroon(high, low, length=14, talib=True)
-    single = {
-        "atr": pandas_ta.atr(high, low, close, length=14, talib=True),
-        "atr_percent": pandas_ta.natr(high, low, close, length=14, talib=True),
-    }
-    return {
-        **_or_nan(single, prices),
-        **_renamed(adx, {"ADX_14": "adx"}, prices),
-        **_renamed(aroon, {"AROONU_14": "aroon_up", "AROOND_14": "aroon_down"}, prices),
-        # What pandas-ta calls DMP and DMN are the smoothed movements, not the indicators made of them.
-        "plus_di": _aligned(talib.PLUS_DI(*arrays, timeperiod=14), prices),
-        "minus_di": _aligned(talib.MINUS_DI(*arrays, timeperiod=14), prices),
-    }
-
-
-def _bands(prices: pd.DataFrame) -> dict[str, pd.Series]:
-    bands = pandas_ta.bbands(prices["close"], length=20, lower_std=2.0, upper_std=2.0, talib=True)
-    names = {"BBL_20_2.0_2.0": "bb_lower", "BBM_20_2.0_2.0": "bb_middle", "BBU_20_2.0_2.0": "bb_upper"}
-    columns = _renamed(bands, names, prices)
-    width = columns["bb_upper"] - columns["bb_lower"]
-    extremes = pandas_ta.donchian(prices["high"], prices["low"], lower_length=20, upper_length=20)
-    return {
-        **columns,
-        "bb_width": width / columns["bb_middle"] * 100,
-        "bb_percent": (prices["close"] - columns["bb_lower"]) / width.where(width > 0) * 100,
-        **_renamed(extremes, {"DCU_20_20": "highest_20", "DCL_20_20": "lowest_20"}, prices),
-    }
-
-
-def _volume(prices: pd.DataFrame) -> dict[str, pd.Series]:
-    volume = prices["volume"]
-    obv = _or_nan({"obv": pandas_ta.obv(prices["close"], volume, talib=True)}, prices)["obv"]
-    typical_price = (prices["high"] + prices["low"] + prices["close"]) / 3
-    traded = _windows(volume, 20).sum(axis=1)
-    turnover = _windows(typical_price * volume, 20).sum(axis=1)
-    weighted = np.divide(turnover, traded, out=np.full(len(traded), np.nan), where=traded > 0)
-    return {
-        "obv": obv - obv.iloc[:1].sum(),
-        "vwap_20": _aligned(weighted, prices),
-        **_or_nan({"volume_sma_20": pandas_ta.sma(volume, length=20, talib=True)}, prices),
-    }
-
-
-def _changes(prices: pd.DataFrame) -> dict[str, pd.Series]:
-    ratio = prices["close"] / prices["close"].shift(1)
-    log_return = pd.Series(np.log(ratio.to_numpy()), index=ratio.index)
-    return {
-        "return_percent": (ratio - 1) * 100,
+def compute(candles: Sequence[FloatArray]) -> dict[str, FloatArray]:
+    """Return all columns of a frame by name, the candles' own included, from what `candle_arrays` returns."""
+    columns = dict(zip(CANDLE_COLUMNS, candles, strict=True))
+    for call in TALIB_CALLS:
+        columns |= zip(call.gives, _computed(call, candles), strict=True)
+    _, high, low, close, volume = candles
+    before = np.concatenate([[np.nan], close])[:-1]
+    return_percent, log_return = change(close, before)
+    places = place_in_bands(close, columns["bb_lower"], columns["bb_middle"], columns["bb_upper"])
+    turnover_windows = _windows(turnover(high, low, close, volume))
+    return columns | {
+        "bb_width": places[0],
+        "bb_percent": places[1],
+        "vwap_20": _padded(average_price(turnover_windows, _windows(volume)), len(close)),
+        "return_percent": return_percent,
         "log_return": log_return,
-        "volatility_20": _aligned(_windows(log_return, 20).std(axis=1, ddof=1), prices),
+        "volatility_20": _padded(volatility(_windows(log_return)), len(close)),
+        "obv": on_balance_volume(close, volume),
     }
 
 
-def _windows(values: pd.Series, length: int) -> FloatArray:
-    """Return every full window of `values` as a row. Unlike a running sum, it leaves no rounding behind."""
-    if len(values) < length:
-        return np.empty((0, length))
-    return sliding_window_view(values.to_numpy(dtype="float64"), length)
+def change[Number: (float, FloatArray)](close: Number, before: Number) -> tuple[Number, Number]:
+    """Return return_percent and log_return of a close and the close before it, NaN where there is none."""
+    ratio = _quotient(close, before)
+    return (ratio - 1) * 100, _logarithm(ratio)
 
 
-def _aligned(newest: FloatArray, prices: pd.DataFrame) -> pd.Series:
-    padding = np.full(len(prices) - len(newest), np.nan)
-    return pd.Series(np.concatenate([padding, newest]), index=prices.index)
+def place_in_bands[Number: (float, FloatArray)](
+    close: Number, lower: Number, middle: Number, upper: Number
+) -> tuple[Number, Number]:
+    """Return bb_width and bb_percent of a close and its Bollinger bands."""
+    width = upper - lower
+    return _quotient(width, middle) * 100, _quotient(close - lower, width) * 100
 
 
-def _or_nan(results: Mapping[str, pd.Series | None], prices: pd.DataFrame) -> dict[str, pd.Series]:
-    """Replace the None that pandas-ta returns for too few rows by a column of NaN."""
-    nothing = pd.Series(np.nan, index=prices.index, dtype="float64")
-    return {name: nothing if result is None else result for name, result in results.items()}
+def turnover[Number: (float, FloatArray)](high: Number, low: Number, close: Number, volume: Number) -> Number:
+    """Return a candle's typical price times its volume: about what was paid in it, in quote."""
+    return (high + low + close) / 3 * volume
 
 
-def _renamed(
-    result: pd.DataFrame | None, names: Mapping[str, str], prices: pd.DataFrame
-) -> dict[str, pd.Series]:
-    return _or_nan(
-        {ours: None if result is None else result[theirs] for theirs, ours in names.items()}, prices
-    )
+def average_price[Number: (float, FloatArray)](
+    turnovers: Iterable[Number], volumes: Iterable[Number]
+) -> Number:
+    """Return vwap_20 of the turnovers and volumes of 20 candles, oldest first."""
+    return _quotient(_total(turnovers), _total(volumes))
+
+
+def volatility[Number: (float, FloatArray)](log_returns: Sequence[Number]) -> Number:
+    """Return volatility_20 of the log returns of 20 candles, oldest first."""
+    mean = _total(log_returns) / WINDOW_LENGTH
+    squares: Any = 0.0
+    for log_return in log_returns:
+        distance = log_return - mean
+        squares += distance * distance
+    return _root(cast(Number, squares / (WINDOW_LENGTH - 1)))
+
+
+def on_balance_volume(close: FloatArray, volume: FloatArray) -> FloatArray:
+    """Return obv, counted anew from the first of the candles, so that it does not depend on what was before.
+
+    A frame is given to a bot with the obv of its own candles. Added one by one and not subtracted from a
+    longer count, equal candles give equal bits wherever the history begins.
+    """
+    moved = np.sign(np.diff(close)) * volume[1:]
+    return np.cumsum(np.concatenate([np.zeros(min(len(close), 1)), moved]))
+
+
+def _computed(call: Call, candles: Sequence[FloatArray]) -> Sequence[FloatArray]:
+    inputs = candles[call.reads]
+    if len(inputs[0]) == 0:  # TA-Lib refuses to compute nothing
+        return [np.empty(0)] * len(call.gives)
+    result = getattr(talib, call.function)(*inputs, *call.parameters)
+    return result if len(call.gives) > 1 else [result]
+
+
+def _windows(values: FloatArray) -> list[FloatArray]:
+    """Return 20 columns: the oldest value of every full window, then the next, and so on to its newest."""
+    if len(values) < WINDOW_LENGTH:
+        return [np.empty(0)] * WINDOW_LENGTH
+    return list(sliding_window_view(values, WINDOW_LENGTH).T)
+
+
+def _padded(newest: FloatArray, count: int) -> FloatArray:
+    return np.concatenate([np.full(count - len(newest), np.nan), newest])
+
+
+def _total[Number: (float, FloatArray)](values: Iterable[Number]) -> Number:
+    # Unlike a running sum it leaves no rounding behind; unlike sum() it adds floats as it adds columns.
+    total: Any = 0.0
+    for value in values:
+        total += value
+    return cast(Number, total)
+
+
+def _quotient[Number: (float, FloatArray)](dividend: Number, divisor: Number) -> Number:
+    """NaN where the divisor, a price or an amount, is not above zero."""
+    if isinstance(divisor, float):
+        return dividend / divisor if divisor > 0 else math.nan
+    quotients: FloatArray = np.divide(dividend, divisor, out=np.full(len(divisor), np.nan), where=divisor > 0)
+    return quotients
+
+
+def _logarithm[Number: (float, FloatArray)](ratio: Number) -> Number:
+    # TA-Lib's is the C library's, as Python's is; numpy has one of its own, which differs in the last bit.
+    if isinstance(ratio, float):
+        return math.log(ratio) if ratio > 0 else math.nan
+    known = np.flatnonzero(ratio > 0)
+    logarithms = np.full(len(ratio), np.nan)
+    if len(known):
+        logarithms[known] = talib.LN(ratio[known])
+    return logarithms
+
+
+def _root[Number: (float, FloatArray)](square: Number) -> Number:
+    if isinstance(square, float):
+        return math.sqrt(square)
+    roots: FloatArray = np.sqrt(square)
+    return roots

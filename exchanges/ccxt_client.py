@@ -43,8 +43,8 @@ PROFILES = {
         frozenset({"api.binance.com"}),
         candles_per_call=1000,
         burst=20,
-        key_interval_seconds=0.1,
-        key_burst=50,
+        key_interval_seconds=0.125,  # with the burst at most 100 orders in 10 s
+        key_burst=20,
         # without these ccxt also asks the futures hosts for their markets
         client_options={
             "options": {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}

@@ -37,6 +37,10 @@ class CandleNotReady(ExchangeError):
     """The exchange does not have the expected closed candle yet: ask again in a moment."""
 
 
+class CandleStoreError(Exception):
+    """The stored history cannot be read or written; the message names the file and what to do."""
+
+
 class OrderRejected(ExchangeError):
     """The order was definitely not accepted: stop and tell the trader."""
 

@@ -11,8 +11,8 @@ def require_acceptable(
 ) -> None:
     """Raise OrderRejected, its text beginning with a code, when the rules of `market` refuse the order.
 
-    `market` is the pair that the gateway trades; `amount` is in base, `price` in quote per base: the limit or,
-    for a market order, the other side's best price. ccxt itself checks no minimum, and cuts digits silently.
+    `market` is the pair that the gateway trades; `amount` is in base. `price`, in quote per base, is the
+    limit, or for a market order the best price of the other side. ccxt checks no minimum, and cuts digits.
     """
     if trading_pair != market:
         raise OrderRejected(f"unknown_pair: this account trades {market}, the order is for {trading_pair}.")

@@ -17,18 +17,16 @@ from bot_sdk.account import candles_of
 from bot_sdk.action import Action
 from bot_sdk.bot import CandleRow
 from bot_sdk.configs import ExecutionConfig, RiskConfig
-from bot_sdk.indicators import add_indicators
 from bot_sdk.ledger import Holding
 from bot_sdk.risk import Signal, decide
 from bot_sdk.timeframes import duration
 from exchanges import candles
+from exchanges.frames import HISTORY_CANDLES, frame_of
 from exchanges.gateway import PublicGateway, Ticker
 from exchanges.models import Market
 from execution.sandbox import Limits, encode_frame
 from subscriptions.models import Subscription
 
-WARM_UP_CANDLES = 500  # before the window, so that recursive indicators such as EMA 200 have settled
-WINDOW_CANDLES = 500  # what a bot sees
 SHORTEST_RUN_SECONDS = 1.0
 FRESH_SHARE_OF_CANDLE = 0.5  # a signal older than half its candle never trades
 
@@ -91,18 +89,17 @@ class MarketView(MarketMoment):
 
 
 def view_market(market: Market, timeframe: str, opened_at: datetime, gateway: PublicGateway) -> MarketView:
-    """Crawl closed candles up to the one opened at `opened_at`, add indicators, and read the ticker.
+    """Crawl closed candles up to the one opened at `opened_at`, carry indicators on, and read the ticker.
 
     Raises CandleNotReady when the exchange does not have that candle yet and ExchangeUnavailable when it
     does not answer; both are worth another try.
     """
-    count = WARM_UP_CANDLES + WINDOW_CANDLES
     smallest = Subscription.objects.active().filter(market=market).smallest_timeframe() or timeframe
-    candles.collect(market, timeframe, gateway, opened_at, count, smallest=smallest)
-    history = candles.window(market, timeframe, opened_at, count)
-    frame = add_indicators(history).iloc[-WINDOW_CANDLES:]
+    candles.collect(market, timeframe, gateway, opened_at, HISTORY_CANDLES, smallest=smallest)
+    seen = frame_of(market, timeframe, opened_at)
     ticker = gateway.fetch_ticker(market.trading_pair)
-    return MarketView(market, timeframe, opened_at, ticker, encode_frame(frame), candles_of(history))
+    frame, newest_candles = encode_frame(seen.window), candles_of(seen.history)
+    return MarketView(market, timeframe, opened_at, ticker, frame, newest_candles)
 
 
 def conclude(

@@ -110,6 +110,11 @@ _local_artifacts = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",
     "OPTIONS": {"location": ARTIFACTS_DIR},
 }
+CANDLES_DIR = Path(env.text("CANDLES_DIR", str(STATE_DIR / "candles")))
+LOCAL_CANDLES = {
+    "BACKEND": "exchanges.candle_store.WholeFileStorage",
+    "OPTIONS": {"location": CANDLES_DIR},
+}
 STORAGE_OPTIONS = {
     "bucket_name": S3_BUCKET_NAME,
     "access_key": AWS_ACCESS_KEY_ID or None,  # None leaves it to the machine's role
@@ -122,6 +127,7 @@ STORAGE_OPTIONS = {
     "file_overwrite": False,
     "querystring_expire": 60,  # seconds that a link is valid
 }
+CANDLE_STORAGE_OPTIONS = {**STORAGE_OPTIONS, "location": "candles", "file_overwrite": True}
 
 # --- static files ----------------------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -133,6 +139,11 @@ STORAGES = {
         {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": STORAGE_OPTIONS}
         if S3_BUCKET_NAME
         else _local_artifacts
+    ),
+    "candles": (
+        {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": CANDLE_STORAGE_OPTIONS}
+        if S3_BUCKET_NAME
+        else LOCAL_CANDLES
     ),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }

@@ -56,6 +56,10 @@ def throwaway_storage(settings: Settings, tmp_path: Path) -> None:
             "BACKEND": "django.core.files.storage.FileSystemStorage",
             "OPTIONS": {"location": tmp_path / "artifacts"},
         },
+        "candles": {
+            "BACKEND": "exchanges.candle_store.WholeFileStorage",
+            "OPTIONS": {"location": tmp_path / "candles"},
+        },
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     # rate limits count in the cache: no test inherits the attempts of another

@@ -161,7 +161,7 @@ class Coinbase:
     def _products(self, query: Query, _name: str) -> object:
         is_spot = query.get("product_type", "SPOT") == "SPOT"
         products = [self._product_reply(listing) for listing in LISTINGS.values()] if is_spot else []
-        return {"products": products, "num_products": len(products)}
+        return {"products": products, "num_products": len(products), "pagination": None}
 
     def _product(self, _query: Query, name: str) -> object:
         return self._product_reply(_listing(name))
@@ -218,6 +218,9 @@ class Coinbase:
             "icon_url": "",
             "display_name_overwrite": "",
             "is_alpha_testing": False,
+            "about_description": "",
+            "best_bid_price": "",
+            "best_ask_price": "",
         }
 
     def _candles(self, query: Query, name: str) -> object:

@@ -8,7 +8,7 @@ somebody asks: each trade on the market's tape since then may trigger a stop or 
 import itertools
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum, StrEnum
 
@@ -356,7 +356,7 @@ class Venue:
                 return
             order.state, order.triggered_at, order.updated_at = State.OPEN, at, at
             if ticket.limit is None:
-                self._execute(account, order, price, order.remaining, at, is_maker=False)
+                self._execute_stop(account, order, price, at)
                 return
             if _is_within(ticket, price):
                 self._execute(account, order, price, min(amount, order.remaining), at, is_maker=False)
@@ -367,6 +367,15 @@ class Venue:
         # at its price it shares what was traded; a price beyond it has gone through the whole order
         part = min(amount, order.remaining) if price == limit else order.remaining
         self._execute(account, order, limit, part, at, is_maker=True)
+
+    def _execute_stop(self, account: Account, order: Order, price: Decimal, at: int) -> None:
+        """Fill a triggered market stop, unless the price has gone beyond what the account can pay."""
+        held_asset, held = self._needed(order.ticket, order.remaining)
+        at_price = replace(order.ticket, stop=price)
+        if self._needed(at_price, order.remaining)[1] > self.free(account, held_asset) + held:
+            self._close(order, State.CANCELED, at)
+        else:
+            self._execute(account, order, price, order.remaining, at, is_maker=False)
 
     @staticmethod
     def _is_triggered(ticket: Ticket, price: Decimal) -> bool:

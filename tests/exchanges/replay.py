@@ -48,3 +48,23 @@ def recorded(name: str) -> Any:
     if not folder.is_dir():
         pytest.skip(f"no recorded replies in {folder}; name their folder with EXCHANGE_DATA_DIR")
     return json.loads((folder / name).read_text())
+
+
+def differences(theirs: object, ours: object, path: str = "reply") -> list[str]:
+    """What the recorded value has and ours lacks, or has with another JSON type; null goes with any."""
+    if theirs is None or ours is None:
+        return []
+    if type(theirs) is not type(ours):
+        return [f"{path}: {type(theirs).__name__} became {type(ours).__name__}"]
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        missing = [f"{path}.{key} is missing" for key in theirs if key not in ours]
+        shared = [key for key in theirs if key in ours]
+        return missing + [
+            text for key in shared for text in differences(theirs[key], ours[key], f"{path}.{key}")
+        ]
+    if isinstance(theirs, list) and isinstance(ours, list):
+        if theirs and isinstance(theirs[0], list):
+            return differences(theirs[0], ours[0], f"{path}[0]")
+        pairs = zip(theirs, ours, strict=False)
+        return [text for pair in pairs for text in differences(*pair, f"{path}[]")] if ours else []
+    return []

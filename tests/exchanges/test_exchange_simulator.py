@@ -3,6 +3,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 import requests
 import talib
+from django.core.management import CommandError, call_command
 from numpy.typing import NDArray
 
 from exchanges.simulator.listings import LISTINGS
 from exchanges.simulator.paths import TRADES_PER_MINUTE, log_prices
 from exchanges.simulator.server import serve
-from tests.exchanges.replay import recorded
+from tests.exchanges.replay import differences, recorded
 
 NOON = datetime(2026, 3, 2, 12, 0, 17, tzinfo=UTC)
 MINUTE_MS = 60_000
@@ -281,24 +283,6 @@ def test_markets_have_the_keys_types_and_filters_of_recorded_ones(url: str) -> N
     assert differences(real_market["filters"], our_market["filters"]) == []
 
 
-def differences(theirs: object, ours: object, path: str = "reply") -> list[str]:
-    """What the recorded value has and ours lacks, or has with another JSON type."""
-    if type(theirs) is not type(ours):
-        return [f"{path}: {type(theirs).__name__} became {type(ours).__name__}"]
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        missing = [f"{path}.{key} is missing" for key in theirs if key not in ours]
-        shared = [key for key in theirs if key in ours]
-        return missing + [
-            text for key in shared for text in differences(theirs[key], ours[key], f"{path}.{key}")
-        ]
-    if isinstance(theirs, list) and isinstance(ours, list):
-        if theirs and isinstance(theirs[0], list):
-            return differences(theirs[0], ours[0], f"{path}[0]")
-        pairs = zip(theirs, ours, strict=False)
-        return [text for pair in pairs for text in differences(*pair, f"{path}[]")] if ours else []
-    return []
-
-
 def test_the_command_serves_until_it_is_told_to_stop() -> None:
     command = [sys.executable, "manage.py", "exchange_simulator", "--port", "0", "--seed", "5"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -321,3 +305,37 @@ def test_a_taken_port_is_named(url: str) -> None:
 
     assert process.returncode == 1
     assert f"Port {port} cannot be used" in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--speed", "0"], "more than 0"),
+        (["--seed", "-1"], "expected 0 or more"),
+        (["--candles", "DOGE/EUR=x.csv"], "with a pair of BTC/USDT"),
+        (["--candles", "BTC/USDT"], "expected PAIR=FILE.csv"),
+        (["--candles", "BTC/USDT=nowhere.csv"], "No file at nowhere.csv"),
+        (["--start", "yesterday"], "expected a day such as"),
+    ],
+)
+def test_the_command_says_what_it_expected(arguments: list[str], words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        call_command("exchange_simulator", "--port", "0", *arguments)
+
+
+def test_the_command_plays_a_file_of_candles_as_of_today(tmp_path: Path) -> None:
+    hours = [datetime(2024, 3, day, hour, tzinfo=UTC) for day in (1, 2) for hour in range(24)]
+    lines = [f"{hour.isoformat()},{100 + n},{102 + n},{99 + n},{101 + n},5" for n, hour in enumerate(hours)]
+    (tmp_path / "btc.csv").write_text("\n".join(["opened_at,open,high,low,close,volume", *lines]))
+    command = [sys.executable, "manage.py", "exchange_simulator", "--port", "0", "--start", "2024-03-02"]
+    command += ["--candles", f"BTC/USDT={tmp_path / 'btc.csv'}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = next(word for word in process.stdout.readline().split() if word.startswith("http://"))
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        rows = klines(url, "1h", startTime=milliseconds(midnight - timedelta(hours=3)), limit=3)
+        process.send_signal(SIGTERM)
+
+    assert [[float(figure) for figure in row[1:6]] for row in rows] == [
+        [100 + n, 102 + n, 99 + n, 101 + n, 5] for n in (21, 22, 23)
+    ]

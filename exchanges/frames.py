@@ -1,0 +1,124 @@
+"""One frame of indicators per market and timeframe, kept by each worker process from candle to candle.
+
+What a bot sees at a candle follows from the stored candles alone, not from when a process began to watch: a
+frame begins at its candle's `anchor`, and a row that was appended has the bits of one that was read with all
+the others. So two workers see the same, and so does a backtest that begins at the same anchor.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from threading import Lock
+from typing import NamedTuple
+
+import pandas as pd
+
+from bot_sdk.indicator_frame import IndicatorFrame
+from bot_sdk.timeframes import duration
+from exchanges import candles
+from exchanges.models import Candle, Market
+
+WINDOW_CANDLES = 500  # what a bot sees, with indicators
+HISTORY_CANDLES = 1000  # what it may ask for besides, without them; enough for indicators to have settled
+BLOCK_CANDLES = 5000  # between two anchors; an EMA 200 weighs what lies so far back below its last bit
+FRAMES = 64  # kept per process, about 0.8 MB each
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Seen(NamedTuple):
+    """The newest candles: `window` with all indicators, as `add_indicators` has them; `history` without."""
+
+    window: pd.DataFrame
+    history: pd.DataFrame
+
+
+@dataclass
+class _Kept:
+    anchor: datetime
+    frame: IndicatorFrame
+    newest: datetime  # opening time of the last candle that it took
+    count: int  # of the candles that it took
+
+
+class Frames:
+    """The frames that one process keeps: the `limit` of them that were asked for last."""
+
+    def __init__(self, limit: int = FRAMES) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[tuple[int, str], _Kept] = OrderedDict()
+        self._turn = Lock()
+
+    def of(self, market: Market, timeframe: str, opened_at: datetime) -> Seen:
+        """Return what is stored up to and including the candle opened at `opened_at`, never a later one.
+
+        The newest 500 rows with indicators and the newest 1,000 candles; fewer, or none, when fewer are
+        stored. A candle after the last one asked for costs one row; anything else, such as an earlier candle
+        or one that was stored within a frame's past, costs a new frame.
+        """
+        key = (market.pk, timeframe)
+        with self._turn:
+            kept = self._kept.pop(key, None)
+            if kept is None or not _is_extended(kept, market, timeframe, opened_at):
+                kept = _built(market, timeframe, opened_at)
+            self._kept[key] = kept
+            if len(self._kept) > self._limit:
+                self._kept.popitem(last=False)
+            return Seen(kept.frame.window(WINDOW_CANDLES), kept.frame.candles(HISTORY_CANDLES))
+
+
+frame_of = Frames().of
+
+
+def anchor(timeframe: str, opened_at: datetime) -> datetime:
+    """Return the opening time of the first candle that has a part in the frame of the one at `opened_at`.
+
+    It lies 5,000 to 10,000 candles back and moves on by 5,000 at once, on a grid from 1970 on; where less is
+    stored, a frame begins with the first candle there is. A process re-reads its frame when the anchor moves.
+    """
+    block = BLOCK_CANDLES * duration(timeframe)
+    return opened_at.astimezone(UTC) - (opened_at - _EPOCH) % block - block
+
+
+def holes(index: pd.DatetimeIndex, timeframe: str) -> list[tuple[datetime, int]]:
+    """Return where candles are missing in an ascending index of opening times.
+
+    For each hole, oldest first: the opening time of the first missing candle, and how many are missing. What
+    lies before the index's first and after its last candle is not counted.
+    """
+    step = duration(timeframe)
+    return [
+        (before + step, (after - before) // step - 1)
+        for before, after in pairwise(index.to_pydatetime())
+        if after - before > step
+    ]
+
+
+def _is_extended(kept: _Kept, market: Market, timeframe: str, opened_at: datetime) -> bool:
+    """Append the candles that are stored since; False when the frame is not the one for `opened_at`."""
+    if kept.newest > opened_at or kept.anchor != anchor(timeframe, opened_at):
+        return False
+    # Candles are added and never changed: as many of them are the same ones.
+    taken = Candle.objects.of(market, timeframe).filter(opened_at__range=(kept.anchor, kept.newest))
+    if taken.count() != kept.count:
+        return False
+    new = _stored(market, timeframe, kept.newest + duration(timeframe), opened_at)
+    for at, values in zip(pd.DatetimeIndex(new.index).to_pydatetime(), new.to_numpy().tolist(), strict=True):
+        kept.frame.append(at, *values)
+        kept.newest = at
+        kept.count += 1
+    return True
+
+
+def _built(market: Market, timeframe: str, opened_at: datetime) -> _Kept:
+    first = anchor(timeframe, opened_at)
+    rows = _stored(market, timeframe, first, opened_at)
+    newest = rows.index[-1].to_pydatetime() if len(rows) else first
+    return _Kept(first, IndicatorFrame(rows, keep=HISTORY_CANDLES), newest, len(rows))
+
+
+def _stored(market: Market, timeframe: str, first: datetime, last: datetime) -> pd.DataFrame:
+    """Return the stored candles opened from `first` to `last`."""
+    count = max((last - first) // duration(timeframe) + 1, 0)
+    return candles.window(market, timeframe, last, count).loc[first:]
