@@ -15,6 +15,7 @@ class SkipReason(StrEnum):
     VERSION_QUARANTINED = "version_quarantined"
     STALE_CANDLE = "stale_candle"
     MISSING_CANDLE = "missing_candle"
+    GAPPED_CANDLES = "gapped_candles"
     EXCHANGE_UNAVAILABLE = "exchange_unavailable"
     ORDER_REJECTED = "order_rejected"
     PLATFORM_ERROR = "platform_error"

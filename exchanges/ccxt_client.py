@@ -13,6 +13,7 @@ import ccxt
 import requests
 from requests.adapters import HTTPAdapter
 
+from exchanges import request_log
 from exchanges.ccxt_errors import DEFAULT_PAUSE_SECONDS, TEXT_LIMIT
 from exchanges.errors import UnknownExchange
 from exchanges.rate_budget import RateBudget
@@ -100,6 +101,8 @@ class HostGuard(HTTPAdapter):
             request.headers["Host"] = url.netloc
             query = f"?{url.query}" if url.query else ""
             request.url = f"{self._simulator_url.rstrip('/')}{url.path}{query}"
+        if self._budget is not None:
+            request_log.count(self._budget.server, self._budget.exchange, request.method or "", url.path)
         self.has_sent = True
         response = super().send(request, *args, **kwargs)
         if response.ok:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from time import monotonic
 from typing import Any
 
@@ -18,7 +19,7 @@ from exchanges.errors import (
     UnknownMarket,
     UnknownTimeframe,
 )
-from exchanges.gateway import CandleRow, MarketInfo, Ticker
+from exchanges.gateway import SETTLING, CandleRow, MarketInfo, Ticker
 from exchanges.rate_budget import RateBudget
 
 MARKETS_VALID_SECONDS = 3600
@@ -65,12 +66,12 @@ class CcxtGateway:
     ) -> list[CandleRow]:
         """Return closed candles in order of time, at most `limit`, opened at `since` or later.
 
-        A candle counts as closed when the exchange's clock, read before the candles, has passed its end.
-        Raises UnknownMarket and UnknownTimeframe before anything is asked for, and ExchangeUnavailable.
+        A candle counts as closed when the exchange, by the date of its answer, is two seconds past its end:
+        until then it may still put in a late trade. Raises UnknownMarket and UnknownTimeframe before anything
+        is asked for, and ExchangeUnavailable.
         """
         self._require_timeframe(timeframe)
         self._require_market(trading_pair)
-        now = self.fetch_time()
         with self._asking(f"candles of {trading_pair}"):
             rows = self._client.fetch_ohlcv(
                 trading_pair,
@@ -78,8 +79,9 @@ class CcxtGateway:
                 since=(since - EPOCH) // timedelta(milliseconds=1),
                 limit=min(limit, self.candles_per_call),
             )
+            answered_at = self._answered_at()
             candles = [CandleRow(_at(row[0]), *(_decimal(value) for value in row[1:6])) for row in rows]
-        newest = now - duration(timeframe)
+        newest = answered_at - SETTLING - duration(timeframe)
         return [candle for candle in candles if since <= candle.opened_at <= newest]
 
     def fetch_ticker(self, trading_pair: str) -> Ticker:
@@ -102,6 +104,13 @@ class CcxtGateway:
         """Return the exchange's clock."""
         with self._asking("its time"):
             return _at(self._client.fetch_time())
+
+    def _answered_at(self) -> datetime:
+        """Return the exchange's time of its last answer, in whole seconds, without a call for it."""
+        stamp = self._client.last_response_headers.get("Date")
+        if stamp is None:
+            raise ValueError("expected an answer with the header Date")
+        return parsedate_to_datetime(stamp).astimezone(UTC)
 
     def _require_market(self, trading_pair: str) -> None:
         self._refresh_markets()

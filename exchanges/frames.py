@@ -22,6 +22,8 @@ from exchanges.models import Candle, Market
 WINDOW_CANDLES = 500  # what a bot sees, with indicators
 HISTORY_CANDLES = 1000  # what it may ask for besides, without them; enough for indicators to have settled
 BLOCK_CANDLES = 5000  # between two anchors; an EMA 200 weighs what lies so far back below its last bit
+LONGEST_HOLE = 10  # consecutive candles that may be missing in a window; more is an outage
+MOST_MISSING_FRACTION = 0.1  # of a window, in holes of any length
 FRAMES = 64  # kept per process, about 0.8 MB each
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -93,6 +95,25 @@ def holes(index: pd.DatetimeIndex, timeframe: str) -> list[tuple[datetime, int]]
         for before, after in pairwise(index.to_pydatetime())
         if after - before > step
     ]
+
+
+def gap_in(index: pd.DatetimeIndex, timeframe: str) -> str:
+    """Return in a sentence why an index of opening times has too many holes to decide on, or "".
+
+    A few missing candles are the rule where trade is thin: nobody traded in them. Ten in a row, or a tenth of
+    them all, are an outage or a market without trade, and its indicators mean something else.
+    """
+    found = holes(index, timeframe)
+    missing = sum(count for _, count in found)
+    first, longest = max(found, key=lambda hole: hole[1], default=(None, 0))
+    if first is None or (
+        longest <= LONGEST_HOLE and missing <= MOST_MISSING_FRACTION * (len(index) + missing)
+    ):
+        return ""
+    return (
+        f"Of the last {len(index) + missing:,} candles {missing:,} are missing, {longest:,} of them in a row "
+        f"from {first:%Y-%m-%d %H:%M} UTC on. The bot was not asked; stops still act."
+    )
 
 
 def _is_extended(kept: _Kept, market: Market, timeframe: str, opened_at: datetime) -> bool:

@@ -5,12 +5,14 @@ Amounts, prices and costs are Decimal; times are aware UTC. Each method raises `
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
 from bot_sdk.market_rules import MarketRules
+
+SETTLING = timedelta(seconds=2)  # after its end an exchange may still put a late trade into a candle
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,9 @@ class PublicGateway(Protocol):
     ) -> Sequence[CandleRow]:
         """Return closed candles in order of time, at most `limit`, opened at `since` or later.
 
-        Closed is what the exchange's own clock says. All candles that it has from `since` to
-        min(limit, candles_per_call) durations later are among them; it may have none (no trades, no history).
+        Closed is what the exchange's own clock says, a moment after the end. All candles that it has from
+        `since` to min(limit, candles_per_call) durations later are among them; it may have none (no trades,
+        no history).
         """
 
     def fetch_ticker(self, trading_pair: str) -> Ticker:

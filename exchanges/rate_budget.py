@@ -65,7 +65,8 @@ class RateBudget:
     """The budget of one exchange from one egress address: that address's bucket, and those of keys."""
 
     def __init__(self, server: redis.Redis, exchange: str, egress: str) -> None:
-        self._server = server
+        self.server = server
+        self.exchange = exchange
         self._egress = egress
         self._prefix = f"rate:{exchange}"
         self._halt = f"{self._prefix}:halt:{egress}"
@@ -91,6 +92,11 @@ class RateBudget:
             raise RateLimited(f"The exchange's rate budget is used up; free in {wait:.0f} s.", wait)
         time.sleep(wait)
 
+    def halted_seconds(self) -> float:
+        """Return for how long everyone still has to stop; 0 when nobody has to."""
+        with _asking_redis():
+            return float(max(0, self.server.pttl(self._halt))) / 1000
+
     def bucket_of_address(self, interval_seconds: float, burst: float) -> Bucket:
         """Return the bucket that all who leave by this address share."""
         return Bucket(f"address:{self._egress}", interval_seconds, burst)
@@ -99,13 +105,13 @@ class RateBudget:
         """Have everyone stop for so long, unless they were told to stop for longer."""
         milliseconds = int(min(max(seconds, 1), LONGEST_HALT_SECONDS) * 1000)
         with _asking_redis():
-            if self._server.pttl(self._halt) < milliseconds:
-                self._server.set(self._halt, 1, px=milliseconds)
+            if self.server.pttl(self._halt) < milliseconds:
+                self.server.set(self._halt, 1, px=milliseconds)
 
     @contextlib.contextmanager
     def in_turn(self, key: str) -> Iterator[None]:
         """Hold the only turn of an API key whose nonces have to arrive in order."""
-        lock = self._server.lock(
+        lock = self.server.lock(
             f"{self._prefix}:turn:{_hash(key)}",
             timeout=NONCE_LOCK_SECONDS,
             blocking_timeout=MOST_WAIT_SECONDS,

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from exchanges import views
+from exchanges import staff, views
 
 app_name = "exchanges"
 
@@ -13,4 +13,5 @@ urlpatterns = [
     path("exchange-accounts/<int:pk>/keys/", views.replace_keys, name="replace_keys"),
     path("exchange-accounts/<int:pk>/label/", views.relabel, name="relabel"),
     path("exchange-accounts/<int:pk>/delete/", views.delete, name="delete"),
+    path("staff/exchange-requests/", staff.requests, name="requests"),
 ]

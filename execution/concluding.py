@@ -85,7 +85,10 @@ def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
         holding=subscription.position.holding,
         allocated_capital=subscription.allocated_capital,
     )
-    _describe(cycle, run, signal, decided.receipt, is_shared=decided.is_shared)
+    if run is None:
+        _describe_without_run(cycle, signal, decided.gap)
+    else:
+        _describe(cycle, run, signal, decided.receipt, is_shared=decided.is_shared)
     cycle.price = moment.ticker.last
     position = subscription.position
     earlier: Order | None = getattr(cycle, "order", None)
@@ -105,18 +108,24 @@ def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
     return True
 
 
-def _describe(
-    cycle: Cycle, run: Run | None, signal: Signal, receipt: Receipt | None, *, is_shared: bool
-) -> None:
-    """Put what was run, said and signaled on the cycle."""
+def _describe_signal(cycle: Cycle, signal: Signal) -> None:
     cycle.signal_action = signal.action
     cycle.signal_source = signal.source
     cycle.signal_reason = signal.reason[:500]
     cycle.skip = signal.skip or ""
-    if run is None:
-        cycle.skip = SkipReason.VERSION_QUARANTINED if signal.skip else ""
-        cycle.message = QUARANTINED
-        return
+
+
+def _describe_without_run(cycle: Cycle, signal: Signal, gap: str) -> None:
+    """Say on the cycle why the bot was not asked; a stop may have acted all the same."""
+    _describe_signal(cycle, signal)
+    if cycle.skip:
+        cycle.skip = SkipReason.GAPPED_CANDLES if gap else SkipReason.VERSION_QUARANTINED
+    cycle.message = gap or QUARANTINED
+
+
+def _describe(cycle: Cycle, run: Run, signal: Signal, receipt: Receipt | None, *, is_shared: bool) -> None:
+    """Put what was run, said and signaled on the cycle."""
+    _describe_signal(cycle, signal)
     cycle.verdict = run.verdict
     cycle.message = run.message
     cycle.log = run.log

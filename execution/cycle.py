@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import pandas as pd
 from django.conf import settings
 
 from bot_sdk.account import candles_of
@@ -21,7 +22,7 @@ from bot_sdk.ledger import Holding
 from bot_sdk.risk import Signal, decide
 from bot_sdk.timeframes import duration
 from exchanges import candles
-from exchanges.frames import HISTORY_CANDLES, frame_of
+from exchanges.frames import HISTORY_CANDLES, frame_of, gap_in
 from exchanges.gateway import PublicGateway, Ticker
 from exchanges.models import Market
 from execution.sandbox import Limits, encode_frame
@@ -76,11 +77,12 @@ class MarketView(MarketMoment):
     """All that bots may know of the moment, the same for every subscription.
 
     `frame` is the encoded window with indicator columns; `newest_candles` gives so many candles, which may
-    reach further back.
+    reach further back. `gap` says why the window is not to be decided on, or is "".
     """
 
     frame: bytes
     newest_candles: Callable[[int], Sequence[CandleRow]]
+    gap: str = ""
 
     @property
     def moment(self) -> MarketMoment:
@@ -99,7 +101,8 @@ def view_market(market: Market, timeframe: str, opened_at: datetime, gateway: Pu
     seen = frame_of(market, timeframe, opened_at)
     ticker = gateway.fetch_ticker(market.trading_pair)
     frame, newest_candles = encode_frame(seen.window), candles_of(seen.history)
-    return MarketView(market, timeframe, opened_at, ticker, frame, newest_candles)
+    gap = gap_in(pd.DatetimeIndex(seen.window.index), timeframe)
+    return MarketView(market, timeframe, opened_at, ticker, frame, newest_candles, gap)
 
 
 def conclude(

@@ -49,7 +49,8 @@ Package = tuple[str, tuple[ModelFile, ...]]  # a version's code, and its other f
 class Decided:
     """Cycles with the one run that decided them.
 
-    `run` is None when there was none: the version is in quarantine, or (`is_late`) the candle was too old.
+    `run` is None when there was none: the version is in quarantine, the candle was too old (`is_late`), or
+    `gap` says which candles are missing.
     """
 
     cycles: list[Cycle]
@@ -57,6 +58,7 @@ class Decided:
     receipt: Receipt | None = None
     is_shared: bool = False
     is_late: bool = False
+    gap: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as a message can carry it: cycles by their ids."""
@@ -66,6 +68,7 @@ class Decided:
             "receipt": self.receipt and asdict(self.receipt),
             "is_shared": self.is_shared,
             "is_late": self.is_late,
+            "gap": self.gap,
         }
 
     @classmethod
@@ -77,6 +80,7 @@ class Decided:
             receipt=raw["receipt"] and Receipt(**raw["receipt"]),
             is_shared=raw["is_shared"],
             is_late=raw["is_late"],
+            gap=raw["gap"],
         )
 
 
@@ -85,6 +89,9 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
 
     The cycles come with subscription, version, market and position. Nothing is written but strikes.
     """
+    if view.gap:
+        yield [Decided(cycles, run=None, gap=view.gap)]
+        return
     turns = Turns()
     with ThreadPoolExecutor(CONFINED_RUNS_AT_ONCE) as pool:
         running: set[Future[Ended]] = set()

@@ -20,6 +20,7 @@ from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
 from exchanges.clocks import MOST_SKEW, skew
 from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable
+from exchanges.gateway import SETTLING
 from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets as refresh
 from exchanges.models import Market
@@ -69,7 +70,11 @@ def tick(timeframe: str) -> None:
     expires_at = stale_at(timeframe, opened_at + duration(timeframe))
     if now < expires_at:
         for market_id in wave.due_markets(timeframe, opened_at):
-            run_market.apply_async([market_id, timeframe, opened_at.isoformat()], expires=expires_at)
+            run_market.apply_async(
+                [market_id, timeframe, opened_at.isoformat()],
+                countdown=SETTLING.total_seconds(),
+                expires=expires_at,
+            )
 
 
 @shared_task(bind=True, **AGAIN)

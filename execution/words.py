@@ -15,6 +15,7 @@ SKIPS: dict[str, str] = {
     SkipReason.VERSION_QUARANTINED: "This version is in quarantine: only your stops act until its release.",
     SkipReason.STALE_CANDLE: "The decision came too late after the candle's close to trade on.",
     SkipReason.MISSING_CANDLE: "The exchange did not deliver this candle in time.",
+    SkipReason.GAPPED_CANDLES: "Too many of the newest candles are missing at the exchange.",
     SkipReason.EXCHANGE_UNAVAILABLE: "The exchange did not answer.",
     SkipReason.ORDER_REJECTED: "The exchange refused the order.",
     SkipReason.PLATFORM_ERROR: "The platform could not run the bot. This is not the bot's doing.",

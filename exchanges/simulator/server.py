@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread, Timer
 from urllib.parse import urlsplit
@@ -139,6 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
+
+    def date_time_string(self, _timestamp: float | None = None) -> str:
+        """Return the exchanges' time, which is that of their replies."""
+        return format_datetime(self.server.world.clock.now(), usegmt=True)
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay quiet; `on_request` is for those who want to see."""

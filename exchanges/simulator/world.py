@@ -62,6 +62,8 @@ class World:
         has_limits: bool = True,
         tapes: Mapping[str, Tape] | None = None,
     ) -> None:
+        self.clock = clock
+
         def venue(terms: Terms, *, has_quiet_minutes: bool) -> Venue:
             market = Market(seed, has_quiet_minutes=has_quiet_minutes, tapes=dict(tapes or {}))
             return Venue(market, clock, terms)

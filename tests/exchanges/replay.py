@@ -4,6 +4,8 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,8 +18,11 @@ CLOSED = b""  # the connection is closed without a reply
 
 
 @contextmanager
-def replaying(replies: Mapping[str, bytes], status: int = 200) -> Iterator[str]:
-    """Answer each path of `replies` ("*": all others) with its bytes; the value is the server's URL."""
+def replaying(replies: Mapping[str, bytes], status: int = 200, at: datetime | None = None) -> Iterator[str]:
+    """Answer each path of `replies` ("*": all others) with its bytes; the value is the server's URL.
+
+    `at` is the date of the answers, by default now.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -31,6 +36,9 @@ def replaying(replies: Mapping[str, bytes], status: int = 200) -> Iterator[str]:
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.do_GET()
+
+        def date_time_string(self, _timestamp: float | None = None) -> str:
+            return format_datetime(at or datetime.now(UTC), usegmt=True)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

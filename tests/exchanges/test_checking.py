@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pytest_django.fixtures import Settings
 
-from exchanges import checking, tasks
+from exchanges import checking, gateways, tasks
 from exchanges.accounts import replace_keys
 from exchanges.ccxt_account import CcxtAccount
 from exchanges.credentials import Credentials
@@ -21,6 +23,7 @@ from exchanges.errors import ExchangeUnavailable, UnknownExchange
 from exchanges.gateways import shared_budget
 from exchanges.models import ExchangeAccount
 from tests.exchanges.replay import CLOSED, replaying
+from tests.exchanges.simulated import Simulator, Trader, simulating
 from tests.factories import make_exchange_account
 
 pytestmark = pytest.mark.django_db
@@ -199,3 +202,85 @@ def test_a_testnet_client_reaches_the_testnet_alone() -> None:
     assert account.client.urls["api"]["private"].startswith("https://testnet.binance.vision/")
     with pytest.raises(requests.ConnectionError, match=r"refused to contact https://api.binance.com"):
         account.client.session.get("https://api.binance.com/api/v3/time")
+
+
+@pytest.fixture
+def simulator(settings: Settings) -> Iterator[Simulator]:
+    """The simulated exchanges, which judge signatures and keys themselves."""
+    settings.EXCHANGE_TESTNET_MODE = False
+    settings.EGRESS_ADDRESS = uuid.uuid4().hex
+    with simulating() as simulator:
+        settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", simulator.url
+        gateways.public_gateway.cache_clear()
+        yield simulator
+        gateways.public_gateway.cache_clear()
+
+
+def stored(trader: Trader) -> ExchangeAccount:
+    credentials = trader.credentials
+    return make_exchange_account(
+        exchange=trader.exchange,
+        environment=trader.environment,
+        state=State.UNCHECKED,
+        api_key=credentials.api_key,
+        secret=credentials.secret,
+    )
+
+
+@pytest.mark.parametrize("exchange", KEYS)
+@pytest.mark.parametrize(
+    ("rights", "state", "words"),
+    [
+        (["read", "trade"], State.ACTIVE, ""),
+        (["read", "trade", "withdraw"], State.REFUSED, "may withdraw or transfer"),
+        (["read"], State.REFUSED, "may not place and cancel orders"),
+        (["trade"], State.REFUSED, "may not read balances|does not accept this key"),
+    ],
+)
+def test_an_exchange_that_checks_signatures_tells_what_a_key_may_do(
+    simulator: Simulator, exchange: str, rights: list[str], state: str, words: str
+) -> None:
+    account = stored(simulator.trader(exchange, rights=rights))
+
+    tasks.check_account(account.pk)
+
+    account.refresh_from_db()
+    assert account.state == state, account.state_reason
+    assert re.search(words, account.state_reason)
+
+
+def test_coinbases_other_kind_of_key_is_checked_too(simulator: Simulator) -> None:
+    account = stored(simulator.trader("COINBASE", kind="ed25519"))
+
+    tasks.check_account(account.pk)
+
+    account.refresh_from_db()
+    assert account.state == State.ACTIVE, account.state_reason
+
+
+def test_a_testnet_key_works_at_the_testnet_and_is_unknown_at_the_exchange(simulator: Simulator) -> None:
+    account = stored(simulator.trader("BINANCE", "TESTNET"))
+    tasks.check_account(account.pk)
+    account.refresh_from_db()
+    assert account.state == State.ACTIVE, account.state_reason
+
+    live = stored(replace(simulator.trader("BINANCE", "TESTNET"), environment="LIVE"))
+
+    tasks.check_account(live.pk)
+
+    live.refresh_from_db()
+    assert live.state == State.REFUSED
+
+
+@pytest.mark.parametrize("exchange", KEYS)
+def test_a_key_that_was_good_and_is_revoked_loses_its_rights(simulator: Simulator, exchange: str) -> None:
+    trader = simulator.trader(exchange)
+    account = stored(trader)
+    tasks.check_account(account.pk)
+    trader.control("account", key=trader.credentials.api_key, is_revoked=True)
+
+    tasks.check_account(account.pk)
+
+    account.refresh_from_db()
+    assert account.state == State.LOST_RIGHTS
+    assert trader.credentials.secret not in account.state_reason

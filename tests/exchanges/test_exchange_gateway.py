@@ -60,8 +60,8 @@ def test_only_closed_candles_come_through(url: str, gateway: CcxtGateway, timefr
     assert candles == sorted(candles, key=lambda candle: candle.opened_at)
 
 
-def test_a_candle_closes_by_the_exchanges_clock_not_ours() -> None:
-    just_before = datetime(2026, 3, 2, 11, 59, 59, 999_000, tzinfo=UTC)
+def test_a_candle_closes_a_moment_after_its_end_by_the_exchanges_clock() -> None:
+    just_before = datetime(2026, 3, 2, 12, 0, 1, 999_000, tzinfo=UTC)
     moment = [just_before]
     with serve(seed=5, clock=lambda: moment[0]) as url:
         gateway = CcxtGateway("BINANCE", url)
@@ -277,17 +277,18 @@ class Replay:
     def __init__(self, stack: ExitStack) -> None:
         self.stack = stack
 
-    def gateway(self, exchange: str, **extra: object) -> CcxtGateway:
+    def gateway(self, exchange: str, at: datetime, **extra: object) -> CcxtGateway:
         files = RECORDED[exchange]
         replies = {path: dumps(recorded(f"nautilus/{file}")).encode() for path, file in files.items()}
         replies |= {path.replace("_", "/"): dumps(body).encode() for path, body in extra.items()}
-        url = self.stack.enter_context(replaying(replies))
+        url = self.stack.enter_context(replaying(replies, at=at))
         return CcxtGateway(exchange, url)
 
 
 def test_coinbase_is_read_from_recorded_replies(replay: Replay) -> None:
     opened = datetime.fromtimestamp(1_712_188_800, UTC)
-    gateway = replay.gateway("COINBASE", _v2_time={"data": {"epoch": 1_712_192_400 + 3599}})
+    at = datetime.fromtimestamp(1_712_192_400 + 3601, UTC)
+    gateway = replay.gateway("COINBASE", at)
 
     markets = {market.trading_pair: market.rules for market in gateway.fetch_markets()}
     candles = gateway.fetch_candles("BTC/USD", "1h", opened, 300)
@@ -295,7 +296,7 @@ def test_coinbase_is_read_from_recorded_replies(replay: Replay) -> None:
 
     assert markets["BTC/USD"].amount_step == Decimal("0.00000001")
     assert (markets["BTC/USD"].minimum_cost, markets["BTC/USD"].taker_fee_fraction) == (1, Decimal("0.012"))
-    assert [candle.opened_at for candle in candles] == [opened], "the second candle closes in a second"
+    assert [candle.opened_at for candle in candles] == [opened], "the second candle has closed a second ago"
     assert candles[0].close == Decimal("66314.59")
     assert (ticker.bid, ticker.ask, ticker.last) == (
         Decimal("68923.66"),
@@ -305,8 +306,8 @@ def test_coinbase_is_read_from_recorded_replies(replay: Replay) -> None:
 
 
 def test_kraken_is_read_from_recorded_replies(replay: Replay) -> None:
-    gateway = replay.gateway("KRAKEN", _0_public_Assets={"error": [], "result": {}})
-    now = gateway.fetch_time()
+    now = datetime.fromtimestamp(1_762_820_224, UTC)
+    gateway = replay.gateway("KRAKEN", now, _0_public_Assets={"error": [], "result": {}})
 
     [market] = gateway.fetch_markets()
     candles = gateway.fetch_candles("BTC/USDT", "1m", now - timedelta(days=1), 10_000)

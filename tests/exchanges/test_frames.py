@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -14,7 +15,7 @@ from bot_sdk.indicator_frame import IndicatorFrame
 from bot_sdk.indicators import add_indicators
 from exchanges import frames
 from exchanges.candles import window
-from exchanges.frames import BLOCK_CANDLES, HISTORY_CANDLES, WINDOW_CANDLES, Frames, anchor, holes
+from exchanges.frames import BLOCK_CANDLES, HISTORY_CANDLES, WINDOW_CANDLES, Frames, anchor, gap_in, holes
 from exchanges.models import Candle, Market
 from tests.factories import make_market
 
@@ -257,3 +258,26 @@ def test_holes_are_named_by_their_first_candle_and_their_length(
     found = holes(index, "1m")
 
     assert found == [(NOON + minute * MINUTE, count) for minute, count in expected]
+
+
+@pytest.mark.parametrize(
+    ("missing", "is_gap"),
+    [
+        ([], False),
+        ([5], False),
+        (range(100, 110), False),
+        (range(100, 111), True),
+        (range(0, 490, 10), False),
+        (range(3, 480, 9), True),
+    ],
+)
+def test_a_window_is_gapped_by_a_long_hole_or_by_many(missing: Iterable[int], is_gap: bool) -> None:
+    minutes = [minute for minute in range(500) if minute not in set(missing)]
+    index = pd.DatetimeIndex([NOON + minute * MINUTE for minute in minutes], dtype="datetime64[us, UTC]")
+
+    assert bool(gap_in(index, "1m")) == is_gap
+
+
+def test_an_empty_window_and_a_new_listing_have_no_gap() -> None:
+    assert gap_in(pd.DatetimeIndex([], dtype="datetime64[us, UTC]"), "1m") == ""
+    assert gap_in(pd.DatetimeIndex([NOON], dtype="datetime64[us, UTC]"), "1m") == ""

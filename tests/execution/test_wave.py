@@ -23,7 +23,7 @@ from bots.models import Bot, BotVersion
 from bots.storage import code_key
 from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets
-from exchanges.models import Market
+from exchanges.models import Candle, Market
 from execution import strikes, tasks, wave
 from execution.concluding import conclude_all
 from execution.cycle import MarketMoment, MarketView, view_market
@@ -558,6 +558,34 @@ def test_of_a_version_in_quarantine_only_the_stops_act(view: MarketView, fresh: 
     assert (cycles[holder.pk].signal_source, cycles[holder.pk].verdict) == ("stop_loss", "")
     assert cycles[idle.pk].skip == SkipReason.VERSION_QUARANTINED
     assert not Order.objects.filter(subscription=idle).exists()
+
+
+def test_on_a_window_with_a_long_hole_no_bot_is_asked_and_the_stops_act(
+    market: Market, opened_at: datetime, fresh: None
+) -> None:
+    bot = make_bot()
+    holder, idle = hourly(market, bot=bot), hourly(market, bot=bot)
+    gateway = public_gateway("BINANCE")
+    whole = view_market(market, "1h", opened_at, gateway)
+    hole = (opened_at - timedelta(hours=30), opened_at - timedelta(hours=19))
+    Candle.objects.filter(market=market, opened_at__range=hole).delete()
+    Position.objects.create(
+        subscription=holder,
+        quote_balance=0,
+        base_amount=Decimal("0.01"),
+        cost_basis=2 * whole.ticker.last / 100,
+    )
+
+    cycles = {
+        each.subscription_id: each
+        for each in decide(view_market(market, "1h", opened_at, gateway), holder, idle)
+    }
+
+    assert whole.gap == ""
+    assert (cycles[idle.pk].skip, cycles[idle.pk].verdict) == (SkipReason.GAPPED_CANDLES, "")
+    assert "12 are missing, 12 of them in a row from" in cycles[idle.pk].message
+    assert cycles[idle.pk].signal_action == "HOLD"
+    assert (cycles[holder.pk].signal_source, cycles[holder.pk].skip) == ("stop_loss", "")
 
 
 def test_a_run_that_could_not_be_confined_alarms_the_operator_once(
