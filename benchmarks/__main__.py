@@ -17,6 +17,8 @@ def main() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     # Models and what builds on them can be imported only from here on.
     from benchmarks import (  # noqa: PLC0415
+        clients,
+        collecting,
         confined_run,
         exchange_requests,
         many_subscriptions,
@@ -31,6 +33,8 @@ def main() -> None:
         "confined_run": confined_run.report,
         "neighbours": neighbours.report,
         "exchange_requests": exchange_requests.report,
+        "collecting": collecting.report,
+        "clients": clients.report,
         "new_candle": new_candle.report,
         "market_tick": market_tick.report,
         "many_subscriptions": many_subscriptions.report,

@@ -20,7 +20,7 @@ from exchanges.errors import (
     UnknownTimeframe,
 )
 from exchanges.gateway import SETTLING, CandleRow, MarketInfo, Ticker
-from exchanges.rate_budget import RateBudget
+from exchanges.rate_budget import MOST_WAIT_SECONDS, RateBudget
 
 MARKETS_VALID_SECONDS = 3600
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +36,7 @@ class CcxtGateway:
         without one it keeps to the exchange's pace by itself. Raises UnknownExchange for any other exchange.
         """
         self._exchange = exchange
+        self._budget = budget
         self._profile = profile_of(exchange)
         self._client = make_client(self._profile, self._profile.hosts, simulator_url, budget)
         self._markets_loaded_at: float | None = None
@@ -52,6 +53,18 @@ class CcxtGateway:
             default_fee = self._client.fees["trading"]["taker"]
             infos = [_market_info(market, default_fee) for market in self._client.markets.values()]
         return [info for info in infos if info is not None]
+
+    @contextmanager
+    def patiently(self) -> Iterator[None]:
+        """Wait for the rate budget as long as it takes to have a turn, for what is asked once an hour."""
+        if self._budget is None:
+            yield
+            return
+        usual, self._budget.patience_seconds = self._budget.patience_seconds, MOST_WAIT_SECONDS
+        try:
+            yield
+        finally:
+            self._budget.patience_seconds = usual
 
     def lend_markets(self, client: ccxt.Exchange) -> None:
         """Let another client of the exchange use the markets that this one knows, without a call or a copy.
@@ -132,7 +145,7 @@ class CcxtGateway:
             self._load_markets()
 
     def _load_markets(self) -> None:
-        with self._asking("its markets"):
+        with self.patiently(), self._asking("its markets"):
             markets = self._client.load_markets(reload=True)
         if not markets:
             raise ExchangeUnavailable(f"{self._exchange} answered without any market; try again later.")

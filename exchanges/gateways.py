@@ -7,7 +7,7 @@ import redis
 from django.conf import settings
 
 from exchanges.errors import UnknownExchange
-from exchanges.rate_budget import RateBudget
+from exchanges.rate_budget import SHORT_WAIT_SECONDS, RateBudget
 
 if TYPE_CHECKING:
     from exchanges.ccxt_account import CcxtAccount
@@ -27,7 +27,9 @@ def public_gateway(exchange: str) -> "CcxtGateway":
     # ccxt costs 80 MB and half a second to import; web processes import this module and never get here
     from exchanges.ccxt_gateway import CcxtGateway  # noqa: PLC0415
 
-    return CcxtGateway(exchange, _simulator_url(), shared_budget(exchange))
+    budget = shared_budget(exchange)
+    budget.patience_seconds = SHORT_WAIT_SECONDS
+    return CcxtGateway(exchange, _simulator_url(), budget)
 
 
 def account_client(exchange: str, environment: str, credentials: "Credentials") -> "CcxtAccount":

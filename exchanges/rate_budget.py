@@ -17,6 +17,7 @@ import redis
 from exchanges.errors import ExchangeUnavailable, RateLimited
 
 MOST_WAIT_SECONDS = 10.0  # longer than that, the caller should do something else meanwhile
+SHORT_WAIT_SECONDS = 1.0  # for those who have: a worker that sleeps serves nobody
 LONGEST_HALT_SECONDS = 3 * 24 * 3600  # the longest ban that an exchange names
 NONCE_LOCK_SECONDS = 30  # longer than a call with its time-out, so that only a dead process loses the lock
 
@@ -65,6 +66,7 @@ class RateBudget:
     """The budget of one exchange from one egress address: that address's bucket, and those of keys."""
 
     def __init__(self, server: redis.Redis, exchange: str, egress: str) -> None:
+        self.patience_seconds = MOST_WAIT_SECONDS  # of those who take from it here
         self.server = server
         self.exchange = exchange
         self._egress = egress
@@ -76,11 +78,11 @@ class RateBudget:
     def take(self, buckets: Sequence[Bucket], cost: float = 1.0) -> None:
         """Book a call of `cost` in each bucket and return when it may be sent.
 
-        Raises RateLimited, having booked nothing, when that would take more than MOST_WAIT_SECONDS or the
+        Raises RateLimited, having booked nothing, when that would take longer than our patience or the
         exchange has told us to stop, and ExchangeUnavailable when Redis cannot be asked: an exchange that
         is asked without a budget bans everybody.
         """
-        arguments = [int(MOST_WAIT_SECONDS * 1e6)]
+        arguments = [int(self.patience_seconds * 1e6)]
         for bucket in buckets:
             interval = bucket.interval_seconds * 1e6
             arguments += [int(cost * interval), int((bucket.burst - 1) * interval)]

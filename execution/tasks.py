@@ -6,7 +6,7 @@ Every task may be delivered twice, late, or not at all; the database decides wha
 import gc
 import importlib
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import kombu.exceptions
@@ -19,7 +19,7 @@ from django.utils import timezone
 from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
 from exchanges.clocks import MOST_SKEW, skew
-from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable
+from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable, RateLimited
 from exchanges.gateway import SETTLING
 from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets as refresh
@@ -139,6 +139,11 @@ def _decide(task: Task, subscriptions: SubscriptionQuerySet, opened_at: str) -> 
     market, timeframe, candle = found[0].market, found[0].timeframe, datetime.fromisoformat(opened_at)
     try:
         view = view_market(market, timeframe, candle, public_gateway(market.exchange))
+    except RateLimited as error:
+        if not _come_back(task, timeframe, candle, error.seconds):
+            cycles = wave.claim(found, timeframe, candle)
+            close_without_decision(cycles, SkipReason.EXCHANGE_UNAVAILABLE, str(error))
+        return
     except ExchangeError as error:
         is_passing = isinstance(error, CandleNotReady | ExchangeUnavailable)
         if is_passing and task.request.retries < CRAWL_TRIES:
@@ -147,6 +152,19 @@ def _decide(task: Task, subscriptions: SubscriptionQuerySet, opened_at: str) -> 
         return
     cycles = wave.claim(found, timeframe, candle)
     wave.decide_all(view, cycles, conclude_all if len(cycles) <= wave.BATCH else _send)
+
+
+def _come_back(task: Task, timeframe: str, candle: datetime, seconds: float) -> bool:
+    """Start the task anew when its exchange may be asked again; False when the candle is stale by then.
+
+    Not a retry, since nothing has failed: others have their turn, and meanwhile this worker serves them.
+    """
+    expires_at = stale_at(timeframe, candle + duration(timeframe))
+    pause = max(seconds, CRAWL_PAUSE_SECONDS)
+    if timezone.now() + timedelta(seconds=pause) >= expires_at:
+        return False
+    task.apply_async(task.request.args, countdown=pause, expires=expires_at)
+    return True
 
 
 def _send(moment: MarketMoment, batch: list[Decided]) -> None:
