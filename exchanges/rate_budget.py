@@ -17,7 +17,7 @@ import redis
 from exchanges.errors import ExchangeUnavailable, RateLimited
 
 MOST_WAIT_SECONDS = 10.0  # longer than that, the caller should do something else meanwhile
-SHORT_WAIT_SECONDS = 1.0  # for those who have: a worker that sleeps serves nobody
+SHORT_WAIT_SECONDS = 2.0  # for those who have: a worker that sleeps serves nobody
 LONGEST_HALT_SECONDS = 3 * 24 * 3600  # the longest ban that an exchange names
 NONCE_LOCK_SECONDS = 30  # longer than a call with its time-out, so that only a dead process loses the lock
 

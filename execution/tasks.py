@@ -34,6 +34,7 @@ from subscriptions.models import Subscription, SubscriptionQuerySet
 
 CRAWL_TRIES = 12
 CRAWL_PAUSE_SECONDS = 2  # an exchange shows a closed candle one to a few seconds after its close
+SHORTEST_PAUSE_SECONDS = 0.5
 # claiming is safe to repeat, so a restarted database costs a few seconds and no candle
 AGAIN = {
     "max_retries": CRAWL_TRIES,
@@ -160,7 +161,7 @@ def _come_back(task: Task, timeframe: str, candle: datetime, seconds: float) -> 
     Not a retry, since nothing has failed: others have their turn, and meanwhile this worker serves them.
     """
     expires_at = stale_at(timeframe, candle + duration(timeframe))
-    pause = max(seconds, CRAWL_PAUSE_SECONDS)
+    pause = max(seconds, SHORTEST_PAUSE_SECONDS)
     if timezone.now() + timedelta(seconds=pause) >= expires_at:
         return False
     task.apply_async(task.request.args, countdown=pause, expires=expires_at)

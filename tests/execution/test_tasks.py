@@ -102,6 +102,32 @@ def test_a_candle_that_never_comes_is_told_on_the_cycle(
     assert cycle.message
 
 
+def test_a_market_whose_exchange_has_no_room_comes_back_later(market: Market, worker: None) -> None:
+    make_subscription(market=market, timeframe="1h")
+    gateways.shared_budget("BINANCE").halt(3)
+
+    tasks.tick.delay("1h")
+    time.sleep(2.5)  # the task has come, and gone again
+    had_none = not Cycle.objects.exists()
+
+    eventually(done)
+    assert had_none
+    assert Order.objects.get().state == Order.State.FILLED
+
+
+def test_a_market_without_room_until_its_candle_is_stale_is_told_on_the_cycle(
+    market: Market, worker: None
+) -> None:
+    make_subscription(market=market, timeframe="1h")
+    gateways.shared_budget("BINANCE").halt(7200)
+
+    tasks.tick.delay("1h")
+
+    eventually(done)
+    gateways.shared_redis().delete("rate:BINANCE:halt:default")
+    assert Cycle.objects.get().skip == "exchange_unavailable"
+
+
 def test_a_worker_that_cannot_confine_bots_stops_and_says_what_to_do(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "celery", "-A", "marketplace", "worker", "--pool", "solo"]
     environment = os.environ | {"BOT_RUNTIME_DIR": str(tmp_path)}

@@ -19,14 +19,16 @@ class Command(BaseCommand):
         schedule.install()
         if settings.DEMO:
             demo.seed(settings.DEMO_PASSWORD)
-        if not Market.objects.exists():
-            self._load_markets()
+        known = set(Market.objects.values_list("exchange", flat=True).distinct())
+        missing = [exchange for exchange in settings.SUPPORTED_EXCHANGES if exchange not in known]
+        if missing:
+            self._load_markets(missing)
 
-    def _load_markets(self) -> None:
+    def _load_markets(self, exchanges: list[str]) -> None:
         try:
-            call_command("refresh_markets")
+            call_command("refresh_markets", *exchanges)
         except CommandError as error:
             self.stderr.write(
-                f"{error}\nNobody can subscribe before the markets are loaded. This is tried again "
+                f"{error}\nNobody can subscribe there before the markets are loaded. This is tried again "
                 "every hour, and by `manage.py refresh_markets`."
             )
