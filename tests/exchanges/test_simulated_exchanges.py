@@ -209,7 +209,7 @@ def test_a_tape_of_candles_is_played_back_to_the_last_digit(minutes: int) -> Non
     )
     listing = LISTINGS["BTCUSDT"]
     tape = CandleTape(candles, listing.tick, listing.step)
-    now = opened[-1] + timedelta(minutes=minutes, seconds=1)
+    now = opened[-1] + timedelta(minutes=minutes, seconds=3)
 
     with simulating(has_limits=False, clock=lambda: now, tapes={"BTCUSDT": tape}) as simulator:
         timeframe = {1: "1m", 60: "1h"}[minutes]
