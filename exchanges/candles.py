@@ -5,9 +5,10 @@ What is stored never changes. Holes that the exchange itself has (nobody traded,
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import redis
@@ -74,6 +75,29 @@ def crawl(market: Market, timeframe: str, gateway: PublicGateway, opened_at: dat
         raise CandleNotReady(
             f"{market} has no closed {timeframe} candle of {opened_at:%Y-%m-%d %H:%M} UTC yet; ask again."
         )
+
+
+def pages(
+    fetch: Callable[[datetime, int], Sequence[CandleRow]],
+    timeframe: str,
+    per_call: int,
+    first: datetime,
+    stop: datetime,
+) -> Iterator[tuple[list[CandleRow], datetime]]:
+    """Ask for the candles opened from `first` to before `stop`, `per_call` at once.
+
+    Yields each page with the moment before which all candles have been asked for. `fetch` takes the first
+    opening and how many.
+    """
+    step = duration(timeframe)
+    while first < stop:
+        limit = min((stop - first) // step, per_call)
+        page = fetch(first, limit)
+        first += limit * step
+        if page:
+            # an exchange that counts candles instead of time has already gone further where there are holes
+            first = max(first, page[-1].opened_at + step)
+        yield [row for row in page if row.opened_at < stop], min(first, stop)
 
 
 def window(market: Market, timeframe: str, opened_at: datetime, count: int) -> "pd.DataFrame":
@@ -148,15 +172,9 @@ def _fetch(
     market: Market, timeframe: str, gateway: PublicGateway, first: datetime, last: datetime
 ) -> Iterator[CandleRow]:
     """Ask page by page for the candles opened from `first` to `last`."""
-    step = duration(timeframe)
-    while first <= last:
-        limit = min((last - first) // step + 1, gateway.candles_per_call)
-        page = gateway.fetch_candles(market.trading_pair, timeframe, first, limit)
-        yield from (row for row in page if row.opened_at <= last)
-        first += limit * step
-        if page:
-            # an exchange that counts candles instead of time has already gone further where there are holes
-            first = max(first, page[-1].opened_at + step)
+    fetch = partial(gateway.fetch_candles, market.trading_pair, timeframe)
+    for page, _ in pages(fetch, timeframe, gateway.candles_per_call, first, last + duration(timeframe)):
+        yield from page
 
 
 def _store(market: Market, timeframe: str, rows: Iterator[CandleRow] | list[CandleRow]) -> None:

@@ -189,9 +189,10 @@ class CcxtTrading:
         guard.has_sent = False
         try:
             yield
-        except (ExchangeError, *BROKEN) as error:
-            if isinstance(error, ExchangeError) and not guard.has_sent:
-                raise  # of the rate budget
+        except Exception as error:  # whatever it is: once the order has left, it may have arrived
+            is_ours = not isinstance(error, BROKEN)  # such as the rate budget's
+            if is_ours and not guard.has_sent:
+                raise
             phase = Phase.AFTER_SEND if guard.has_sent else Phase.BEFORE_SEND
             # "from None": what ccxt raised may carry the key or the signature of a call
             raise translated(self._exchange, error, phase, what) from None

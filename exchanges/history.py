@@ -4,13 +4,15 @@ What has been asked for once is not asked for again; whoever is stopped goes on 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from bot_sdk.timeframes import duration, floor
 from exchanges import candle_store
 from exchanges.candle_store import Gap, month_after, month_of
+from exchanges.candles import pages
 from exchanges.errors import ExchangeUnavailable, RateLimited
 from exchanges.gateway import CandleRow, PublicGateway
 from exchanges.models import Exchange, Market
@@ -124,19 +126,13 @@ def _ask(
     plan: Plan, gateway: PublicGateway, first: datetime, stop: datetime, wait: Wait
 ) -> tuple[list[CandleRow], datetime]:
     """Return the candles opened from `first` on, and before when these are all; `stop` at the latest."""
-    step = duration(plan.timeframe)
-    rows: list[CandleRow] = []
-    for _ in range(CALLS_PER_WRITE):
-        if first >= stop:
-            break
-        limit = min((stop - first) // step, gateway.candles_per_call)
-        page = _patiently(wait, gateway.fetch_candles, plan.market.trading_pair, plan.timeframe, first, limit)
-        rows += [row for row in page if row.opened_at < stop]
-        first += limit * step
-        if page:
-            # an exchange that counts candles instead of time has already gone further where there are holes
-            first = max(first, page[-1].opened_at + step)
-    return rows, min(first, stop)
+
+    def fetch(since: datetime, limit: int) -> Sequence[CandleRow]:
+        return _patiently(wait, gateway.fetch_candles, plan.market.trading_pair, plan.timeframe, since, limit)
+
+    every = pages(fetch, plan.timeframe, gateway.candles_per_call, first, stop)
+    asked = list(islice(every, CALLS_PER_WRITE))
+    return [row for page, _ in asked for row in page], asked[-1][1]
 
 
 def _patiently[**P, T](wait: Wait, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -196,6 +196,20 @@ def test_an_order_without_an_answer_is_unknown_and_the_look_up_tells(
     assert (found is not None) == (when == "after")
 
 
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, RecursionError, KeyError])
+def test_whatever_breaks_once_an_order_has_left_it_is_unknown(trader: Trader, error: type[Exception]) -> None:
+    trading = trader.trading()
+
+    def broken(*_: object) -> None:
+        raise error("while the answer was taken apart")
+
+    trading._client.parse_order = broken
+
+    with pytest.raises(OutcomeUnknown, match="look it up"):
+        trading.create_market_order(PAIR, "SELL", AMOUNT, new_id())
+    assert len(trader.orders()) == 1
+
+
 def test_an_order_that_was_taken_but_cannot_be_read_is_unknown_too(trader: Trader) -> None:
     trading, client_id = trader.trading(), new_id()
     read = {"BINANCE": "GET /api/v3/order", "COINBASE": "orders/historical", "KRAKEN": "QueryOrders"}

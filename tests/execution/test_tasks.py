@@ -63,6 +63,18 @@ def test_a_tick_trades_for_every_due_subscription(market: Market, worker: None) 
     assert set(Order.objects.values_list("state", flat=True)) == {Order.State.FILLED}
 
 
+@pytest.mark.parametrize("exchange", ["BINANCE", "COINBASE", "KRAKEN"])
+def test_a_tick_trades_on_every_exchange(market: Market, worker: None, exchange: str) -> None:
+    refresh_markets(exchange)
+    own = Market.objects.get(exchange=exchange, trading_pair="BTC/USDT")
+    make_subscription(market=own, timeframe="1h")
+
+    tasks.tick.delay("1h")
+
+    eventually(done)
+    assert Order.objects.get().state == Order.State.FILLED, Cycle.objects.get().message
+
+
 def test_a_doubled_tick_decides_once(market: Market, worker: None) -> None:
     make_subscription(market=market, timeframe="1h")
 
