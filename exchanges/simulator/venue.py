@@ -201,17 +201,23 @@ class Venue:
         return self.market.quote(symbol, self.clock.milliseconds()).last * LISTINGS[symbol].tick
 
     def hold_price(self, symbol: str, price: Decimal | None) -> None:
-        """Keep a market's price where it is told, or let it go again; open orders meet it at once."""
+        """Keep a market's price where it is told, or let it go again.
+
+        A price that is set is a trade that every open order meets, also in a minute without others.
+        """
         listing = LISTINGS[symbol]
         now = self.clock.milliseconds()
         with self.lock:
             self.refresh()
-            self.market.hold(symbol, None if price is None else max(1, round(price / listing.tick)), now)
+            ticks = None if price is None else max(1, round(price / listing.tick))
+            self.market.hold(symbol, ticks, now)
+            if ticks is None:
+                return
+            amount = Decimal(round(listing.volume / float(listing.step))) * listing.step
             for account in self.accounts.values():
-                for order in account.open_orders():
+                for order in list(account.open_orders()):
                     if order.ticket.symbol == symbol:
-                        order.seen_trade = min(order.seen_trade, now // TRADE_MS - 1)
-            self.refresh()
+                        self._meet_trade(account, order, ticks * listing.tick, amount, now)
 
     def locked(self, account: Account) -> dict[str, Decimal]:
         """Return what the account's open orders hold back, by asset."""

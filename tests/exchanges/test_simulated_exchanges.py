@@ -23,7 +23,7 @@ from exchanges.simulator.clock import SimulatedClock
 from exchanges.simulator.listings import LISTINGS
 from exchanges.simulator.market import Market
 from exchanges.simulator.tape import CandleTape
-from exchanges.simulator.venue import Account, Force, Refused, Side, Ticket, Venue
+from exchanges.simulator.venue import Account, Force, Refused, Side, State, Ticket, Venue
 from exchanges.simulator.world import BINANCE_TERMS, COINBASE_TERMS, KRAKEN_TERMS
 from tests.exchanges.simulated import PAIR, Simulator, Trader, simulating
 
@@ -260,6 +260,22 @@ def test_faults_hit_the_calls_that_they_are_meant_for_as_often_as_was_said(simul
     statuses = [requests.get(f"{path}/{what}", timeout=5).status_code for what in ("ping", *["time"] * 3)]
 
     assert statuses == [200, 503, 503, 200]
+
+
+def test_a_price_that_is_set_is_a_trade_also_in_a_minute_without_others() -> None:
+    market = Market(7, has_quiet_minutes=True)
+    quiet = NOON
+    while market.trades("BTCUSDT", trade := int(quiet.timestamp()) // 10, trade).amounts[0]:
+        quiet += timedelta(minutes=1)
+    venue = Venue(market, SimulatedClock(lambda: quiet), KRAKEN_TERMS)
+    account = Account("k", "s", frozenset(), is_restricted=False, totals={"USDT": Decimal(1000)})
+    venue.accounts["k"] = account
+    venue.hold_price("BTCUSDT", Decimal(60_000))
+    order = venue.place(account, Ticket("BTCUSDT", Side.BUY, Decimal("0.01"), limit=Decimal(59_000)))
+
+    venue.hold_price("BTCUSDT", Decimal(58_999))
+
+    assert (order.state, order.filled) == (State.FILLED, Decimal("0.01"))
 
 
 TICKETS = st.lists(
