@@ -1,10 +1,16 @@
-"""What workers do about exchange accounts. Each task may be delivered twice, late, or not at all."""
+"""What workers do about exchange accounts and old candles. Each task may come twice, late, or not at all."""
+
+import logging
 
 from celery import Task, shared_task
+from django.utils import timezone
 
 from exchanges import checking
-from exchanges.errors import ExchangeUnavailable
-from exchanges.models import ExchangeAccount
+from exchanges.archiving import archive
+from exchanges.errors import CandleStoreError, ExchangeUnavailable
+from exchanges.models import Candle, ExchangeAccount, Market
+
+logger = logging.getLogger(__name__)
 
 TRIES = 3
 PAUSE_SECONDS = 5
@@ -29,3 +35,15 @@ def check_accounts() -> None:
     """Have every key checked again: rights may have been taken, or added."""
     for account_id in ExchangeAccount.objects.with_keys().values_list("pk", flat=True):
         check_account.delay(account_id)
+
+
+@shared_task(time_limit=3600)
+def archive_candles() -> None:
+    """Move old candles into the history, market by market; what one of them lacks holds no other up."""
+    series = Candle.objects.order_by().values_list("market", "timeframe").distinct()
+    markets = Market.objects.in_bulk({market_id for market_id, _ in series})
+    for market_id, timeframe in series:
+        try:
+            archive(markets[market_id], timeframe, timezone.now())
+        except CandleStoreError:
+            logger.exception("Candles of %s %s could not be moved", markets[market_id], timeframe)

@@ -38,6 +38,7 @@ def install() -> None:
         )
     _every(1, IntervalSchedule.MINUTES, "Sweep interrupted cycles", "execution.tasks.sweep", [])
     _every(1, IntervalSchedule.DAYS, "Check exchange accounts' keys", "exchanges.tasks.check_accounts", [])
+    _every(1, IntervalSchedule.DAYS, "Move old candles to the history", "exchanges.tasks.archive_candles", [])
     for exchange in settings.SUPPORTED_EXCHANGES:
         name = f"Refresh markets of {exchange}"
         _every(1, IntervalSchedule.HOURS, name, "execution.tasks.refresh_markets", [exchange])
