@@ -18,10 +18,12 @@ CLOSED = b""  # the connection is closed without a reply
 
 
 @contextmanager
-def replaying(replies: Mapping[str, bytes], status: int = 200, at: datetime | None = None) -> Iterator[str]:
+def replaying(
+    replies: Mapping[str, bytes], status: int = 200, at: datetime | None = None, location: str = ""
+) -> Iterator[str]:
     """Answer each path of `replies` ("*": all others) with its bytes; the value is the server's URL.
 
-    `at` is the date of the answers, by default now.
+    `at` is the date of the answers, by default now; `location` is where they send the client on to.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -30,6 +32,8 @@ def replaying(replies: Mapping[str, bytes], status: int = 200, at: datetime | No
             if body != CLOSED:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
+                if location:
+                    self.send_header("Location", location)
                 self.end_headers()
                 self.wfile.write(body)
 

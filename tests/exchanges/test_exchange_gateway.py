@@ -222,6 +222,24 @@ def test_the_guard_lets_a_client_reach_its_own_hosts_only(url: str, forbidden: s
             session.get(forbidden, timeout=5)
 
 
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "http://api.binance.com/", "http://127.0.0.1:1/"]
+)
+def test_the_guard_follows_no_exchange_to_another_host(elsewhere: str) -> None:
+    with replaying({"*": b"{}"}, status=302, location=elsewhere) as url:
+        client = CcxtGateway("BINANCE", url)._client
+
+        with pytest.raises(requests.ConnectionError, match="refused to contact"):
+            client.session.get("https://api.binance.com/api/v3/time", timeout=5)
+
+
+def test_a_client_heeds_no_proxy_of_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    assert CcxtGateway("BINANCE", url).fetch_time() == NOON
+
+
 @pytest.mark.parametrize("exchange", PROFILES)
 def test_a_live_client_refuses_every_other_exchanges_host(exchange: str) -> None:
     gateway = CcxtGateway(exchange, None)

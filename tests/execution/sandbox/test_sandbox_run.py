@@ -171,12 +171,19 @@ def test_each_way_to_fail_has_its_verdict(algorithm: str, verdict: Verdict, mess
     assert result.action is None
 
 
-@pytest.mark.parametrize("code", [SPIN, SLEEP])
-def test_a_bot_without_an_answer_is_ended_at_its_time(code: str) -> None:
+NO_ANSWER = "The bot gave no answer within 1 seconds."
+NO_TIME = "The bot used up its 1 seconds of CPU time."
+
+
+@pytest.mark.parametrize(
+    ("code", "messages"),
+    [(SLEEP, {NO_ANSWER}), (SPIN, {NO_ANSWER, NO_TIME})],  # one that spins ends with both at once
+)
+def test_a_bot_without_an_answer_is_ended_at_its_time(code: str, messages: set[str]) -> None:
     result = run(make_job(code), make_limits(seconds=1))
 
     assert result.verdict == Verdict.TIMED_OUT
-    assert result.message == "The bot gave no answer within 1 seconds."
+    assert result.message in messages
     assert 1.0 <= result.seconds < 3.0
 
 
@@ -184,7 +191,7 @@ def test_cpu_time_is_limited_below_the_wall_clock() -> None:
     result = run(make_job(SPIN), make_limits(seconds=20, cpu_percent=5))
 
     assert result.verdict == Verdict.TIMED_OUT
-    assert result.message == "The bot used up its 1 seconds of CPU time."
+    assert result.message == NO_TIME
     assert result.seconds < 15
 
 
