@@ -9,13 +9,22 @@ The only rounding is in the share of the cost basis that a partial sale takes; w
 basis, so nothing is lost, and the sale that closes the position takes all that is left.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import StrEnum
 
 from bot_sdk.action import BUY, SELL
 from bot_sdk.money import QUOTE_STEP, cost_of, exact
 
 ZERO = Decimal(0)
+
+
+class FeeIn(StrEnum):
+    """What a fill's fee was taken in: of the market's two currencies, or another coin of the account's."""
+
+    QUOTE = "quote"
+    BASE = "base"
+    OTHER = "other"
 
 
 class LedgerError(ValueError):
@@ -64,8 +73,21 @@ class Holding:
             return cost_of(self.base_amount, price) - self.cost_basis
 
 
-def apply_fill(holding: Holding, side: str, amount: Decimal, price: Decimal, fee: Decimal) -> Holding:
-    """Return the holding after a fill of `amount` base units at `price`, with `fee` in quote.
+def apply_fill(
+    holding: Holding,
+    side: str,
+    amount: Decimal,
+    price: Decimal,
+    fee: Decimal,
+    *,
+    fee_in: FeeIn = FeeIn.QUOTE,
+    may_overdraw: bool = False,
+) -> Holding:
+    """Return the holding after a fill of `amount` base units at `price`, with `fee` in what `fee_in` says.
+
+    A fee in base is taken from what was bought, or sold on top, and counts at `price`. One in a third coin
+    was not paid from this capital and leaves the holding alone. `may_overdraw` is for what did happen at an
+    exchange, whatever was meant.
 
     Raises LedgerError when it would sell more than the position or spend more than the balance, for a side
     other than "BUY" and "SELL", and for an amount or price not above zero or a fee below it.
@@ -73,8 +95,13 @@ def apply_fill(holding: Holding, side: str, amount: Decimal, price: Decimal, fee
     _check(side, amount, price, fee)
     with exact():
         cost = cost_of(amount, price)
-        after = _bought(holding, amount, cost, fee) if side == BUY else _sold(holding, amount, cost, fee)
-    if after.quote_balance < 0:
+        quote_fee = fee if fee_in == FeeIn.QUOTE else ZERO
+        base_fee = fee if fee_in == FeeIn.BASE else ZERO
+        fee_worth = quote_fee + cost_of(base_fee, price)
+        change = _bought if side == BUY else _sold
+        after = change(holding, amount, cost, quote_fee, base_fee)
+        after = replace(after, fees_paid=holding.fees_paid + fee_worth)
+    if after.quote_balance < 0 and not may_overdraw:
         raise LedgerError(
             f"A {side} of {amount} at {price} with fee {fee} needs more than the free balance of "
             f"{holding.quote_balance} in quote."
@@ -82,26 +109,32 @@ def apply_fill(holding: Holding, side: str, amount: Decimal, price: Decimal, fee
     return after
 
 
-def _bought(holding: Holding, amount: Decimal, cost: Decimal, fee: Decimal) -> Holding:
-    return Holding(
-        quote_balance=holding.quote_balance - cost - fee,
-        base_amount=holding.base_amount + amount,
-        cost_basis=holding.cost_basis + cost + fee,
-        realized_pnl=holding.realized_pnl,
-        fees_paid=holding.fees_paid + fee,
+def _bought(
+    holding: Holding, amount: Decimal, cost: Decimal, quote_fee: Decimal, base_fee: Decimal
+) -> Holding:
+    if base_fee >= amount:
+        raise LedgerError(f"A BUY of {amount} cannot have cost a fee of {base_fee} in base.")
+    return replace(
+        holding,
+        quote_balance=holding.quote_balance - cost - quote_fee,
+        base_amount=holding.base_amount + amount - base_fee,
+        cost_basis=holding.cost_basis + cost + quote_fee,
     )
 
 
-def _sold(holding: Holding, amount: Decimal, proceeds: Decimal, fee: Decimal) -> Holding:
-    if amount > holding.base_amount:
-        raise LedgerError(f"A SELL of {amount} is more than the position of {holding.base_amount}.")
-    share = (holding.cost_basis * amount / holding.base_amount).quantize(QUOTE_STEP)
-    return Holding(
-        quote_balance=holding.quote_balance + proceeds - fee,
-        base_amount=holding.base_amount - amount,
+def _sold(
+    holding: Holding, amount: Decimal, proceeds: Decimal, quote_fee: Decimal, base_fee: Decimal
+) -> Holding:
+    gone = amount + base_fee
+    if gone > holding.base_amount:
+        raise LedgerError(f"A SELL of {gone} is more than the position of {holding.base_amount}.")
+    share = (holding.cost_basis * gone / holding.base_amount).quantize(QUOTE_STEP)
+    return replace(
+        holding,
+        quote_balance=holding.quote_balance + proceeds - quote_fee,
+        base_amount=holding.base_amount - gone,
         cost_basis=holding.cost_basis - share,
-        realized_pnl=holding.realized_pnl + proceeds - fee - share,
-        fees_paid=holding.fees_paid + fee,
+        realized_pnl=holding.realized_pnl + proceeds - quote_fee - share,
     )
 
 

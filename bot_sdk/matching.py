@@ -33,3 +33,13 @@ def fill_market_order(
         raise ValueError(f"An order needs an amount and a price above zero, not {amount} at {price}.")
     cost = cost_of(amount, price)
     return Execution(price=price, amount=amount, cost=cost, fee=fee_on(cost, rules.taker_fee_fraction))
+
+
+def limit_is_reached(side: str, limit_price: Decimal, bid: Decimal, ask: Decimal) -> bool:
+    """Return whether the other side's best price has come to the limit."""
+    return ask <= limit_price if side == BUY else bid >= limit_price
+
+
+def fill_limit_order(side: str, amount: Decimal, limit_price: Decimal, rules: MarketRules) -> Execution:
+    """Fill a limit order whole, at its limit and never better, with the taker fee."""
+    return fill_market_order(side, amount, limit_price, limit_price, rules)

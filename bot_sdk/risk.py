@@ -34,6 +34,7 @@ class Signal:
     reason: str
     source: str
     skip: SkipReason | None = None
+    limit_price: Decimal | None = None
 
 
 def decide(

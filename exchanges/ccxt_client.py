@@ -6,6 +6,7 @@ client reaches its own exchange's hosts over https and nothing else, or, in thei
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,6 +88,7 @@ class HostGuard(HTTPAdapter):
         self._simulator_url = simulator_url
         self._budget = budget
         self.has_sent = False  # since somebody set it to False: whether a request has left
+        self.send_by: datetime | None = None  # later than that nothing leaves
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Raise requests' ConnectionError for any other host and for a success whose body is not JSON."""
@@ -96,6 +98,8 @@ class HostGuard(HTTPAdapter):
                 f"refused to contact {url.scheme}://{url.hostname};"
                 f" allowed: https to {', '.join(sorted(self._hosts))}"
             )
+        if self.send_by is not None and datetime.now(UTC) >= self.send_by:
+            raise requests.ConnectionError("it is too late to send this")
         if self._simulator_url is not None:
             request = request.copy()
             request.headers["Host"] = url.netloc

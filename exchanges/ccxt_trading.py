@@ -17,7 +17,7 @@ import ccxt
 from bot_sdk.market_rules import MarketRules
 from exchanges.ccxt_account import CcxtAccount
 from exchanges.ccxt_errors import BROKEN, Phase, translated
-from exchanges.errors import ExchangeError, ExchangeUnavailable, OutcomeUnknown
+from exchanges.errors import ExchangeError, ExchangeUnavailable, OrderRejected, OutcomeUnknown
 from exchanges.gateway import Fill, OrderReport, OrderState, Ticker
 from exchanges.order_checks import require_acceptable, require_on_tick
 
@@ -54,8 +54,13 @@ HABITS = {
 class CcxtTrading:
     """Place, find and cancel one account's orders on one market. For one task, and one thread."""
 
-    def __init__(self, account: CcxtAccount, trading_pair: str, rules: MarketRules, ticker: Ticker) -> None:
-        """Trade `trading_pair` by its `rules`; `ticker` is what an order's cost is estimated by."""
+    def __init__(
+        self, account: CcxtAccount, trading_pair: str, rules: MarketRules, ticker: Ticker | None
+    ) -> None:
+        """Trade `trading_pair` by its `rules`; `ticker` is what a market order's cost is estimated by.
+
+        Without one there are no market orders.
+        """
         self._account = account
         self._client = account.client
         self._exchange = account.exchange
@@ -65,20 +70,28 @@ class CcxtTrading:
         self._ticker = ticker
 
     def create_market_order(
-        self, trading_pair: str, side: str, amount: Decimal, client_order_id: str
+        self,
+        trading_pair: str,
+        side: str,
+        amount: Decimal,
+        client_order_id: str,
+        *,
+        send_by: datetime | None = None,
     ) -> OrderReport:
         """Send one market order of `amount` base units; `side` is "BUY" or "SELL".
 
-        Raises OrderRejected, RateLimited and KeyRefused when it was definitely not accepted,
-        ExchangeUnavailable when it never left, and OutcomeUnknown when nobody can tell, or when it was
-        accepted but could not be read afterwards.
+        Nothing leaves at `send_by` or later. Raises OrderRejected, RateLimited and KeyRefused when it was
+        definitely not accepted, ExchangeUnavailable when it never left, and OutcomeUnknown when nobody can
+        tell, or when it was accepted but could not be read afterwards.
         """
+        if self._ticker is None:
+            raise OrderRejected("no_price: this gateway was opened without a price, so it only looks up.")
         price = self._ticker.ask if side == "BUY" else self._ticker.bid
         self._require(trading_pair, side, amount, price)
         if self._habits.has_market_orders:
-            return self._create(side, amount, client_order_id)
-        worst = self._worst_price(side, price)
-        return self._create(side, amount, client_order_id, limit=worst, params={"timeInForce": "IOC"})
+            return self._create(side, amount, client_order_id, send_by=send_by)
+        worst, params = self._worst_price(side, price), {"timeInForce": "IOC"}
+        return self._create(side, amount, client_order_id, limit=worst, params=params, send_by=send_by)
 
     def create_limit_order(
         self,
@@ -89,6 +102,7 @@ class CcxtTrading:
         client_order_id: str,
         *,
         stop_price: Decimal | None = None,
+        send_by: datetime | None = None,
     ) -> OrderReport:
         """Send one limit order; with `stop_price` it waits until a loss has gone that far.
 
@@ -100,7 +114,7 @@ class CcxtTrading:
         if stop_price is not None:
             require_on_tick(stop_price, self._rules)
             params = {"stopLossPrice": f"{stop_price:f}"}
-        return self._create(side, amount, client_order_id, limit=price, params=params)
+        return self._create(side, amount, client_order_id, limit=price, params=params, send_by=send_by)
 
     def find_order(self, client_order_id: str, since: datetime) -> OrderReport | None:
         """Return the order that was sent with this id at `since` or later, or None when there is none.
@@ -160,11 +174,12 @@ class CcxtTrading:
         *,
         limit: Decimal | None = None,
         params: Mapping[str, str] | None = None,
+        send_by: datetime | None = None,
     ) -> OrderReport:
         what = f"an order to {side} {amount} {self._pair}"
         self._account.make_ready()
         sent = {**(params or {}), self._habits.client_id: client_order_id, **self._deadline()}
-        with self._sending(what):
+        with self._sending(what, send_by):
             kind, price = ("market", None) if limit is None else ("limit", f"{limit:f}")
             answer = self._client.create_order(self._pair, kind, side.lower(), f"{amount:f}", price, sent)
             number = answer.get("id")
@@ -183,10 +198,10 @@ class CcxtTrading:
         return {"deadline": (datetime.now(UTC) + timedelta(seconds=ORDER_VALID_SECONDS)).isoformat()}
 
     @contextmanager
-    def _sending(self, what: str) -> Iterator[None]:
-        """Translate what went wrong, by whether anything had left."""
+    def _sending(self, what: str, send_by: datetime | None) -> Iterator[None]:
+        """Let nothing leave after `send_by`, and translate what went wrong, by whether anything had left."""
         guard = self._account.guard
-        guard.has_sent = False
+        guard.has_sent, guard.send_by = False, send_by
         try:
             yield
         except Exception as error:  # whatever it is: once the order has left, it may have arrived
@@ -196,6 +211,8 @@ class CcxtTrading:
             phase = Phase.AFTER_SEND if guard.has_sent else Phase.BEFORE_SEND
             # "from None": what ccxt raised may carry the key or the signature of a call
             raise translated(self._exchange, error, phase, what) from None
+        finally:
+            guard.send_by = None
 
     def _find(self, client_order_id: str, since: datetime) -> Mapping[str, Any] | None:
         if self._exchange == "BINANCE":

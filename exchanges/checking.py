@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from celery import current_app
 from django.conf import settings
 from django.utils import timezone
 
@@ -13,6 +14,7 @@ from exchanges.gateways import account_client
 from exchanges.models import ExchangeAccount
 from exchanges.vault import VaultError, opened
 
+PAUSE_TASK = "subscriptions.tasks.pause_for_account"
 TESTNET_HAS_NO_RIGHTS = "The testnet does not tell what a key may do. This one works there, with play money."
 
 
@@ -69,4 +71,6 @@ def _store(account: ExchangeAccount, finding: Finding) -> bool:
         has_address_restriction=finding.rights.get("has_address_restriction"),
         checked_at=timezone.now(),
     )
+    if stored and finding.refusals:
+        current_app.send_task(PAUSE_TASK, args=[account.pk])
     return bool(stored)

@@ -13,6 +13,14 @@ from typing import Protocol
 from bot_sdk.market_rules import MarketRules
 
 SETTLING = timedelta(seconds=2)  # after its end an exchange may still put a late trade into a candle
+# how long after it left an order may still be taken; then it is in the exchange's lists, or never will be:
+# what it is signed with (Binance's recvWindow, Kraken's deadline, Coinbase's token), Binance's 10 s for its
+# engine, clocks a second apart, and a moment until a list shows it
+ARRIVES_WITHIN = {
+    "BINANCE": timedelta(seconds=16),
+    "COINBASE": timedelta(seconds=125),
+    "KRAKEN": timedelta(seconds=10),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +132,47 @@ class TradingGateway(Protocol):
     """A place that takes orders for one account."""
 
     def create_market_order(
-        self, trading_pair: str, side: str, amount: Decimal, client_order_id: str
+        self,
+        trading_pair: str,
+        side: str,
+        amount: Decimal,
+        client_order_id: str,
+        *,
+        send_by: datetime | None = None,
     ) -> OrderReport:
         """Send one market order of `amount` base units; `side` is "BUY" or "SELL".
 
-        Raises OrderRejected when it was definitely not accepted and OutcomeUnknown when nobody can tell.
+        Nothing leaves at `send_by` or later. Raises OrderRejected and KeyRefused when it was definitely not
+        accepted, ExchangeUnavailable when it never left, and OutcomeUnknown when nobody can tell.
         """
+
+    def create_limit_order(
+        self,
+        trading_pair: str,
+        side: str,
+        amount: Decimal,
+        price: Decimal,
+        client_order_id: str,
+        *,
+        send_by: datetime | None = None,
+    ) -> OrderReport:
+        """Send one limit order, which may stay open. Raises what `create_market_order` raises."""
+
+
+class ExchangeGateway(TradingGateway, Protocol):
+    """An exchange, which keeps orders and can be asked about them."""
+
+    def find_order(self, client_order_id: str, since: datetime) -> OrderReport | None:
+        """Return the order that was sent with this id at `since` or later; None when there is none.
+
+        Raises ExchangeUnavailable, KeyRefused.
+        """
+
+    def fetch_order(self, exchange_order_id: str) -> OrderReport:
+        """Return how an order stands. Raises ExchangeError."""
+
+    def cancel_order(self, exchange_order_id: str) -> OrderReport:
+        """Cancel the order and return how it ended. Raises ExchangeUnavailable when that cannot be told."""
+
+    def fetch_open_orders(self) -> Sequence[OrderReport]:
+        """Return the account's open orders on the gateway's market, ours or not."""

@@ -1,6 +1,7 @@
 """What the outside market offers: markets with their rules, and their closed candles."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -132,6 +133,13 @@ class ExchangeAccountQuerySet(models.QuerySet["ExchangeAccount"]):
     def with_keys(self) -> "ExchangeAccountQuerySet":
         return self.exclude(key_id="")
 
+    def usable(self) -> "ExchangeAccountQuerySet":
+        """Accounts at an exchange that may be asked and traded on now."""
+        checked = self.with_keys().filter(state=ExchangeAccount.State.ACTIVE)
+        if settings.EXCHANGE_TESTNET_MODE:
+            checked = checked.exclude(environment=ExchangeAccount.Environment.LIVE)
+        return checked
+
 
 class ExchangeAccount(models.Model):
     """A person's access to an exchange. Its keys are sealed; only `exchanges.vault` opens them."""
@@ -161,6 +169,10 @@ class ExchangeAccount(models.Model):
     checked_at = models.DateTimeField(null=True, blank=True)
     permissions = models.JSONField(default=dict, blank=True)
     has_address_restriction = models.BooleanField(null=True, blank=True, help_text="empty: not known")
+    balances = models.JSONField(
+        default=dict, blank=True, help_text="free and locked amount of each asset, as the exchange told last"
+    )
+    balances_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ExchangeAccountQuerySet.as_manager()
@@ -204,6 +216,10 @@ class ExchangeAccount(models.Model):
                     "Choose another kind."
                 }
             )
+
+    def free_balance(self, asset: str) -> Decimal:
+        """What the exchange said is there and in no open order."""
+        return Decimal(self.balances.get(asset, {}).get("free", 0))
 
     @property
     def needs_keys(self) -> bool:

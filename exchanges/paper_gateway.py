@@ -1,11 +1,12 @@
 """An exchange account made of paper: orders fill at once, at the real market's prices and by its rules."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from bot_sdk.market_rules import MarketRules
-from bot_sdk.matching import fill_market_order
+from bot_sdk.matching import Execution, fill_limit_order, fill_market_order, limit_is_reached
 from exchanges.gateway import Fill, OrderReport, OrderState, Ticker
-from exchanges.order_checks import require_acceptable
+from exchanges.order_checks import require_acceptable, require_on_tick
 
 
 class PaperGateway:
@@ -20,7 +21,13 @@ class PaperGateway:
         self._ticker = ticker
 
     def create_market_order(
-        self, trading_pair: str, side: str, amount: Decimal, client_order_id: str
+        self,
+        trading_pair: str,
+        side: str,
+        amount: Decimal,
+        client_order_id: str,
+        *,
+        send_by: datetime | None = None,  # noqa: ARG002 - nothing leaves
     ) -> OrderReport:
         """Fill the whole order: a BUY at the ask, a SELL at the bid, with the taker fee in quote.
 
@@ -36,13 +43,43 @@ class PaperGateway:
             rules=self._rules,
         )
         execution = fill_market_order(side, amount, self._ticker.bid, self._ticker.ask, self._rules)
+        return self._filled(execution, client_order_id)
+
+    def create_limit_order(
+        self,
+        trading_pair: str,
+        side: str,
+        amount: Decimal,
+        price: Decimal,
+        client_order_id: str,
+        *,
+        send_by: datetime | None = None,  # noqa: ARG002 - nothing leaves
+    ) -> OrderReport:
+        """Fill the whole order at its limit when the market is there, and leave it open otherwise.
+
+        Whoever keeps the books asks again with the next prices. Raises OrderRejected, as above.
+        """
+        require_acceptable(
+            market=self._trading_pair,
+            trading_pair=trading_pair,
+            side=side,
+            amount=amount,
+            price=price,
+            rules=self._rules,
+        )
+        require_on_tick(price, self._rules)
+        if not limit_is_reached(side, price, self._ticker.bid, self._ticker.ask):
+            return OrderReport(client_order_id, f"paper-{client_order_id}", OrderState.OPEN, ())
+        return self._filled(fill_limit_order(side, amount, price, self._rules), client_order_id)
+
+    def _filled(self, execution: Execution, client_order_id: str) -> OrderReport:
         fill = Fill(
             trade_id=f"paper-{client_order_id}-1",
             price=execution.price,
             amount=execution.amount,
             cost=execution.cost,
             fee=execution.fee,
-            fee_currency=trading_pair.partition("/")[2],
+            fee_currency=self._trading_pair.partition("/")[2],
             filled_at=self._ticker.at,
         )
         return OrderReport(client_order_id, f"paper-{client_order_id}", OrderState.FILLED, (fill,))

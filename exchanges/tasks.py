@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from exchanges import checking
 from exchanges.archiving import archive
-from exchanges.errors import CandleStoreError, ExchangeUnavailable
+from exchanges.balances import refresh_balances
+from exchanges.errors import CandleStoreError, ExchangeUnavailable, KeyRefused
 from exchanges.models import Candle, ExchangeAccount, Market
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,21 @@ def check_account(self: Task, account_id: int) -> None:
         if self.request.retries < TRIES:
             raise self.retry(exc=error, countdown=PAUSE_SECONDS) from error
         checking.give_up(account, error)
+    read_balances.delay(account_id)
+
+
+@shared_task(
+    autoretry_for=[ExchangeUnavailable],
+    max_retries=TRIES,
+    default_retry_delay=PAUSE_SECONDS,
+    throws=[KeyRefused],
+    time_limit=120,
+)
+def read_balances(account_id: int) -> None:
+    """Read what a usable account holds."""
+    account = ExchangeAccount.objects.usable().filter(pk=account_id).first()
+    if account is not None:
+        refresh_balances(account)
 
 
 @shared_task(time_limit=60)

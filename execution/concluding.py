@@ -9,12 +9,14 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from bot_sdk.risk import Signal, SkipReason
-from exchanges.paper_gateway import PaperGateway
+from exchanges.errors import ExchangeError
+from exchanges.gateways import trading_gateway
+from exchanges.vault import VaultError
 from execution.alarms import Trouble, alarm
 from execution.cycle import MarketMoment, conclude
 from execution.deciding import Decided
 from execution.models import Action, Cycle, Order
-from execution.orders import place_order, position_of
+from execution.orders import Intent, place_order, position_of
 from execution.sandbox import Receipt, Run, Verdict
 
 logger = logging.getLogger(__name__)
@@ -98,14 +100,32 @@ def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
         if not Cycle.objects.claimed_by(cycle).exists():
             return False
         if timezone.now() < moment.stale_at:
-            paper = PaperGateway(moment.market.trading_pair, moment.market.rules, moment.ticker)
-            order = place_order(cycle=cycle, signal=signal, gateway=paper)
-            cycle.message = order.message or cycle.message
+            _order(moment, cycle, signal)
             position = position_of(subscription)
         else:
             cycle.skip, cycle.message = SkipReason.STALE_CANDLE, TOO_LATE
     cycle.equity = position.holding.equity(moment.ticker.last)
     return True
+
+
+def _order(moment: MarketMoment, cycle: Cycle, signal: Signal) -> None:
+    """Place the order and say on the cycle what came of it."""
+    subscription = cycle.subscription
+    intent = Intent(
+        subscription=subscription,
+        signal=signal,
+        moment_at=cycle.candle_closed_at,
+        sized_for=subscription.position.holding,
+        fresh_until=moment.stale_at,
+        cycle=cycle,
+    )
+    try:
+        with trading_gateway(subscription.account, moment.market, moment.ticker) as gateway:
+            order = place_order(intent, gateway)
+    except (ExchangeError, VaultError) as error:  # raised before anything was sent
+        cycle.skip, cycle.message = SkipReason.EXCHANGE_UNAVAILABLE, str(error)
+    else:
+        cycle.message = order.message or cycle.message
 
 
 def _describe_signal(cycle: Cycle, signal: Signal) -> None:

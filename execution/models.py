@@ -10,6 +10,7 @@ from django.utils import timezone
 from bot_sdk.ledger import Holding
 from bots.models import BotVersion
 from exchanges.fields import AmountField
+from exchanges.gateway import ARRIVES_WITHIN
 from execution.sandbox.verdicts import Verdict
 from subscriptions.models import Subscription
 
@@ -35,6 +36,7 @@ class CycleQuerySet(models.QuerySet["Cycle"]):
             "subscription__version__bot",
             "subscription__market",
             "subscription__position",
+            "subscription__account",
             "order",
         )
 
@@ -130,40 +132,109 @@ class Strike(models.Model):
         return f"{self.version}: {self.verdict}"
 
 
+class OrderQuerySet(models.QuerySet["Order"]):
+    def unsettled(self) -> "OrderQuerySet":
+        """Orders that may have reached an exchange, of which nobody knows what became."""
+        is_lost = models.Q(state=Order.State.SENDING, send_by__lt=timezone.now())
+        return self.filter(models.Q(state=Order.State.UNKNOWN) | is_lost)
+
+    def unfinished(self) -> "OrderQuerySet":
+        return self.filter(state__in=[Order.State.SENDING, Order.State.OPEN, Order.State.UNKNOWN])
+
+    def on_paper(self) -> "OrderQuerySet":
+        return self.filter(subscription__in=Subscription.objects.on_paper())
+
+    def at_exchanges(self) -> "OrderQuerySet":
+        return self.exclude(subscription__in=Subscription.objects.on_paper())
+
+
 class Order(models.Model):
-    """What we ask the exchange for. The row exists before anything is sent."""
+    """What we ask the exchange for. The row exists before anything is sent.
+
+    NEW may be sent, once. SENDING and UNKNOWN may have arrived: only the exchange, asked after `settles_at`,
+    or staff can say. OPEN rests at the exchange. The others are final.
+    """
 
     class Side(models.TextChoices):
         BUY = "BUY", "Buy"
         SELL = "SELL", "Sell"
 
+    class Kind(models.TextChoices):
+        MARKET = "MARKET", "Market"
+        LIMIT = "LIMIT", "Limit"
+
     class State(models.TextChoices):
         NEW = "NEW", "New"
         SENDING = "SENDING", "Sending"
+        OPEN = "OPEN", "Open"
         FILLED = "FILLED", "Filled"
+        CANCELED = "CANCELED", "Canceled"
+        EXPIRED = "EXPIRED", "Expired"
         REJECTED = "REJECTED", "Rejected"
         NOT_SENT = "NOT_SENT", "Not sent"
         UNKNOWN = "UNKNOWN", "Checking"
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="orders")
-    cycle = models.OneToOneField(Cycle, on_delete=models.PROTECT, related_name="order")
+    cycle = models.OneToOneField(Cycle, on_delete=models.PROTECT, related_name="order", null=True, blank=True)
     client_order_id = models.UUIDField(unique=True)
+    leg = models.CharField(max_length=16, default="signal", help_text="which order of its moment this is")
+    moment_at = models.DateTimeField(help_text="the candle's close, or the minute, that it was placed for")
     side = models.CharField(max_length=8, choices=Side)
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.MARKET)
     amount = AmountField(help_text="base")
+    limit_price = AmountField(null=True, blank=True, help_text="quote per base; of a limit order")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="when an open order is ended")
+    source = models.CharField(max_length=16, blank=True, help_text="bot, or the rule that wanted it")
+    reason = models.CharField(max_length=500, blank=True)
+    payload = models.CharField(max_length=64, blank=True, help_text="sha256 of what is sent")
     state = models.CharField(max_length=16, choices=State, default=State.NEW)
     message = models.CharField(max_length=300, blank=True)
     exchange_order_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True, blank=True)
+    send_by = models.DateTimeField(null=True, blank=True, help_text="after it nothing of it leaves")
+    absences = models.PositiveSmallIntegerField(
+        default=0, help_text="how often the exchange did not know it after the fence"
+    )
+    looked_up_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OrderQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-pk"]
         constraints = [
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="order_amount_is_positive"),
+            models.CheckConstraint(
+                condition=models.Q(kind="MARKET", limit_price=None)
+                | models.Q(kind="LIMIT", limit_price__gt=0),
+                name="limit_order_has_a_price",
+            ),
+            models.UniqueConstraint(
+                fields=["subscription", "moment_at", "leg"], name="one_order_per_moment_and_leg"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["state", "subscription"],
+                condition=models.Q(state__in=["NEW", "SENDING", "OPEN", "UNKNOWN"]),
+                name="orders_unfinished",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_side_display()} {self.amount.normalize():f} {self.subscription.market.base}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.state not in NOT_FINAL
+
+    @property
+    def settles_at(self) -> datetime | None:
+        """From when on the exchange can tell for sure whether it came; None before it is sent."""
+        return self.send_by and self.send_by + ARRIVES_WITHIN[self.subscription.market.exchange]
+
+
+NOT_FINAL = [Order.State.NEW, Order.State.SENDING, Order.State.OPEN, Order.State.UNKNOWN]
 
 
 class Fill(models.Model):
@@ -190,20 +261,24 @@ class Fill(models.Model):
 
 
 class Position(models.Model):
-    """What a subscription's paper account holds now; always the sum of its fills."""
+    """What a subscription holds now of its capital; always the sum of its fills.
+
+    A market order at an exchange can cost more than was thought: the quote balance then falls below zero.
+    """
 
     subscription = models.OneToOneField(Subscription, on_delete=models.PROTECT, related_name="position")
     quote_balance = AmountField(help_text="quote")
     base_amount = AmountField(default=0, help_text="base")
     cost_basis = AmountField(default=0, help_text="quote paid for what is held, fees included")
     realized_pnl = AmountField(default=0, help_text="quote, fees included")
-    fees_paid = AmountField(default=0, help_text="quote")
+    fees_paid = AmountField(default=0, help_text="quote; without fees taken in a third coin")
+    risk_state = models.JSONField(default=dict, blank=True, help_text="what risk rules remember")
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(quote_balance__gte=0, base_amount__gte=0, cost_basis__gte=0),
+                condition=models.Q(base_amount__gte=0, cost_basis__gte=0),
                 name="position_is_not_negative",
             ),
         ]

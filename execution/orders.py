@@ -1,38 +1,70 @@
 """From a signal to money: the order row first, then one send, then fills and the position.
 
-An order is sent at most once. Its row is committed as SENDING before the send; whatever then happens
-without a definite answer leaves it UNKNOWN, and nothing sends it again.
+An order is sent at most once. Its row is committed as SENDING before the send, with the moment after which
+nothing of it leaves any more; whatever then happens without a definite answer leaves it UNKNOWN, and nothing
+sends it again. `settling` finds out what became of it.
 """
 
+import hashlib
+import json
+import logging
 import uuid
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 
+from celery import current_app
 from django.db import transaction
 from django.utils import timezone
 
-from bot_sdk import ledger
-from bot_sdk.ledger import Holding
+from bot_sdk.ledger import FeeIn, Holding, LedgerError, apply_fill
 from bot_sdk.risk import Signal
-from exchanges.errors import ExchangeUnavailable, OrderRejected, OutcomeUnknown
+from exchanges.errors import ExchangeUnavailable, KeyRefused, OrderRejected, OutcomeUnknown
 from exchanges.gateway import Fill as FillReport
 from exchanges.gateway import OrderReport, TradingGateway
-from execution.models import Cycle, Fill, Order, Position
+from exchanges.models import ExchangeAccount, Market
+from execution.alarms import Trouble, alarm
+from execution.models import NOT_FINAL, Cycle, Fill, Order, Position
+from subscriptions import lifecycle
 from subscriptions.models import Subscription
 
+logger = logging.getLogger(__name__)
+
 CLIENT_ORDER_NAMESPACE = uuid.UUID("6d0c7f0a-5a5e-4c39-9f61-0f4f0c1d8a55")
+SIGNAL = "signal"  # the leg of a cycle's order
+SEND_WITHIN = timedelta(seconds=5)  # from the claim on; a pause may have to wait for so long
+LEAVING = timedelta(seconds=0.25)  # between the last look at the clock and the network
+CHECK_TASK = "exchanges.tasks.check_account"
 
 
-def client_order_id(subscription_id: int, candle_closed_at: datetime, leg: str = "signal") -> uuid.UUID:
-    """Return the id of the one order that this subscription may place for this candle.
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One order to be placed: the signal, the moment and leg it is the only order of, and its conditions.
+
+    `sized_for` is the holding that its amount was computed from; at `fresh_until` it is too late to send it.
+    """
+
+    subscription: Subscription
+    signal: Signal
+    moment_at: datetime
+    sized_for: Holding
+    fresh_until: datetime
+    leg: str = SIGNAL
+    cycle: Cycle | None = None
+    expires_at: datetime | None = None
+
+
+def client_order_id(subscription_id: int, moment_at: datetime, leg: str = SIGNAL) -> uuid.UUID:
+    """Return the id of the one order that this subscription may place for this moment and leg.
 
     It derives from its arguments alone, so it can be found again after all local state is lost.
     """
-    return uuid.uuid5(CLIENT_ORDER_NAMESPACE, f"{subscription_id}:{candle_closed_at.isoformat()}:{leg}")
+    return uuid.uuid5(CLIENT_ORDER_NAMESPACE, f"{subscription_id}:{moment_at.isoformat()}:{leg}")
 
 
 def position_of(subscription: Subscription) -> Position:
-    """Return the subscription's position; the first call opens its paper account."""
+    """Return the subscription's position; the first call opens it with the allocated capital."""
     position, _ = Position.objects.get_or_create(
         subscription=subscription, defaults={"quote_balance": subscription.allocated_capital}
     )
@@ -40,7 +72,7 @@ def position_of(subscription: Subscription) -> Position:
 
 
 def open_positions(subscriptions: Sequence[Subscription]) -> None:
-    """Open the paper accounts of those that have none, all at once."""
+    """Open the positions of those that have none, all at once."""
     known = Position.objects.filter(subscription__in=subscriptions).values_list("subscription_id", flat=True)
     opened = set(known)
     Position.objects.bulk_create(
@@ -53,110 +85,243 @@ def open_positions(subscriptions: Sequence[Subscription]) -> None:
     )
 
 
-def place_order(*, cycle: Cycle, signal: Signal, gateway: TradingGateway) -> Order:
-    """Place the cycle's order and book what it filled.
+def place_order(intent: Intent, gateway: TradingGateway) -> Order:
+    """Place the order that is intended and book what it filled.
 
-    Returns the order as FILLED, REJECTED (the exchange refused it), NOT_SENT (the subscription, its bot or
-    its trader was stopped meanwhile, or the cycle is no longer this worker's) or UNKNOWN (no definite
-    answer). Placing twice places once.
+    Returns it as the exchange says (OPEN, FILLED, CANCELED, EXPIRED), REJECTED (refused), NOT_SENT (it was
+    stopped, overtaken or too late before it left; the message says by what) or UNKNOWN (no definite answer).
+    Placing twice places once.
     """
-    order, is_new = Order.objects.get_or_create(
-        client_order_id=client_order_id(cycle.subscription_id, cycle.candle_closed_at),
-        defaults={
-            "subscription": cycle.subscription,
-            "cycle": cycle,
-            "side": signal.action,
-            "amount": signal.amount,
-        },
-    )
-    if not is_new or not _claim_for_sending(order, cycle):
+    order = _record(intent)
+    if order.state != Order.State.NEW or not _claim_for_sending(order, intent):
         return order
     try:
-        report = gateway.create_market_order(
-            cycle.subscription.market.trading_pair, order.side, order.amount, str(order.client_order_id)
-        )
+        report = _send(order, gateway)
+    except KeyRefused as error:
+        current_app.send_task(CHECK_TASK, args=[intent.subscription.account_id])
+        return finish(order, Order.State.REJECTED, str(error))
     except OrderRejected as error:
-        return _finish(order, Order.State.REJECTED, str(error))
-    except (OutcomeUnknown, ExchangeUnavailable) as error:
-        return _finish(order, Order.State.UNKNOWN, str(error))
+        return finish(order, Order.State.REJECTED, str(error))
+    except ExchangeUnavailable as error:
+        return finish(order, Order.State.NOT_SENT, str(error))
+    except OutcomeUnknown as error:
+        return finish(order, Order.State.UNKNOWN, str(error))
     return book(order=order, report=report)
 
 
 def book(*, order: Order, report: OrderReport) -> Order:
-    """Book the report's fills, each once by its trade id, and move the position with them.
+    """Book the report's fills, each once by its trade id, and move position and state with them.
 
-    An order that has ended already is left as it is.
+    Reports may come late, twice and in any order: the end is the same. Where they cannot be true (more sold
+    than held, more filled than ordered), nothing of them is booked, the subscription is paused and the
+    operator told.
     """
-    with transaction.atomic():
-        order = Order.objects.select_for_update(of=["self"]).select_related("subscription").get(pk=order.pk)
-        if order.state not in (Order.State.SENDING, Order.State.UNKNOWN):
-            return order
-        position = Position.objects.select_for_update().get(pk=position_of(order.subscription).pk)
-        holding = position.holding
-        for fill in report.fills:
-            if _record(order, fill):
-                holding = ledger.apply_fill(holding, order.side, fill.amount, fill.price, fill.fee)
-        _store(position, holding)
-        order.exchange_order_id = report.exchange_order_id
-        order.state = Order.State(report.state)
-        order.save(update_fields=["exchange_order_id", "state"])
+    try:
+        with transaction.atomic():
+            return _book(order, report)
+    except LedgerError as error:
+        return _doubt(order, str(error))
+
+
+def finish(order: Order, state: Order.State, message: str) -> Order:
+    """End the sending of an order for which there is nothing to book; one that has ended already stays so."""
+    unended = Order.objects.filter(pk=order.pk, state__in=NOT_FINAL)
+    if unended.update(state=state, message=message[:300]):
+        order.state, order.message = state, message[:300]
+    else:
+        order.refresh_from_db()
+    Subscription.objects.filter(pk=order.subscription_id).update(sending_until=None)
     return order
 
 
-def settle_lost_orders() -> int:
-    """Close the paper orders that an ended cycle left unfinished; return how many.
+def fold(subscription: Subscription, fills: Iterable[Fill]) -> Holding:
+    """Return what all these fills, with their orders, leave of the capital. Raises LedgerError."""
+    holding = Holding.start(subscription.allocated_capital)
+    for fill in sorted(fills, key=_place):
+        holding = _after(holding, fill, subscription.market)
+    return holding
 
-    The paper exchange keeps its books in this database, and an order's fills and its end state commit
-    together: an order that is still NEW or SENDING has no fills, and `book` leaves an ended order alone.
-    """
-    lost = Order.objects.filter(
-        state__in=[Order.State.NEW, Order.State.SENDING],
-        cycle__state__in=[Cycle.State.INTERRUPTED, Cycle.State.DONE],
-        subscription__account=Subscription.Account.PAPER,
+
+def _record(intent: Intent) -> Order:
+    subscription, signal = intent.subscription, intent.signal
+    number = client_order_id(subscription.pk, intent.moment_at, intent.leg)
+    limit = signal.limit_price
+    order, _ = Order.objects.get_or_create(
+        client_order_id=number,
+        defaults={
+            "subscription": subscription,
+            "cycle": intent.cycle,
+            "moment_at": intent.moment_at,
+            "leg": intent.leg,
+            "side": signal.action,
+            "kind": Order.Kind.MARKET if limit is None else Order.Kind.LIMIT,
+            "amount": signal.amount,
+            "limit_price": limit,
+            "expires_at": intent.expires_at,
+            "source": signal.source,
+            "reason": signal.reason[:500],
+            "payload": payload(subscription, number, signal.action, signal.amount, limit),
+        },
     )
-    return lost.update(
-        state=Order.State.NOT_SENT, message="The worker stopped before the order was executed."
-    )
+    return order
 
 
-def _claim_for_sending(order: Order, cycle: Cycle) -> bool:
-    """Move NEW to SENDING under the subscription's lock, which pausing takes too.
+def payload(
+    subscription: Subscription, number: uuid.UUID, side: str, amount: Decimal, limit: Decimal | None
+) -> str:
+    """Return the sha256 of what an order sends, and where to."""
+    sent = [subscription.account_id, subscription.market_id, str(number), side, f"{amount.normalize():f}"]
+    return hashlib.sha256(json.dumps([*sent, limit and f"{limit.normalize():f}"]).encode()).hexdigest()
 
-    All that may have stopped the order since its cycle began is asked again here.
+
+def _claim_for_sending(order: Order, intent: Intent) -> bool:
+    """Move NEW to SENDING under the subscription's lock, which whoever stops it waits for.
+
+    All that may have stopped the order since it was intended is asked again here.
     """
     with transaction.atomic():
         running = Subscription.objects.active().select_for_update(of=["self"])
-        if running.filter(pk=order.subscription_id).first() is None:
-            _finish(order, Order.State.NOT_SENT, "The subscription was stopped before the order was sent.")
+        is_running = running.filter(pk=order.subscription_id).first() is not None
+        objection = _objection(order, intent) if is_running else "The subscription was stopped before it."
+        if objection:
+            finish(order, Order.State.NOT_SENT, f"Not sent. {objection}")
             return False
-        if not Cycle.objects.claimed_by(cycle).filter(lease_until__gt=timezone.now()).exists():
-            _finish(order, Order.State.NOT_SENT, "The cycle took too long, so the order was not sent.")
-            return False
-        new = Order.objects.filter(pk=order.pk, state=Order.State.NEW)
-        return new.update(state=Order.State.SENDING, sent_at=timezone.now()) == 1
+        now = timezone.now()
+        order.state, order.sent_at = Order.State.SENDING, now
+        order.send_by = min(now + SEND_WITHIN, intent.fresh_until)
+        claimed = Order.objects.filter(pk=order.pk, state=Order.State.NEW).update(
+            state=order.state, sent_at=order.sent_at, send_by=order.send_by
+        )
+        if claimed:
+            Subscription.objects.filter(pk=order.subscription_id).update(
+                sending_until=order.send_by + LEAVING
+            )
+        return claimed == 1
 
 
-def _finish(order: Order, state: Order.State, message: str) -> Order:
-    order.state = state
-    order.message = message[:300]
-    order.save(update_fields=["state", "message"])
+def _objection(order: Order, intent: Intent) -> str:
+    """Say what speaks against sending the order now, or return ""."""
+    subscription = intent.subscription
+    if timezone.now() >= intent.fresh_until:
+        return "The signal has become too old to trade on."
+    if intent.cycle and not _is_ours(intent.cycle):
+        return "The cycle took too long."
+    if Order.objects.unfinished().filter(subscription=subscription).exists():
+        return "Another order of this subscription is not finished."
+    if _has_unsettled(subscription):
+        return "What became of an earlier order on this account and market is not known yet."
+    holding = position_of(subscription).holding
+    sized_for = intent.sized_for
+    if (holding.base_amount, holding.quote_balance) != (sized_for.base_amount, sized_for.quote_balance):
+        return "The position has changed since it was decided."
+    sent = payload(subscription, order.client_order_id, order.side, order.amount, order.limit_price)
+    if order.payload != sent:
+        return "Its row was changed after it was written."
+    return ""
+
+
+def _is_ours(cycle: Cycle) -> bool:
+    return Cycle.objects.claimed_by(cycle).filter(lease_until__gt=timezone.now()).exists()
+
+
+def _has_unsettled(subscription: Subscription) -> bool:
+    """Whether an order on the account and market may have arrived or not; the account's lock is kept."""
+    if subscription.account_id is None:
+        return False
+    ExchangeAccount.objects.select_for_update(no_key=True).get(pk=subscription.account_id)
+    return (
+        Order.objects.unsettled()
+        .filter(subscription__account=subscription.account_id, subscription__market=subscription.market_id)
+        .exists()
+    )
+
+
+def _send(order: Order, gateway: TradingGateway) -> OrderReport:
+    pair, number = order.subscription.market.trading_pair, str(order.client_order_id)
+    if order.limit_price is None:
+        return gateway.create_market_order(pair, order.side, order.amount, number, send_by=order.send_by)
+    return gateway.create_limit_order(
+        pair, order.side, order.amount, order.limit_price, number, send_by=order.send_by
+    )
+
+
+def _book(order: Order, report: OrderReport) -> Order:
+    orders = Order.objects.select_for_update(of=["self"]).select_related(
+        "subscription__market", "subscription__account"
+    )
+    order = orders.get(pk=order.pk)
+    subscription = order.subscription
+    if order.is_final and subscription.is_on_paper:
+        return order
+    position = Position.objects.select_for_update().get(pk=position_of(subscription).pk)
+    fresh = _new_fills(order, report.fills)
+    if fresh:
+        if sum(fill.amount for fill in order.fills.all()) > order.amount:
+            raise LedgerError(f"More than the {order.amount} ordered was filled.")
+        _store(position, _holding_after(position, subscription, fresh))
+    # NOT_SENT is what we concluded; the exchange knows better
+    if not order.is_final or order.state == Order.State.NOT_SENT:
+        order.exchange_order_id = report.exchange_order_id
+        order.state = Order.State(report.state)
+        order.message = ""
+        order.save(update_fields=["exchange_order_id", "state", "message"])
+        Subscription.objects.filter(pk=subscription.pk).update(sending_until=None)
     return order
 
 
-def _record(order: Order, fill: FillReport) -> bool:
-    _, is_new = Fill.objects.get_or_create(
-        order=order,
-        trade_id=fill.trade_id,
-        defaults={
-            "price": fill.price,
-            "amount": fill.amount,
-            "cost": fill.cost,
-            "fee": fill.fee,
-            "fee_currency": fill.fee_currency,
-            "filled_at": fill.filled_at,
-        },
+def _new_fills(order: Order, reports: Sequence[FillReport]) -> list[Fill]:
+    known = set(order.fills.values_list("trade_id", flat=True))
+    fresh = {report.trade_id: report for report in reports if report.trade_id not in known}
+    return Fill.objects.bulk_create(
+        [
+            Fill(
+                order=order,
+                trade_id=report.trade_id,
+                price=report.price,
+                amount=report.amount,
+                cost=report.cost,
+                fee=report.fee,
+                fee_currency=report.fee_currency,
+                filled_at=report.filled_at,
+            )
+            for report in fresh.values()
+        ]
     )
-    return is_new
+
+
+def _holding_after(position: Position, subscription: Subscription, fresh: list[Fill]) -> Holding:
+    """Add what is new at the end; what belongs before something booked makes all of it be added up anew."""
+    booked = Fill.objects.filter(order__subscription=subscription).select_related("order")
+    earlier = booked.exclude(pk__in=[fill.pk for fill in fresh])
+    newest = earlier.order_by("-order__sent_at", "-order_id", "-filled_at", "-trade_id").first()
+    fresh.sort(key=_place)
+    if newest is not None and _place(newest) > _place(fresh[0]):
+        return fold(subscription, booked)
+    holding = position.holding
+    for fill in fresh:
+        holding = _after(holding, fill, subscription.market)
+    return holding
+
+
+def _place(fill: Fill) -> tuple[datetime, int, datetime, str]:
+    """Where a fill stands among all of its subscription: orders come one after the other."""
+    order = fill.order
+    return order.sent_at or order.created_at, order.pk, fill.filled_at, fill.trade_id
+
+
+def _after(holding: Holding, fill: Fill, market: Market) -> Holding:
+    fee_in = {market.quote: FeeIn.QUOTE, market.base: FeeIn.BASE}.get(fill.fee_currency, FeeIn.OTHER)
+    side = fill.order.side
+    return apply_fill(holding, side, fill.amount, fill.price, fill.fee, fee_in=fee_in, may_overdraw=True)
+
+
+def _doubt(order: Order, problem: str) -> Order:
+    """Keep an order whose report cannot be booked for staff, and let its subscription trade no more."""
+    logger.error("Order %s: %s", order.pk, problem)
+    finish(order, Order.State.UNKNOWN, f"The exchange's report does not fit our books: {problem}")
+    lifecycle.pause(subscription=order.subscription, reason="An order does not fit the books; staff look.")
+    alarm(Trouble.BOOKS_DO_NOT_FIT, f"order {order.pk}: {problem}")
+    return order
 
 
 def _store(position: Position, holding: Holding) -> None:

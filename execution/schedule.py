@@ -18,6 +18,9 @@ CRONTABS = {
 }
 
 
+EXPIRE = {IntervalSchedule.SECONDS: 10}  # seconds; what waits longer has been overtaken
+
+
 def install() -> None:
     """Create the rows that are missing; what staff changed on existing ones stays."""
     for timeframe in TIMEFRAMES:
@@ -37,6 +40,7 @@ def install() -> None:
             },
         )
     _every(1, IntervalSchedule.MINUTES, "Sweep interrupted cycles", "execution.tasks.sweep", [])
+    _every(10, IntervalSchedule.SECONDS, "Look after orders", "execution.tasks.look_after_orders", [])
     _every(1, IntervalSchedule.DAYS, "Check exchange accounts' keys", "exchanges.tasks.check_accounts", [])
     _every(1, IntervalSchedule.DAYS, "Move old candles to the history", "exchanges.tasks.archive_candles", [])
     for exchange in settings.SUPPORTED_EXCHANGES:
@@ -48,5 +52,10 @@ def install() -> None:
 
 def _every(every: int, period: str, name: str, task: str, arguments: list[str]) -> None:
     interval, _ = IntervalSchedule.objects.get_or_create(every=every, period=period)
-    defaults = {"task": task, "interval": interval, "args": json.dumps(arguments), "expire_seconds": 3600}
+    defaults = {
+        "task": task,
+        "interval": interval,
+        "args": json.dumps(arguments),
+        "expire_seconds": EXPIRE.get(period, 3600),
+    }
     PeriodicTask.objects.get_or_create(name=name, defaults=defaults)

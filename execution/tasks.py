@@ -5,6 +5,7 @@ Every task may be delivered twice, late, or not at all; the database decides wha
 
 import gc
 import importlib
+import logging
 import sys
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,10 +22,11 @@ from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
 from exchanges.clocks import MOST_SKEW, skew
 from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable, RateLimited
 from exchanges.gateway import SETTLING
-from exchanges.gateways import public_gateway
+from exchanges.gateways import exchange_gateway, public_gateway
 from exchanges.markets import refresh_markets as refresh
-from exchanges.models import Market
-from execution import sandbox, wave
+from exchanges.models import ExchangeAccount, Market
+from exchanges.vault import VaultError
+from execution import sandbox, settling, wave
 from execution.alarms import Trouble, alarm
 from execution.concluding import close_without_decision, conclude_all
 from execution.cycle import MarketMoment, stale_at, view_market
@@ -32,9 +34,12 @@ from execution.deciding import Decided
 from execution.models import Cycle
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
+logger = logging.getLogger(__name__)
+
 CRAWL_TRIES = 12
 CRAWL_PAUSE_SECONDS = 2  # an exchange shows a closed candle one to a few seconds after its close
 SHORTEST_PAUSE_SECONDS = 0.5
+LOOK_EVERY_SECONDS = 10  # at orders that are open or unknown
 # claiming is safe to repeat, so a restarted database costs a few seconds and no candle
 AGAIN = {
     "max_retries": CRAWL_TRIES,
@@ -112,6 +117,27 @@ def sweep() -> None:
     wave.sweep(timezone.now())
     for timeframe in TIMEFRAMES:
         tick(timeframe)
+
+
+@shared_task(time_limit=30)
+def look_after_orders() -> None:
+    """Have the orders at exchanges that are open, or of which nobody knows what became, looked up."""
+    for account_id, market_id in settling.places():
+        look_after_orders_at.apply_async([account_id, market_id], expires=LOOK_EVERY_SECONDS)
+
+
+@shared_task(time_limit=120)
+def look_after_orders_at(account_id: int, market_id: int) -> None:
+    """Look up the orders of one account on one market."""
+    orders = list(settling.left_behind(account_id, market_id))
+    account = ExchangeAccount.objects.with_keys().filter(pk=account_id).first()
+    if account is None or not orders:
+        return
+    try:
+        with exchange_gateway(account, Market.objects.get(pk=market_id)) as gateway:
+            settling.look_after(orders, gateway)
+    except (ExchangeError, VaultError) as error:
+        logger.warning("Orders on %s cannot be looked up: %s", account, error)
 
 
 @shared_task(autoretry_for=[ExchangeUnavailable], max_retries=3, default_retry_delay=30, time_limit=300)

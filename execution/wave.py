@@ -19,7 +19,8 @@ from execution.concluding import conclude_all
 from execution.cycle import MarketMoment, MarketView, stale_at
 from execution.deciding import CONFINED_RUNS_AT_ONCE, Decided, decide_each
 from execution.models import Cycle
-from execution.orders import open_positions, settle_lost_orders
+from execution.orders import open_positions
+from execution.settling import settle_on_paper
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
 LEASE_MARGIN_SECONDS = 120  # beyond the bots' own time: starting jails, risk, orders, writing
@@ -92,5 +93,5 @@ def sweep(at: datetime) -> int:
     """Mark cycles whose worker died as interrupted and settle their orders; return how many."""
     message = "The worker stopped during this cycle. The next candle is decided as usual."
     swept = Cycle.objects.lost(at).update(state=Cycle.State.INTERRUPTED, finished_at=at, message=message)
-    settle_lost_orders()
+    settle_on_paper(at)
     return swept

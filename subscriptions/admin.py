@@ -23,9 +23,9 @@ class SubscriptionAdmin(admin.ModelAdmin):
         "state",
         "created_at",
     ]
-    list_filter = ["state", "account", "timeframe", "market__exchange", "bot"]
+    list_filter = ["state", "account__environment", "timeframe", "market__exchange", "bot"]
     search_fields = ["bot__name", "trader__username", "market__trading_pair"]
-    list_select_related = ["bot", "trader", "market"]
+    list_select_related = ["bot", "trader", "market", "account"]
     date_hierarchy = "created_at"
     view_on_site = False  # pages on the site are the trader's own
     actions = ["pause_selected"]

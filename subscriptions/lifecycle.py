@@ -1,22 +1,29 @@
 """A subscription's life: it begins active, may pause and resume, and ends stopped."""
 
+import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
+from django.template.loader import render_to_string
+from django.utils import timezone
 
 from accounts.models import User
 from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.parameters import ConfigError, validate
 from bots.models import Bot
-from exchanges.models import Market, Timeframe
+from exchanges.models import ExchangeAccount, Market, Timeframe
 from subscriptions.errors import SubscriptionError
-from subscriptions.models import Subscription
+from subscriptions.models import Subscription, SubscriptionQuerySet
 
 MINIMUM_CAPITAL_IN_ORDERS = 2  # a smaller account could not even place one order after a loss
 LARGEST_CAPITAL = 10**9  # in any quote currency; what it buys of the cheapest asset still fits the columns
+QUIET_PAUSE_SECONDS = 0.05
 STRATEGY_PREFIX = "strategy-"  # a bot may name a parameter as one of our own fields is named
 
 
@@ -31,8 +38,11 @@ def subscribe(
     strategy_config: Mapping[str, Any],
     execution_config: Mapping[str, Any],
     risk_config: Mapping[str, Any],
+    account: ExchangeAccount | None = None,
 ) -> Subscription:
-    """Start `bot` for `trader` on a paper account of `allocated_capital` (in the pair's quote currency).
+    """Start `bot` for `trader` with `allocated_capital` (in the pair's quote currency) on `account`.
+
+    None is paper. At an exchange the capital has to be free, and not set aside for other subscriptions.
 
     Raises ConfigError with one message per field for anything that is unknown, of the wrong type or out of
     range (a bot's own parameters are named with STRATEGY_PREFIX), and SubscriptionError when the bot cannot
@@ -55,6 +65,8 @@ def subscribe(
         problems["allocated_capital"] = f"Expected {expected}, got {allocated_capital}."
     elif market and allocated_capital < smallest:
         problems["allocated_capital"] = f"{market} needs at least {smallest.normalize():f} {market.quote}."
+    if account is not None:
+        problems |= _account_problems(trader, account, exchange, market, allocated_capital)
     declared = version.declared_parameters
     strategy = _collect(problems, validate, declared, strategy_config, prefix=STRATEGY_PREFIX)
     execution = _collect(problems, ExecutionConfig.parse, execution_config)
@@ -66,6 +78,7 @@ def subscribe(
         trader=trader,
         bot=bot,
         version=version,
+        account=account,
         market=market,
         timeframe=timeframe,
         allocated_capital=allocated_capital,
@@ -76,21 +89,63 @@ def subscribe(
 
 
 def pause(*, subscription: Subscription, reason: str = "") -> Subscription:
-    """Stop deciding and ordering until `resume`; what is held stays. Pausing twice changes nothing."""
-    return _move(
+    """Stop deciding and ordering until `resume`; what is held stays. Pausing twice changes nothing.
+
+    When it returns no further order is sent: it waits for one that may be leaving just now.
+    """
+    paused = _move(
         subscription, to=Subscription.State.PAUSED, allowed=[Subscription.State.ACTIVE], reason=reason
     )
+    wait_until_quiet(Subscription.objects.filter(pk=paused.pk))
+    return paused
+
+
+def pause_on(*, account: ExchangeAccount) -> list[Subscription]:
+    """Pause all that trades on the account, and tell its owner in one message; return what was paused."""
+    active = account.subscriptions.filter(state=Subscription.State.ACTIVE).with_names()
+    reason = f"{account.label} is not usable: {account.state_reason}"[:200]
+    paused = [pause(subscription=subscription, reason=reason) for subscription in active]
+    if paused and account.owner.email:
+        context = {"account": account, "subscriptions": paused, "site": settings.PUBLIC_URL}
+        subject = f"{len(paused)} subscriptions on {account.label} are paused"
+        text = render_to_string("subscriptions/paused_for_account.txt", context)
+        send_mail(subject, text, None, [account.owner.email])
+    return paused
 
 
 def resume(*, subscription: Subscription) -> Subscription:
-    """Decide again from the next candle on. Resuming an active subscription changes nothing."""
+    """Decide again from the next candle on. Resuming an active subscription changes nothing.
+
+    Raises SubscriptionError while its exchange account is not usable.
+    """
+    account = subscription.account
+    usable = ExchangeAccount.objects.usable()
+    if account is not None and account.needs_keys and not usable.filter(pk=account.pk).exists():
+        raise SubscriptionError(f"{account.label} is not usable now. Put its keys right first, then resume.")
     return _move(subscription, to=Subscription.State.ACTIVE, allowed=[Subscription.State.PAUSED], reason="")
 
 
 def stop(*, subscription: Subscription) -> Subscription:
-    """End the subscription for good; its record stays. Stopping twice changes nothing."""
+    """End the subscription for good; its record stays. Stopping twice changes nothing.
+
+    When it returns no further order is sent.
+    """
     allowed = [Subscription.State.ACTIVE, Subscription.State.PAUSED]
-    return _move(subscription, to=Subscription.State.STOPPED, allowed=allowed, reason="")
+    stopped = _move(subscription, to=Subscription.State.STOPPED, allowed=allowed, reason="")
+    wait_until_quiet(Subscription.objects.filter(pk=stopped.pk))
+    return stopped
+
+
+def wait_until_quiet(subscriptions: SubscriptionQuerySet) -> None:
+    """Return when no order of theirs can be leaving any more; for who has just forbidden it.
+
+    Whoever sends holds the subscription's lock while asking whether it may, and then says on the row until
+    when it may be leaving: at most some seconds. So those that are asking are waited for first.
+    """
+    with transaction.atomic():
+        list(subscriptions.order_by("pk").select_for_update(of=["self"]).only("pk"))
+    while subscriptions.filter(sending_until__gt=timezone.now()).exists():
+        time.sleep(QUIET_PAUSE_SECONDS)
 
 
 def _move(
@@ -108,6 +163,34 @@ def _move(
             row.state_reason = reason
             row.save(update_fields=["state", "state_reason"])
     return row
+
+
+def _account_problems(
+    trader: User, account: ExchangeAccount, exchange: str, market: Market | None, capital: Decimal
+) -> dict[str, str]:
+    if not ExchangeAccount.objects.of(trader).filter(pk=account.pk).exists():
+        return {"account": "Choose one of your accounts."}
+    if account.exchange != exchange:
+        return {"account": f"{account} cannot trade on {exchange}. Choose an account of that exchange."}
+    if not account.needs_keys or market is None:
+        return {}
+    if not ExchangeAccount.objects.usable().filter(pk=account.pk).exists():
+        return {"account": f"{account.label} is not usable now; its page says why."}
+    if account.balances_at is None:
+        return {"account": f"What {account.label} holds is still being read. Try again in a minute."}
+    free = free_capital(account, market.quote)
+    if capital > free:
+        said = f"{account.label} has {free.normalize():f} {market.quote} that no other subscription may use"
+        return {"allocated_capital": f"{said}. Enter at most that."}
+    return {}
+
+
+def free_capital(account: ExchangeAccount, quote: str) -> Decimal:
+    """Return what the account's free balance of `quote` leaves beside the budgets of its subscriptions."""
+    using = account.subscriptions.exclude(state=Subscription.State.STOPPED).filter(market__quote=quote)
+    budget = Coalesce("position__quote_balance", "allocated_capital")
+    reserved = using.aggregate(total=Sum(budget))["total"] or Decimal(0)
+    return max(account.free_balance(quote) - reserved, Decimal(0))
 
 
 def _market(exchange: str, trading_pair: str, problems: dict[str, str]) -> Market | None:

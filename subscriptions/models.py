@@ -12,7 +12,7 @@ from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.timeframes import duration
 from bots.models import Bot, BotVersion
 from exchanges.fields import AmountField
-from exchanges.models import Market, Timeframe
+from exchanges.models import ExchangeAccount, Market, Timeframe
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
@@ -23,11 +23,16 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def active(self) -> "SubscriptionQuerySet":
         """What is looked after at every candle: of a version in quarantine, the stops only."""
         return self.filter(
+            IS_ON_PAPER | models.Q(account__in=ExchangeAccount.objects.usable()),
             state=Subscription.State.ACTIVE,
             trader__is_active=True,
             version__state__in=[BotVersion.State.PUBLISHED, BotVersion.State.QUARANTINED],
             bot__state__in=[Bot.State.LISTED, Bot.State.RETIRED],
         )
+
+    def on_paper(self) -> "SubscriptionQuerySet":
+        """Those whose orders fill in our own ledger."""
+        return self.filter(IS_ON_PAPER)
 
     def smallest_timeframe(self) -> str | None:
         """The shortest timeframe among them, or None when there are none."""
@@ -35,7 +40,10 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         return min(timeframes, key=duration, default=None)
 
     def with_names(self) -> "SubscriptionQuerySet":
-        return self.select_related("bot", "version", "market")
+        return self.select_related("bot", "version", "market", "account")
+
+
+IS_ON_PAPER = models.Q(account=None) | models.Q(account__environment=ExchangeAccount.Environment.PAPER)
 
 
 class Subscription(models.Model):
@@ -44,23 +52,30 @@ class Subscription(models.Model):
         PAUSED = "PAUSED", "Paused"
         STOPPED = "STOPPED", "Stopped"
 
-    class Account(models.TextChoices):
-        PAPER = "PAPER", "Paper account"
-
     trader = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions"
     )
     bot = models.ForeignKey(Bot, on_delete=models.PROTECT, related_name="subscriptions")
     version = models.ForeignKey(BotVersion, on_delete=models.PROTECT, related_name="subscriptions")
-    account = models.CharField(max_length=16, choices=Account, default=Account.PAPER)
+    account = models.ForeignKey(
+        ExchangeAccount,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="subscriptions",
+        help_text="where its orders go; empty: filled on paper, in a ledger of ours",
+    )
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="subscriptions")
     timeframe = models.CharField(max_length=4, choices=Timeframe)
-    allocated_capital = AmountField(help_text="quote currency that the paper account starts with")
+    allocated_capital = AmountField(help_text="quote currency that it may use; its own, apart from others'")
     strategy_config = models.JSONField(default=dict, blank=True)
     execution_config = models.JSONField(default=dict)
     risk_config = models.JSONField(default=dict, blank=True)
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
     state_reason = models.CharField(max_length=200, blank=True)
+    sending_until = models.DateTimeField(
+        null=True, blank=True, help_text="an order of it may be leaving until then; empty: none is"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SubscriptionQuerySet.as_manager()
@@ -77,6 +92,14 @@ class Subscription(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("execution:subscription", args=[self.pk])
+
+    @property
+    def is_on_paper(self) -> bool:
+        return self.account is None or self.account.environment == ExchangeAccount.Environment.PAPER
+
+    @property
+    def account_name(self) -> str:
+        return "Paper account" if self.account is None else str(self.account)
 
     @property
     def execution(self) -> ExecutionConfig:

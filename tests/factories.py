@@ -123,6 +123,7 @@ def make_order(cycle: Cycle, **overrides: Any) -> Order:
         "amount": Decimal("0.01"),
         "state": Order.State.FILLED,
         "client_order_id": client_order_id(cycle.subscription_id, cycle.candle_closed_at),
+        "moment_at": cycle.candle_closed_at,
     }
     return Order.objects.create(subscription=cycle.subscription, cycle=cycle, **values | overrides)
 

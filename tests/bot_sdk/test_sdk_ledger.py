@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot_sdk.ledger import Holding, LedgerError, apply_fill
+from bot_sdk.ledger import FeeIn, Holding, LedgerError, apply_fill
 from bot_sdk.matching import fill_market_order
 from bot_sdk.money import exact
 from bot_sdk.risk import affordable_amount
@@ -65,6 +65,43 @@ def test_a_fee_larger_than_the_profit_is_a_loss() -> None:
     holding = apply_fill(bought(fee="0"), "SELL", Decimal(2), Decimal("100.01"), Decimal("0.5"))
 
     assert holding.realized_pnl == Decimal("-0.48")
+
+
+def test_a_fee_in_base_is_taken_from_what_was_bought() -> None:
+    start = Holding.start(Decimal(1000))
+
+    holding = apply_fill(start, "BUY", Decimal(2), Decimal(100), Decimal("0.002"), fee_in=FeeIn.BASE)
+
+    assert holding == Holding(Decimal(800), Decimal("1.998"), Decimal(200), Decimal(0), Decimal("0.2"))
+
+
+def test_a_fee_in_base_is_sold_on_top() -> None:
+    holding = apply_fill(bought(fee="0"), "SELL", Decimal(1), Decimal(110), Decimal("0.5"), fee_in=FeeIn.BASE)
+
+    assert (holding.base_amount, holding.cost_basis) == (Decimal("0.5"), Decimal(50))
+    assert (holding.realized_pnl, holding.fees_paid) == (Decimal(-40), Decimal(55))
+
+
+def test_a_fee_in_a_third_coin_leaves_the_holding_alone() -> None:
+    start = Holding.start(Decimal(1000))
+
+    with_fee = apply_fill(start, "BUY", Decimal(2), Decimal(100), Decimal("0.01"), fee_in=FeeIn.OTHER)
+
+    assert with_fee == apply_fill(start, "BUY", Decimal(2), Decimal(100), Decimal(0))
+
+
+def test_a_fee_in_base_above_what_was_bought_is_refused() -> None:
+    with pytest.raises(LedgerError, match="cannot have cost a fee of 3 in base"):
+        apply_fill(bought(), "BUY", Decimal(2), Decimal(100), Decimal(3), fee_in=FeeIn.BASE)
+
+
+def test_what_did_happen_at_an_exchange_may_overdraw() -> None:
+    start = Holding.start(Decimal(100))
+
+    holding = apply_fill(start, "BUY", Decimal(1), Decimal(101), Decimal(0), may_overdraw=True)
+
+    assert holding.quote_balance == -1
+    assert holding.equity(Decimal(101)) == 100
 
 
 def test_overselling_is_refused() -> None:

@@ -76,3 +76,32 @@ def test_two_orders_have_two_ids_and_other_trades(place: TradingGateway) -> None
 
     assert first.exchange_order_id != second.exchange_order_id
     assert {fill.trade_id for fill in first.fills}.isdisjoint(fill.trade_id for fill in second.fills)
+
+
+@pytest.mark.parametrize(("side", "factor"), [("BUY", "0.9"), ("SELL", "1.1")])
+def test_a_limit_away_from_the_market_stays_open(
+    place: TradingGateway, simulator: Simulator, side: str, factor: str
+) -> None:
+    price = round(simulator.public("BINANCE").fetch_ticker(PAIR).last * Decimal(factor), 1)
+
+    report = place.create_limit_order(PAIR, side, Decimal("0.002"), price, str(uuid.uuid4()))
+
+    assert (report.state, report.fills) == (OrderState.OPEN, ())
+
+
+@pytest.mark.parametrize(("side", "factor"), [("BUY", "1.01"), ("SELL", "0.99")])
+def test_a_limit_beyond_the_market_fills_no_worse_than_it(
+    place: TradingGateway, simulator: Simulator, side: str, factor: str
+) -> None:
+    price = round(simulator.public("BINANCE").fetch_ticker(PAIR).last * Decimal(factor), 1)
+
+    report = place.create_limit_order(PAIR, side, Decimal("0.002"), price, str(uuid.uuid4()))
+
+    assert (report.state, report.filled) == (OrderState.FILLED, Decimal("0.002"))
+    for fill in report.fills:
+        assert fill.price <= price if side == "BUY" else fill.price >= price
+
+
+def test_a_limit_between_two_ticks_goes_nowhere(place: TradingGateway) -> None:
+    with pytest.raises(OrderRejected, match="^off_tick: "):
+        place.create_limit_order(PAIR, "BUY", Decimal("0.002"), Decimal("50000.0001"), str(uuid.uuid4()))

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +12,12 @@ from bot_sdk.ledger import Holding
 from bot_sdk.risk import Signal
 from bots.models import Bot, BotVersion
 from exchanges.errors import ExchangeError, OrderRejected, OutcomeUnknown
-from exchanges.gateway import OrderReport, Ticker
+from exchanges.gateway import OrderReport, Ticker, TradingGateway
 from exchanges.paper_gateway import PaperGateway
 from execution.cycle import stale_at
 from execution.models import Cycle, Fill, Order, Position
-from execution.orders import book, client_order_id, place_order, position_of, settle_lost_orders
+from execution.orders import Intent, book, client_order_id, place_order, position_of
+from execution.settling import settle_on_paper
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
 from tests.factories import NOON, make_cycle, make_order, make_subscription
@@ -33,7 +34,13 @@ class CountingGateway:
     sent: list[str] = field(default_factory=list)
 
     def create_market_order(
-        self, trading_pair: str, side: str, amount: Decimal, client_order_id: str
+        self,
+        trading_pair: str,
+        side: str,
+        amount: Decimal,
+        client_order_id: str,
+        *,
+        send_by: datetime | None = None,
     ) -> OrderReport:
         self.sent.append(client_order_id)
         if self.error is not None:
@@ -42,7 +49,23 @@ class CountingGateway:
             last=Decimal("60000.00"), bid=Decimal("59999.50"), ask=Decimal("60000.50"), at=timezone.now()
         )
         paper = PaperGateway(trading_pair, self.cycle.subscription.market.rules, ticker)
-        return paper.create_market_order(trading_pair, side, amount, client_order_id)
+        return paper.create_market_order(trading_pair, side, amount, client_order_id, send_by=send_by)
+
+    def create_limit_order(self, *_: Any, **__: Any) -> OrderReport:
+        raise NotImplementedError
+
+
+def place(cycle: Cycle, wanted: Signal, gateway: TradingGateway, **overrides: Any) -> Order:
+    subscription = cycle.subscription
+    values: dict[str, Any] = {
+        "subscription": subscription,
+        "signal": wanted,
+        "moment_at": cycle.candle_closed_at,
+        "sized_for": position_of(subscription).holding,
+        "fresh_until": timezone.now() + timedelta(seconds=30),
+        "cycle": cycle,
+    }
+    return place_order(Intent(**values | overrides), gateway)
 
 
 def running_cycle(subscription: Subscription, **overrides: Any) -> Cycle:
@@ -56,7 +79,7 @@ def signal(action: str = "BUY", amount: str = "0.01") -> Signal:
 def test_a_buy_is_filled_and_the_books_add_up_to_the_last_digit() -> None:
     cycle = running_cycle(make_subscription())
 
-    order = place_order(cycle=cycle, signal=signal(), gateway=CountingGateway(cycle))
+    order = place(cycle, signal(), CountingGateway(cycle))
 
     assert order.state == Order.State.FILLED
     fill = order.fills.get()
@@ -70,9 +93,9 @@ def test_a_buy_is_filled_and_the_books_add_up_to_the_last_digit() -> None:
 def test_buying_and_selling_leaves_what_the_fills_say() -> None:
     subscription = make_subscription()
     first, second = running_cycle(subscription, age=1), running_cycle(subscription)
-    place_order(cycle=first, signal=signal("BUY", "0.03"), gateway=CountingGateway(first))
+    place(first, signal("BUY", "0.03"), CountingGateway(first))
 
-    place_order(cycle=second, signal=signal("SELL", "0.03"), gateway=CountingGateway(second))
+    place(second, signal("SELL", "0.03"), CountingGateway(second))
 
     holding = Holding.start(subscription.allocated_capital)
     spent = sum(fill.cost + fill.fee for fill in Fill.objects.filter(order__side="BUY"))
@@ -86,9 +109,9 @@ def test_buying_and_selling_leaves_what_the_fills_say() -> None:
 def test_placing_twice_sends_once() -> None:
     cycle = running_cycle(make_subscription())
     gateway = CountingGateway(cycle)
-    first = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+    first = place(cycle, signal(), gateway)
 
-    second = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+    second = place(cycle, signal(), gateway)
 
     assert first == second
     assert gateway.sent == [str(first.client_order_id)]
@@ -112,9 +135,9 @@ def test_a_report_that_arrives_twice_is_booked_once() -> None:
 def test_an_answer_that_never_came_leaves_the_order_unknown_and_is_not_sent_again() -> None:
     cycle = running_cycle(make_subscription())
     gateway = CountingGateway(cycle, error=OutcomeUnknown("the exchange did not answer"))
-    order = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+    order = place(cycle, signal(), gateway)
 
-    again = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+    again = place(cycle, signal(), gateway)
 
     assert order.state == again.state == Order.State.UNKNOWN
     assert len(gateway.sent) == 1
@@ -125,7 +148,7 @@ def test_a_refused_order_says_why() -> None:
     cycle = running_cycle(make_subscription())
     gateway = CountingGateway(cycle, error=OrderRejected("below the minimum cost"))
 
-    order = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+    order = place(cycle, signal(), gateway)
 
     assert (order.state, order.message) == (Order.State.REJECTED, "below the minimum cost")
 
@@ -164,7 +187,7 @@ def test_what_was_stopped_meanwhile_sends_nothing(stop: Callable[[Subscription],
     gateway = CountingGateway(cycle)
     stop(cycle.subscription)
 
-    order = place_order(cycle=cycle, signal=signal(), gateway=gateway)
+    order = place(cycle, signal(), gateway)
 
     assert order.state == Order.State.NOT_SENT
     assert gateway.sent == []
@@ -173,12 +196,11 @@ def test_what_was_stopped_meanwhile_sends_nothing(stop: Callable[[Subscription],
 
 def test_an_order_that_was_swept_while_it_was_sent_stays_unsent() -> None:
     cycle = running_cycle(make_subscription())
-    order = make_order(cycle, state=Order.State.SENDING)
+    order = make_order(cycle, state=Order.State.SENDING, send_by=timezone.now() - timedelta(seconds=1))
     report = CountingGateway(cycle).create_market_order(
         "BTC/USDT", "BUY", order.amount, str(order.client_order_id)
     )
-    Cycle.objects.update(state=Cycle.State.INTERRUPTED)
-    settle_lost_orders()
+    settle_on_paper(timezone.now())
 
     booked = book(order=order, report=report)
 
@@ -186,16 +208,24 @@ def test_an_order_that_was_swept_while_it_was_sent_stays_unsent() -> None:
     assert position_of(cycle.subscription).base_amount == 0
 
 
-def test_orders_of_interrupted_cycles_are_closed_and_others_are_left() -> None:
-    subscription = make_subscription()
-    dead = make_order(make_cycle(subscription, age=1, state="INTERRUPTED"), state=Order.State.SENDING)
-    alive = make_order(make_cycle(subscription, state="RUNNING"), state=Order.State.SENDING)
+def test_what_dead_workers_left_on_paper_is_closed_and_the_rest_is_not() -> None:
+    now = timezone.now()
+    dead = make_order(
+        make_cycle(make_subscription(), state="RUNNING"),
+        state=Order.State.SENDING,
+        send_by=now - timedelta(seconds=1),
+    )
+    never = make_order(make_cycle(make_subscription(), state="INTERRUPTED"), state=Order.State.NEW)
+    alive = make_order(
+        make_cycle(make_subscription(), state="RUNNING"),
+        state=Order.State.SENDING,
+        send_by=now + timedelta(seconds=1),
+    )
 
-    assert settle_lost_orders() == 1
+    assert settle_on_paper(now) == 2
 
-    dead.refresh_from_db()
-    alive.refresh_from_db()
-    assert (dead.state, alive.state) == (Order.State.NOT_SENT, Order.State.SENDING)
+    states = [Order.objects.get(pk=order.pk).state for order in (dead, never, alive)]
+    assert states == [Order.State.NOT_SENT, Order.State.NOT_SENT, Order.State.SENDING]
 
 
 def test_the_client_order_id_can_be_derived_again() -> None:

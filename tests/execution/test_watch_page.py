@@ -209,6 +209,7 @@ def test_a_cycles_page_explains_the_verdict_and_shows_the_log(
 
 def test_a_cycles_page_shows_its_order_and_fills(bobs_browser: Client, subscription: Subscription) -> None:
     fill = buy(subscription)
+    assert fill.order.cycle is not None
 
     page = text(bobs_browser, fill.order.cycle.get_absolute_url())
 

@@ -255,7 +255,7 @@ def test_without_the_constraint_racing_workers_get_doubles(opened_at: datetime) 
 def test_a_dead_workers_cycle_is_swept_with_its_order(opened_at: datetime) -> None:
     past = timezone.now() - timedelta(seconds=1)
     cycle = make_cycle(make_subscription(), state=Cycle.State.RUNNING, lease_until=past)
-    order = make_order(cycle, state=Order.State.SENDING)
+    order = make_order(cycle, state=Order.State.SENDING, send_by=past)
     running = make_cycle(make_subscription(), state=Cycle.State.RUNNING)
 
     assert wave.sweep(timezone.now()) == 1

@@ -1,0 +1,28 @@
+"""What an exchange account holds, as its exchange told last; new subscriptions are weighed against it."""
+
+from collections.abc import Mapping
+
+from django.utils import timezone
+
+from exchanges.gateway import Balance
+from exchanges.gateways import account_client
+from exchanges.models import ExchangeAccount
+from exchanges.vault import opened
+
+
+def refresh_balances(account: ExchangeAccount) -> None:
+    """Ask for the balances and store them. For workers: it loads ccxt.
+
+    Raises ExchangeUnavailable, KeyRefused, VaultError; then nothing changes.
+    """
+    with opened(account) as credentials:
+        client = account_client(account.exchange, account.environment, credentials)
+        store_balances(account, client.fetch_balances())
+
+
+def store_balances(account: ExchangeAccount, balances: Mapping[str, Balance]) -> None:
+    """Keep what the exchange told just now."""
+    told = {
+        asset: {"free": f"{held.free:f}", "locked": f"{held.locked:f}"} for asset, held in balances.items()
+    }
+    ExchangeAccount.objects.filter(pk=account.pk).update(balances=told, balances_at=timezone.now())

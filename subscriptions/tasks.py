@@ -1,0 +1,16 @@
+"""What workers do about subscriptions. Each task may come twice, late, or not at all."""
+
+from celery import shared_task
+
+from exchanges.models import ExchangeAccount
+from subscriptions import lifecycle
+
+
+@shared_task(time_limit=120)
+def pause_for_account(account_id: int) -> None:
+    """Pause what trades on an account whose keys are no longer good, and tell its owner once."""
+    states = ExchangeAccount.State
+    refused = ExchangeAccount.objects.filter(state__in=[states.LOST_RIGHTS, states.REFUSED])
+    account = refused.select_related("owner").filter(pk=account_id).first()
+    if account is not None:
+        lifecycle.pause_on(account=account)
