@@ -10,12 +10,13 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.db.models import QuerySet
 from django.forms import BoundField
 
 from bot_sdk.configs import ALL, FIXED, PERCENTAGE
 from bot_sdk.parameters import Parameter
 from bots.models import BotVersion
-from exchanges.models import Exchange, Timeframe
+from exchanges.models import Exchange, ExchangeAccount, Timeframe
 from subscriptions.lifecycle import STRATEGY_PREFIX
 
 MARKET_FIELDS = ("exchange_type", "trading_pair", "timeframe")
@@ -52,10 +53,19 @@ class AmountField(forms.DecimalField):
         )
 
 
-class SubscribeForm(forms.Form):
-    """Market, strategy, sizing and risk of one new subscription to `version`.
+class AccountField(forms.ModelChoiceField):
+    """One of a person's own accounts, or paper."""
 
-    `exchanges` are those that have a market to choose.
+    default_error_messages = {"invalid_choice": "Choose one of your accounts."}
+
+    def label_from_instance(self, obj: ExchangeAccount) -> str:
+        return f"{obj.label} · {obj.get_exchange_display()} · {obj.get_environment_display()}"
+
+
+class SubscribeForm(forms.Form):
+    """Market, strategy, account, sizing and risk of one new subscription to `version`.
+
+    `exchanges` are those that have a market to choose, `accounts` those that the trader may choose.
     """
 
     exchange_type = forms.CharField(label="Exchange", widget=forms.Select)
@@ -71,10 +81,18 @@ class SubscribeForm(forms.Form):
         help_text="The bot decides once, at the close of each candle.",
     )
 
+    account = AccountField(
+        label="Account",
+        required=False,
+        queryset=ExchangeAccount.objects.none(),
+        empty_label="Paper account",
+        help_text="Where its orders go: a ledger of ours, or an account that you have at this exchange.",
+    )
     allocated_capital = AmountField(
         label="Allocated capital",
         initial=10_000,
-        help_text="What the paper account starts with, in the pair's quote currency (USDT in BTC/USDT).",
+        help_text="What this subscription may use and nothing else may, in the pair's quote currency "
+        "(USDT in BTC/USDT). Profits stay in it.",
     )
     buy_order_type = forms.CharField(
         label="Each buy spends", initial=PERCENTAGE, widget=forms.Select(choices=BUY_ORDER_LABELS)
@@ -115,8 +133,18 @@ class SubscribeForm(forms.Form):
         "Empty switches it off.",
     )
 
-    def __init__(self, *args: Any, version: BotVersion, exchanges: Sequence[str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        version: BotVersion,
+        exchanges: Sequence[str],
+        accounts: QuerySet[ExchangeAccount],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        account = self.fields["account"]
+        assert isinstance(account, AccountField)
+        account.queryset = accounts
         self.parameters = version.declared_parameters
         self.fields["exchange_type"].initial = settings.DEFAULT_EXCHANGE
         self.fields["exchange_type"].widget = forms.Select(
@@ -150,6 +178,7 @@ class SubscribeForm(forms.Form):
         return {
             **{name: data[name] for name in (*MARKET_FIELDS[1:], "allocated_capital")},
             "exchange": data["exchange_type"],
+            "account": data["account"],
             "strategy_config": {name: data[STRATEGY_PREFIX + name] for name in names},
             "execution_config": {name: data[name] for name in SIZING_FIELDS},
             "risk_config": {name: data[name] for name in RISK_FIELDS},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from bot_sdk.parameters import ConfigError
 from bots.models import Bot
-from exchanges.models import Market
+from exchanges.models import ExchangeAccount, Market
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
 from subscriptions.forms import PairSearchForm, SubscribeForm
@@ -20,13 +21,24 @@ from subscriptions.models import Subscription
 PAIRS_SHOWN = 30  # suggestions; typing narrows them
 
 
+def _uses_real_money(request: HttpRequest) -> bool:
+    """Whether the account that is chosen in the form is a live one of the person's own."""
+    chosen = request.POST.get("account", "")
+    if not chosen.isascii() or not chosen.isdigit():
+        return False
+    live = ExchangeAccount.objects.of(request.user).filter(environment=ExchangeAccount.Environment.LIVE)
+    return live.filter(pk=chosen).exists()
+
+
 @login_required
+@reauthentication_required(allow_get=True, enabled=_uses_real_money)
 def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
     bot = get_object_or_404(Bot.objects.published().select_related("developer"), slug=slug)
     version = bot.versions.published().latest("created_at", "pk")
     exchanges = Market.objects.tradable().order_by("exchange").values_list("exchange", flat=True).distinct()
     data = request.POST if request.method == "POST" else None
-    form = SubscribeForm(data, version=version, exchanges=list(exchanges))
+    accounts = ExchangeAccount.objects.of(request.user).order_by("label")
+    form = SubscribeForm(data, version=version, exchanges=list(exchanges), accounts=accounts)
     subscription = _start(request, bot, form) if form.is_valid() else None
     if subscription:
         messages.success(request, f"{bot.name} is active. It decides at the close of the next candle.")

@@ -241,7 +241,7 @@ def test_the_form_takes_as_many_queries_with_many_markets(
     for number in range(40):
         make_market(trading_pair=f"COIN{number}/USDT")
 
-    with django_assert_num_queries(6):  # session, person, bot, version, exchanges, suggested pairs
+    with django_assert_num_queries(7):  # session, person, bot, version, exchanges, suggested pairs
         page = bobs_browser.get("/bots/steady/subscribe/")
 
     assert page.content.decode().count('<option value="COIN') < 40
