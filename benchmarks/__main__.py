@@ -25,6 +25,7 @@ def main() -> None:
         market_tick,
         neighbours,
         new_candle,
+        orders,
         second_start,
     )
 
@@ -36,6 +37,7 @@ def main() -> None:
         "collecting": collecting.report,
         "clients": clients.report,
         "new_candle": new_candle.report,
+        "orders": orders.report,
         "market_tick": market_tick.report,
         "many_subscriptions": many_subscriptions.report,
         "second_start": second_start.report,

@@ -24,6 +24,7 @@ def report() -> None:
     print(f"import ccxt: {_import_seconds('import ccxt'):.2f} s of CPU, {_import_mb('import ccxt'):.0f} MB")
     with serve(has_limits=False) as url:
         settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", url
+        settings.EXCHANGE_TESTNET_MODE = False
         public_gateway.cache_clear()
         gateway = public_gateway("BINANCE")
         gateway.fetch_markets()

@@ -214,6 +214,8 @@ def _objection(order: Order, intent: Intent) -> str:
     sized_for = intent.sized_for
     if (holding.base_amount, holding.quote_balance) != (sized_for.base_amount, sized_for.quote_balance):
         return "The position has changed since it was decided."
+    if order.side == Order.Side.SELL and order.amount > holding.base_amount:
+        return f"It would sell more than the {holding.base_amount.normalize():f} that the subscription holds."
     sent = payload(subscription, order.client_order_id, order.side, order.amount, order.limit_price)
     if order.payload != sent:
         return "Its row was changed after it was written."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.signals import before_task_publish
 from django.conf import settings as django_settings
 from django.db import connections
 from pytest_django.fixtures import Settings
@@ -76,6 +77,19 @@ def simulated_exchange(settings: Settings) -> Iterator[str]:
         gateways.public_gateway.cache_clear()
         yield url
         gateways.public_gateway.cache_clear()
+
+
+@pytest.fixture
+def published() -> Iterator[list[tuple[str, list[Any]]]]:
+    """Name and arguments of each message that is sent to workers meanwhile."""
+    messages: list[tuple[str, list[Any]]] = []
+
+    def note(sender: str, body: tuple[list[Any], dict[str, Any], dict[str, Any]], **_: object) -> None:
+        messages.append((sender, list(body[0])))
+
+    before_task_publish.connect(note)
+    yield messages
+    before_task_publish.disconnect(note)
 
 
 @pytest.fixture
