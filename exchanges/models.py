@@ -13,6 +13,7 @@ from accounts.models import User
 from bot_sdk.market_rules import MarketRules
 from bot_sdk.timeframes import TIMEFRAMES
 from exchanges.fields import AmountField
+from exchanges.gateway import Balance
 
 
 class Exchange(models.TextChoices):
@@ -217,9 +218,13 @@ class ExchangeAccount(models.Model):
                 }
             )
 
-    def free_balance(self, asset: str) -> Decimal:
-        """What the exchange said is there and in no open order."""
-        return Decimal(self.balances.get(asset, {}).get("free", 0))
+    @property
+    def held(self) -> dict[str, Balance]:
+        """What the exchange told last, by asset."""
+        return {
+            asset: Balance(Decimal(told["free"]), Decimal(told["locked"]))
+            for asset, told in self.balances.items()
+        }
 
     @property
     def needs_keys(self) -> bool:

@@ -130,6 +130,7 @@ def _facts(own: ExchangeAccount) -> dict[str, Any]:
     return {
         "account": own,
         "rights": [(label, own.permissions[name]) for name, label in RIGHTS if name in own.permissions],
+        "balances": sorted(own.held.items()),
         "steps": STEPS[Exchange(own.exchange)],
     }
 

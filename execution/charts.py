@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from bot_sdk.timeframes import duration, last_closed
 from exchanges.models import Candle
 from execution.models import Cycle, Fill
 from subscriptions.models import Subscription
@@ -14,19 +15,26 @@ def chart_data(subscription: Subscription) -> dict[str, Any]:
     """Return the newest closed candles with what the subscription did on them, each list oldest first.
 
     `candles` holds `[time, open, high, low, close, volume]`, `markers` one `[time, side, price, amount]` per
-    fill, `equity` `[time, quote]` per cycle. Times are Unix seconds of the opening of the candle that was
-    decided, so that all three share one axis. `price_tick` is the smallest step of a price.
+    fill, `equity` `[time, quote]` per cycle. Times are Unix seconds of the opening of the newest candle that
+    had closed then, so that all three share one axis. `price_tick` is the smallest step of a price.
     """
     market = subscription.market
     columns = ("opened_at", "open", "high", "low", "close", "volume")
     newest = Candle.objects.of(market, subscription.timeframe).order_by("-opened_at")
     candles = list(newest.values_list(*columns)[:CANDLES_SHOWN])[::-1]
-    cycles = Cycle.objects.none()
+    cycles, fills = Cycle.objects.none(), Fill.objects.none()
     if candles:
-        shown = (candles[0][0], candles[-1][0])
-        cycles = Cycle.objects.of(subscription).filter(candle_opened_at__range=shown)
-    fills = Fill.objects.filter(order__cycle__in=cycles).order_by("order__cycle__candle_opened_at", "pk")
-    marks = fills.values_list("order__cycle__candle_opened_at", "order__side", "price", "amount")
+        first, last = candles[0][0], candles[-1][0]
+        cycles = Cycle.objects.of(subscription).filter(candle_opened_at__range=(first, last))
+        step = duration(subscription.timeframe)
+        placed = {"order__moment_at__gte": first + step, "order__moment_at__lt": last + 2 * step}
+        fills = Fill.objects.filter(order__subscription=subscription, **placed)
+    marks = [
+        (last_closed(subscription.timeframe, at), *rest)
+        for at, *rest in fills.order_by("order__moment_at", "pk").values_list(
+            "order__moment_at", "order__side", "price", "amount"
+        )
+    ]
     equity = cycles.order_by("candle_opened_at").values_list("candle_opened_at", "equity")
     return {
         "candles": [[_seconds(at), *map(float, values)] for at, *values in candles],

@@ -161,6 +161,7 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
         filled_amount=Sum("fills__amount"),
         cost=Sum("fills__cost"),
         fee=Sum("fills__fee"),
+        fee_currency=Max("fills__fee_currency"),
         price=Sum("fills__cost") / Sum("fills__amount"),
         filled_at=Max("fills__filled_at"),
     )

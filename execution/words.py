@@ -61,6 +61,11 @@ def why(cycle: Cycle) -> str:
     return cycle.signal_reason if cycle.signal_source in SOURCES else cycle.reason or cycle.message
 
 
+def order_why(order: Order) -> str:
+    """Return what wanted the order, in short: the rule, or the bot."""
+    return order.reason or SOURCES.get(order.source, "The bot.")
+
+
 def outcome(cycle: Cycle) -> str:
     """Say in one sentence what came of the cycle. Select its `order` and market beforehand."""
     order: Order | None = getattr(cycle, "order", None)
@@ -86,6 +91,10 @@ def _order_outcome(cycle: Cycle, order: Order) -> str:
             return f"{cause}The exchange refused to {wish}."
         case Order.State.NOT_SENT:
             return f"{cause}The order to {wish} was not sent."
+        case Order.State.OPEN:
+            return f"{cause}The order to {wish} rests at the exchange until its price comes."
+        case Order.State.CANCELED | Order.State.EXPIRED:
+            return f"{cause}The order to {wish} was ended; what it filled is booked."
         case Order.State.UNKNOWN:
             return f"{cause}The order to {wish} has no definite answer yet; it is being checked."
         case _:

@@ -190,7 +190,8 @@ def free_capital(account: ExchangeAccount, quote: str) -> Decimal:
     using = account.subscriptions.exclude(state=Subscription.State.STOPPED).filter(market__quote=quote)
     budget = Coalesce("position__quote_balance", "allocated_capital")
     reserved = using.aggregate(total=Sum(budget))["total"] or Decimal(0)
-    return max(account.free_balance(quote) - reserved, Decimal(0))
+    held = account.held.get(quote)
+    return max(held.free - reserved, Decimal(0)) if held else Decimal(0)
 
 
 def _market(exchange: str, trading_pair: str, problems: dict[str, str]) -> Market | None:
