@@ -42,3 +42,8 @@ class MarketRules:
         if cost_of(amount, price) < self.minimum_cost:
             return SkipReason.BELOW_MINIMUM_COST
         return None
+
+    def orderable(self, amount: Decimal, price: Decimal) -> Decimal:
+        """Return what of `amount` the exchange takes as one order at `price`; zero when it is too little."""
+        rounded = self.round_down(amount)
+        return Decimal(0) if self.problem_with(rounded, price) else rounded

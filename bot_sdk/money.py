@@ -27,3 +27,14 @@ def fee_on(cost: Decimal, fee_fraction: Decimal) -> Decimal:
     """Return the fee on `cost`, in quote, rounded up to 8 places. `fee_fraction` is 0.001 for 0.1 %."""
     with exact():
         return (cost * fee_fraction).quantize(FEE_STEP, rounding=ROUND_UP)
+
+
+def reaches(part: Decimal, percent: Decimal | None, whole: Decimal) -> bool:
+    """Return whether `part` is at least `percent` (5 for 5 %) of `whole`; never when `percent` is None.
+
+    Products are compared, because a division would round and equality has to count.
+    """
+    if percent is None:
+        return False
+    with exact():
+        return part * 100 >= percent * whole

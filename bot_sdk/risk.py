@@ -1,23 +1,28 @@
 """From what a bot wants to what the platform does: protective stops, sizing, limits.
 
-Everything here is arithmetic on what it is given; prices are in quote per base, amounts in base.
+Everything here is arithmetic on what it is given; prices are in quote per base, amounts in base. What the
+rules need of the past comes as a `RiskState` that has `seen` the same moment.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from bot_sdk.action import BUY, HOLD, SELL, Action
-from bot_sdk.configs import FIXED, ExecutionConfig, RiskConfig
+from bot_sdk.configs import FIXED, LIMIT, ExecutionConfig, RiskConfig
 from bot_sdk.ledger import ZERO, Holding
 from bot_sdk.market_rules import MarketRules
-from bot_sdk.money import FEE_STEP, cost_of, exact, fee_on
+from bot_sdk.money import FEE_STEP, cost_of, exact, fee_on, reaches
+from bot_sdk.risk_state import RiskState
 from bot_sdk.skip_reasons import SkipReason
 
-__all__ = ["Signal", "SkipReason", "affordable_amount", "decide"]
+__all__ = ["Signal", "SkipReason", "affordable_amount", "buying_block", "decide", "protective_exit"]
 
 BOT = "bot"
 STOP_LOSS = "stop_loss"
+TRAILING_STOP = "trailing_stop"
 TAKE_PROFIT = "take_profit"
+MAX_DRAWDOWN = "max_drawdown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,9 @@ class Signal:
     """What the platform will act on.
 
     `action` is "BUY" or "SELL" with an `amount` in base that the market accepts, or "HOLD" with amount zero.
-    `source` is "bot", "stop_loss" or "take_profit". `skip` says why a wanted order was not possible; the
-    action is then "HOLD" and `reason` says in words what was wanted.
+    `source` is "bot", or the protective rule "stop_loss", "trailing_stop", "take_profit" or "max_drawdown".
+    `skip` says why a wanted order was not possible; the action is then "HOLD" and `reason` says in words what
+    was wanted. `limit_price` is a multiple of the market's price tick, None for a market order.
     """
 
     action: str
@@ -47,41 +53,117 @@ def decide(
     execution: ExecutionConfig,
     risk: RiskConfig,
     allocated_capital: Decimal,
+    state: RiskState,
+    at: datetime,
 ) -> Signal:
     """Return the signal for one candle. `action` is None when the bot failed.
 
-    Selling is judged at `bid`, what one unit of base brings now, and buying at `ask`, what it costs.
-    In this order, the first that applies:
+    `state` has seen this moment, the aware `at`. Selling is judged at `bid`, what one unit of base brings
+    now, and buying at `ask`, what it costs. In this order, the first that applies:
 
-    1. Stop loss: a position and `bid` at or below its average entry price less the limit: SELL all.
-    2. Take profit: a position and `bid` at or above its average entry price plus the limit: SELL all.
-    3. The bot failed: HOLD, skipped as bot_failed.
-    4. The bot's HOLD.
-    5. The bot's SELL, of the position or a percentage of it, rounded down to the market's step.
+    1. A protective exit (`protective_exit`): SELL all.
+    2. The bot failed: HOLD, skipped as bot_failed.
+    3. The bot's HOLD.
+    4. The bot's SELL, of the position or a percentage of it, rounded down to the market's step.
+    5. The bot's BUY, skipped while something forbids buying (`buying_block`).
     6. The bot's BUY: a PERCENTAGE of `allocated_capital`, a FIXED quote amount or ALL of the free balance,
        cut to `max_position_size` and to what the free balance pays for with the fee, rounded down.
 
-    A stop whose position is too small for the market to accept as an order is passed over, because the bot
-    could otherwise never trade again.
+    The bot's orders have a limit price when `execution` says so, and are then sized at that price.
     """
-    stop = _stop(holding, bid, rules, risk)
-    if stop:
-        return stop
+    protection = protective_exit(holding=holding, bid=bid, rules=rules, risk=risk, state=state)
+    if protection:
+        return protection
     if action is None:
         return Signal(HOLD, ZERO, "The bot failed, so nothing was traded.", BOT, SkipReason.BOT_FAILED)
     if action.action == SELL:
-        return _sell(action, holding, bid, rules, execution)
+        limit_price = _limit_price(SELL, ask, rules, execution)
+        return _sell(action, holding, bid, rules, limit_price=limit_price, percent=execution.sell_order_value)
     if action.action == BUY:
+        block = buying_block(
+            holding=holding, bid=bid, risk=risk, allocated_capital=allocated_capital, state=state, at=at
+        )
+        if block:
+            return _skipped(action, block, ask, rules)
         return _buy(
             action=action,
             holding=holding,
-            price=ask,
+            ask=ask,
+            limit_price=_limit_price(BUY, bid, rules, execution),
             rules=rules,
             execution=execution,
             risk=risk,
             allocated_capital=allocated_capital,
         )
     return Signal(HOLD, ZERO, action.reason, BOT)
+
+
+def protective_exit(
+    *, holding: Holding, bid: Decimal, rules: MarketRules, risk: RiskConfig, state: RiskState
+) -> Signal | None:
+    """Return the market order that sells all at `bid`, or None when no rule asks for it.
+
+    `state` has seen this bid. In this order, the first that applies to a position:
+
+    1. Stop loss: `bid` at or below its average entry price less the limit.
+    2. Trailing stop: `bid` at or below the highest since the position was opened less the limit.
+    3. Take profit: `bid` at or above its average entry price plus the limit.
+    4. Trading is halted by the drawdown limit.
+
+    A position too small for the market to accept as an order is passed over, because the bot could otherwise
+    never trade again.
+    """
+    amount = rules.orderable(holding.base_amount, bid)
+    entry, peak = holding.average_entry_price, state.peak_price
+    if not amount or not entry:
+        return None
+    with exact():
+        gain = bid - entry
+        fall = peak - bid if peak else ZERO
+    now, entered = f"price {_shown(bid, rules)} is", f"the average entry {_shown(entry, rules)}"
+    if reaches(-gain, risk.stop_loss_percent, entry):
+        reason = f"Stop loss: {now} {_percent(-gain, entry)} below {entered}"
+        return Signal(SELL, amount, reason, STOP_LOSS)
+    if peak and reaches(fall, risk.trailing_stop_percent, peak):
+        highest = f"the highest since the position was opened, {_shown(peak, rules)}"
+        return Signal(
+            SELL, amount, f"Trailing stop: {now} {_percent(fall, peak)} below {highest}", TRAILING_STOP
+        )
+    if reaches(gain, risk.take_profit_percent, entry):
+        reason = f"Take profit: {now} {_percent(gain, entry)} above {entered}"
+        return Signal(SELL, amount, reason, TAKE_PROFIT)
+    if state.is_halted:
+        equities = f"equity {holding.equity(bid):.2f} after a highest of {state.peak_equity:.2f}"
+        return Signal(SELL, amount, f"Drawdown limit reached: {equities}", MAX_DRAWDOWN)
+    return None
+
+
+def buying_block(
+    *,
+    holding: Holding,
+    bid: Decimal,
+    risk: RiskConfig,
+    allocated_capital: Decimal,
+    state: RiskState,
+    at: datetime,
+) -> SkipReason | None:
+    """Return why nothing may be bought at the aware moment `at`, which `state` has seen, or None.
+
+    In this order: the drawdown halt; a loss since the day's first look, in equity at `bid`, of the allowed
+    part of `allocated_capital` or more; the cool-down, until the moment it ends; as many orders today as
+    allowed.
+    """
+    with exact():
+        loss_today = state.day_start_equity - holding.equity(bid)
+    if state.is_halted:
+        return SkipReason.DRAWDOWN_HALT
+    if reaches(loss_today, risk.max_daily_loss_percent, allocated_capital):
+        return SkipReason.DAILY_LOSS_LIMIT
+    if _is_cooling_down(state, risk, at):
+        return SkipReason.COOL_DOWN
+    if risk.max_orders_per_day is not None and state.orders_today >= risk.max_orders_per_day:
+        return SkipReason.ORDERS_PER_DAY
+    return None
 
 
 def affordable_amount(*, quote_balance: Decimal, price: Decimal, rules: MarketRules) -> Decimal:
@@ -96,52 +178,59 @@ def affordable_amount(*, quote_balance: Decimal, price: Decimal, rules: MarketRu
         return rules.round_down(max(quote_balance - FEE_STEP, ZERO) / price_with_fee)
 
 
-def _stop(holding: Holding, price: Decimal, rules: MarketRules, risk: RiskConfig) -> Signal | None:
-    entry = holding.average_entry_price
-    amount = rules.round_down(holding.base_amount)
-    if not entry or rules.problem_with(amount, price):
+def _is_cooling_down(state: RiskState, risk: RiskConfig, at: datetime) -> bool:
+    if state.last_loss_at is None or risk.cool_down_minutes is None:
+        return False
+    return at < state.last_loss_at + timedelta(minutes=risk.cool_down_minutes)
+
+
+def _limit_price(side: str, best: Decimal, rules: MarketRules, execution: ExecutionConfig) -> Decimal | None:
+    """Return the price of a LIMIT order, away from `best`: the bid for a BUY, the ask for a SELL."""
+    if execution.order_type != LIMIT:
         return None
+    offset, tick = execution.limit_offset_percent or ZERO, rules.price_tick
     with exact():
-        gain = (price - entry) * 100
-        # Compared as products, because a division would round and equality has to trigger.
-        is_stop_loss = risk.stop_loss_percent is not None and -gain >= risk.stop_loss_percent * entry
-        is_take_profit = risk.take_profit_percent is not None and gain >= risk.take_profit_percent * entry
-    prices = f"the average entry {_shown(entry, rules)}"
-    if is_stop_loss:
-        reason = f"Stop loss: price {_shown(price, rules)} is {-gain / entry:.1f} % below {prices}"
-        return Signal(SELL, amount, reason, STOP_LOSS)
-    if is_take_profit:
-        reason = f"Take profit: price {_shown(price, rules)} is {gain / entry:.1f} % above {prices}"
-        return Signal(SELL, amount, reason, TAKE_PROFIT)
-    return None
+        if side == BUY:
+            ticks = (best * (100 - offset) / (100 * tick)).to_integral_value(rounding=ROUND_FLOOR)
+            return max(ticks, Decimal(1)) * tick
+        return (best * (100 + offset) / (100 * tick)).to_integral_value(rounding=ROUND_CEILING) * tick
 
 
 def _sell(
-    action: Action, holding: Holding, price: Decimal, rules: MarketRules, execution: ExecutionConfig
+    action: Action,
+    holding: Holding,
+    bid: Decimal,
+    rules: MarketRules,
+    *,
+    limit_price: Decimal | None,
+    percent: Decimal | None,
 ) -> Signal:
+    price = limit_price or bid
     if holding.base_amount == 0:
         return _skipped(action, SkipReason.NO_POSITION, price, rules)
     wanted = holding.base_amount
-    if execution.sell_order_value is not None:
+    if percent is not None:
         with exact():
-            wanted = holding.base_amount * execution.sell_order_value / 100
+            wanted = holding.base_amount * percent / 100
     amount = rules.round_down(wanted)
     problem = rules.problem_with(amount, price)
     if problem:
         return _skipped(action, problem, price, rules)
-    return Signal(SELL, amount, action.reason, BOT)
+    return Signal(SELL, amount, action.reason, BOT, limit_price=limit_price)
 
 
 def _buy(
     *,
     action: Action,
     holding: Holding,
-    price: Decimal,
+    ask: Decimal,
+    limit_price: Decimal | None,
     rules: MarketRules,
     execution: ExecutionConfig,
     risk: RiskConfig,
     allocated_capital: Decimal,
 ) -> Signal:
+    price = limit_price or ask
     affordable = affordable_amount(quote_balance=holding.quote_balance, price=price, rules=rules)
     limits: list[tuple[Decimal, SkipReason | None]] = [(affordable, SkipReason.INSUFFICIENT_BALANCE)]
     with exact():
@@ -157,7 +246,7 @@ def _buy(
     problem = rules.problem_with(amount, price)
     if problem:
         return _skipped(action, cause or problem, price, rules)
-    return Signal(BUY, amount, action.reason, BOT)
+    return Signal(BUY, amount, action.reason, BOT, limit_price=limit_price)
 
 
 def _skipped(action: Action, skip: SkipReason, price: Decimal, rules: MarketRules) -> Signal:
@@ -169,12 +258,20 @@ def _skipped(action: Action, skip: SkipReason, price: Decimal, rules: MarketRule
         SkipReason.NO_POSITION: "there is no position to sell",
         SkipReason.INSUFFICIENT_BALANCE: f"too little balance at price {_shown(price, rules)}; {smallest}",
         SkipReason.POSITION_LIMIT: "the position is as large as the maximum position size allows",
+        SkipReason.DRAWDOWN_HALT: "trading is halted, because the drawdown limit was reached",
+        SkipReason.DAILY_LOSS_LIMIT: "today's loss has reached its limit",
+        SkipReason.COOL_DOWN: "the last sale was at a loss, and the pause after it is not over",
+        SkipReason.ORDERS_PER_DAY: "today's orders have reached their limit",
         SkipReason.BELOW_MINIMUM_AMOUNT: f"the amount is too small; {smallest}",
         SkipReason.BELOW_MINIMUM_COST: f"the order's value is too small; {smallest}",
     }
     outcome = "Not bought" if action.action == BUY else "Not sold"
     bot_reason = f" (bot: {action.reason})" if action.reason else ""
     return Signal(HOLD, ZERO, f"{outcome}: {explanations[skip]}{bot_reason}", BOT, skip)
+
+
+def _percent(part: Decimal, whole: Decimal) -> str:
+    return f"{part * 100 / whole:.1f} %"
 
 
 def _shown(price: Decimal, rules: MarketRules) -> str:

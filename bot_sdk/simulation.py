@@ -24,7 +24,9 @@ from bot_sdk.ledger import Holding, apply_fill
 from bot_sdk.market_rules import MarketRules
 from bot_sdk.matching import Execution, fill_market_order
 from bot_sdk.risk import Signal, decide
+from bot_sdk.risk_state import RiskState
 from bot_sdk.skip_reasons import SkipReason
+from bot_sdk.timeframes import duration
 
 
 class BotFailed(RuntimeError):
@@ -95,12 +97,15 @@ def simulate(
     """
     if warm_up < 1:
         raise ValueError(f"The warm-up takes at least the first candle: expected 1 or more, not {warm_up}.")
-    holding = Holding.start(setup.capital)
+    holding, state = Holding.start(setup.capital), RiskState.start(setup.capital)
     for row in range(warm_up, len(frame) + 1):
         seen = frame.iloc[:row]
         # Through its shortest text the float becomes the price that the exchange quoted.
         price = Decimal(repr(float(seen["close"].iloc[-1])))
+        opened_at = seen.index[-1].to_pydatetime()
+        closed_at = opened_at + duration(setup.timeframe)
         action = _ask(bot_class, seen, setup, holding, price)
+        state = state.seen(at=closed_at, bid=price, holding=holding, risk=setup.risk)
         signal = decide(
             action=action,
             holding=holding,
@@ -110,12 +115,18 @@ def simulate(
             execution=setup.execution,
             risk=setup.risk,
             allocated_capital=setup.capital,
+            state=state,
+            at=closed_at,
         )
         execution = None
         if signal.action != HOLD:
             execution = fill_market_order(signal.action, signal.amount, price, price, setup.rules)
-            holding = apply_fill(holding, signal.action, execution.amount, execution.price, execution.fee)
-        yield Step(seen.index[-1].to_pydatetime(), price, action, signal, execution, holding)
+            before = holding
+            holding = apply_fill(before, signal.action, execution.amount, execution.price, execution.fee)
+            state = state.ordered().filled(
+                at=closed_at, before=before, after=holding, price=execution.price, rules=setup.rules
+            )
+        yield Step(opened_at, price, action, signal, execution, holding)
 
 
 def summarize(steps: Iterable[Step], capital: Decimal) -> Summary:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 from django.conf import settings
+from django.utils import timezone
 
 from bot_sdk.account import candles_of
 from bot_sdk.action import Action
@@ -20,6 +21,7 @@ from bot_sdk.bot import CandleRow
 from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.ledger import Holding
 from bot_sdk.risk import Signal, decide
+from bot_sdk.risk_state import RiskState
 from bot_sdk.timeframes import duration
 from exchanges import candles
 from exchanges.frames import HISTORY_CANDLES, frame_of, gap_in
@@ -126,6 +128,8 @@ def conclude(
         execution=ExecutionConfig.parse(subscription_config["execution_config"]),
         risk=RiskConfig.parse(subscription_config["risk_config"]),
         allocated_capital=allocated_capital,
+        state=RiskState.start(allocated_capital),
+        at=timezone.now(),
     )
 
 

@@ -1,6 +1,6 @@
 """The codes of cycles and orders in words for the trader. A code without words shows itself."""
 
-from bot_sdk.risk import STOP_LOSS, TAKE_PROFIT
+from bot_sdk.risk import MAX_DRAWDOWN, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 from bot_sdk.skip_reasons import SkipReason
 from execution.models import Action, Cycle, Order
 from execution.sandbox.verdicts import Verdict
@@ -11,6 +11,10 @@ SKIPS: dict[str, str] = {
     SkipReason.BELOW_MINIMUM_COST: "The order would be worth less than the exchange accepts.",
     SkipReason.BELOW_MINIMUM_AMOUNT: "The amount would be smaller than the exchange accepts.",
     SkipReason.POSITION_LIMIT: "The position is as large as your limit allows.",
+    SkipReason.DRAWDOWN_HALT: "Your drawdown limit was reached: nothing is bought until you lift the halt.",
+    SkipReason.DAILY_LOSS_LIMIT: "Today's loss has reached your limit: nothing is bought until midnight UTC.",
+    SkipReason.COOL_DOWN: "The last sale was at a loss, and your pause after it is not over.",
+    SkipReason.ORDERS_PER_DAY: "You allow no more orders today: nothing is bought until midnight UTC.",
     SkipReason.BOT_FAILED: "The bot failed, so nothing was traded.",
     SkipReason.VERSION_QUARANTINED: "This version is in quarantine: only your stops act until its release.",
     SkipReason.STALE_CANDLE: "The decision came too late after the candle's close to trade on.",
@@ -18,6 +22,13 @@ SKIPS: dict[str, str] = {
     SkipReason.GAPPED_CANDLES: "Too many of the newest candles are missing at the exchange.",
     SkipReason.EXCHANGE_UNAVAILABLE: "The exchange did not answer.",
     SkipReason.ORDER_REJECTED: "The exchange refused the order.",
+    SkipReason.ORDER_OPEN: "An earlier order is still open, so no other one was placed.",
+    SkipReason.ORDER_UNKNOWN: "What became of an earlier order is being checked; until then none is placed.",
+    SkipReason.REDUCING_ONLY: "Only sales are allowed here at the moment, so nothing was bought.",
+    SkipReason.TRADING_HALTED: "Trading is halted, so no order was placed.",
+    SkipReason.EXPOSURE_LIMIT: "Your bots together hold as much as your limit for all of them allows.",
+    SkipReason.TRADER_DAILY_LOSS: "Your bots together have lost as much today as your limit allows.",
+    SkipReason.OUTSIDE_MISMATCH: "The exchange account holds something else than our record of it says.",
     SkipReason.PLATFORM_ERROR: "The platform could not run the bot. This is not the bot's doing.",
 }
 VERDICTS: dict[str, str] = {
@@ -40,12 +51,21 @@ SHORT_VERDICTS: dict[str, str] = {
     Verdict.BAD_REPLY: "Invalid answer",
     Verdict.UNAVAILABLE: "Not run",
 }
-SOURCES: dict[str, str] = {STOP_LOSS: "Stop loss", TAKE_PROFIT: "Take profit"}
+SOURCES: dict[str, str] = {
+    STOP_LOSS: "Stop loss",
+    TRAILING_STOP: "Trailing stop",
+    TAKE_PROFIT: "Take profit",
+    MAX_DRAWDOWN: "Drawdown limit",
+}
 DONE_DEEDS: dict[str, str] = {Order.Side.BUY: "Bought", Order.Side.SELL: "Sold"}
 
 
 def skip_words(code: str) -> str:
     return SKIPS.get(code, code)
+
+
+def source_words(code: str) -> str:
+    return SOURCES.get(code, code)
 
 
 def verdict_words(verdict: str) -> str:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +12,8 @@ from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.ledger import Holding, apply_fill
 from bot_sdk.matching import fill_market_order
 from bot_sdk.money import FEE_STEP, cost_of, exact
-from bot_sdk.risk import Signal, SkipReason, affordable_amount, decide
+from bot_sdk.risk import Signal, SkipReason, affordable_amount, decide, protective_exit
+from bot_sdk.risk_state import RiskState
 from tests.bot_sdk.samples import make_execution, make_risk, make_rules
 
 CAPITAL = Decimal(1000)
@@ -19,6 +22,8 @@ LONG = apply_fill(FLAT, "BUY", Decimal(2), Decimal(100), Decimal(0))  # 2 at 100
 BUY = Action("BUY", 100.0, "RSI oversold: 25.00")
 SELL = Action("SELL", 100.0, "RSI overbought: 75.00")
 HOLD = Action("HOLD", 100.0, "RSI neutral: 50.00")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+FRESH = RiskState.start(CAPITAL)
 
 
 def decided(
@@ -31,6 +36,8 @@ def decided(
         "allocated_capital": CAPITAL,
         "bid": Decimal(price),
         "ask": Decimal(price),
+        "state": FRESH,
+        "at": NOON,
     }
     return decide(action=action, holding=holding, **(settings | overrides))
 
@@ -205,6 +212,9 @@ def hundredths(lowest: int, highest: int) -> st.SearchStrategy[Decimal]:
 executions = st.one_of(
     st.builds(lambda value: make_execution(buy_order_value=value), hundredths(1, 10_000)),
     st.builds(
+        lambda offset: make_execution(order_type="LIMIT", limit_offset_percent=offset), hundredths(0, 1000)
+    ),
+    st.builds(
         lambda value: make_execution(buy_order_type="FIXED", buy_order_value=value), hundredths(1, 10**9)
     ),
     st.just(make_execution(buy_order_type="ALL", buy_order_value=None)),
@@ -251,6 +261,7 @@ def test_no_buy_breaks_a_limit(
     )
     assume(signal.action == "BUY")
 
+    price = signal.limit_price or price
     with exact():
         fill = fill_market_order("BUY", signal.amount, price, price, rules)
         assert fill.cost + fill.fee <= holding.quote_balance
@@ -283,3 +294,225 @@ def test_a_buy_is_sized_at_the_ask_and_a_sale_at_the_bid() -> None:
 
     assert decided(BUY, **spread).amount == 1
     assert decided(SELL, LONG, **spread | {"bid": Decimal(4)}).skip is SkipReason.BELOW_MINIMUM_COST
+
+
+@pytest.mark.parametrize(
+    ("price", "source"), [("108.01", "bot"), ("108", "trailing_stop"), ("101", "trailing_stop")]
+)
+def test_a_trailing_stop_sells_all_from_its_distance_below_the_peak(price: str, source: str) -> None:
+    risen = replace(FRESH, peak_price=Decimal(120))
+
+    assert decided(BUY, LONG, price, state=risen, risk=make_risk(trailing_stop_percent=10)).source == source
+
+
+def test_a_trailing_stop_explains_itself_in_words() -> None:
+    risen = replace(FRESH, peak_price=Decimal(120))
+
+    assert decided(BUY, LONG, "105", state=risen, risk=make_risk(trailing_stop_percent=10)) == Signal(
+        "SELL",
+        Decimal(2),
+        "Trailing stop: price 105.00 is 12.5 % below the highest since the position was opened, 120.00",
+        "trailing_stop",
+    )
+
+
+def test_a_trailing_stop_needs_a_position_and_a_peak() -> None:
+    risk = make_risk(trailing_stop_percent=10)
+
+    assert decided(HOLD, FLAT, "1", risk=risk).source == "bot"
+    assert decided(HOLD, LONG, "1", risk=risk).source == "bot"
+
+
+def test_of_several_exits_the_stop_loss_comes_first_and_the_drawdown_last() -> None:
+    fallen = replace(FRESH, peak_price=Decimal(200), is_halted=True)
+    limits = {"stop_loss_percent": 5.0, "trailing_stop_percent": 5.0, "take_profit_percent": 5.0}
+
+    def source(price: str, *names: str) -> str:
+        risk = make_risk(**{name: limits[name] for name in names})
+        return decided(BUY, LONG, price, state=fallen, risk=risk).source
+
+    assert source("90", "stop_loss_percent", "trailing_stop_percent") == "stop_loss"
+    assert source("110", "trailing_stop_percent", "take_profit_percent") == "trailing_stop"
+    assert source("110", "take_profit_percent") == "take_profit"
+    assert source("110") == "max_drawdown"
+
+
+def test_a_halt_sells_the_position_even_when_the_bot_failed() -> None:
+    halted = replace(FRESH, peak_equity=Decimal(1100), is_halted=True)
+
+    assert decided(None, LONG, "90", state=halted) == Signal(
+        "SELL", Decimal(2), "Drawdown limit reached: equity 980.00 after a highest of 1100.00", "max_drawdown"
+    )
+
+
+def test_a_halt_without_a_position_buys_nothing_and_says_why() -> None:
+    signal = decided(state=replace(FRESH, is_halted=True))
+
+    assert (signal.action, signal.skip) == ("HOLD", SkipReason.DRAWDOWN_HALT)
+    assert signal.reason == (
+        "Not bought: trading is halted, because the drawdown limit was reached (bot: RSI oversold: 25.00)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("price", "skip"), [("75.01", None), ("75", "daily_loss_limit"), ("60", "daily_loss_limit")]
+)
+def test_a_day_that_lost_its_limit_buys_no_more(price: str, skip: str | None) -> None:
+    # The two held lost 25 each: 5 % of the capital of 1000.
+    assert decided(BUY, LONG, price, risk=make_risk(max_daily_loss_percent=5)).skip == skip
+
+
+def test_the_days_loss_counts_from_the_days_first_look() -> None:
+    started = replace(FRESH, day_start_equity=Decimal(950))
+
+    assert decided(BUY, LONG, "75", state=started, risk=make_risk(max_daily_loss_percent=5)).action == "BUY"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "skip"), [(0, "cool_down"), (29, "cool_down"), (30, None), (-1, "cool_down")]
+)
+def test_nothing_is_bought_in_the_cool_down_after_a_loss(minutes: int, skip: str | None) -> None:
+    lost = replace(FRESH, last_loss_at=NOON - timedelta(minutes=minutes))
+
+    assert decided(state=lost, risk=make_risk(cool_down_minutes=30)).skip == skip
+    assert decided(state=lost).action == "BUY"
+
+
+@pytest.mark.parametrize(("orders", "skip"), [(2, None), (3, "orders_per_day"), (4, "orders_per_day")])
+def test_as_many_orders_as_allowed_end_the_days_buying(orders: int, skip: str | None) -> None:
+    busy = replace(FRESH, orders_today=orders)
+
+    assert decided(state=busy, risk=make_risk(max_orders_per_day=3)).skip == skip
+
+
+def test_of_several_blocks_the_first_is_named() -> None:
+    risk = make_risk(max_daily_loss_percent=5, cool_down_minutes=30, max_orders_per_day=1)
+    worst = RiskState(None, CAPITAL, NOON.date(), Decimal(2000), 1, NOON, is_halted=True)
+
+    states = [
+        worst,
+        worst := replace(worst, is_halted=False),
+        worst := replace(worst, day_start_equity=CAPITAL),
+        replace(worst, last_loss_at=None),
+    ]
+
+    assert [decided(state=state, risk=risk).skip for state in states] == [
+        "drawdown_halt",
+        "daily_loss_limit",
+        "cool_down",
+        "orders_per_day",
+    ]
+
+
+def test_the_bots_sale_is_never_blocked() -> None:
+    risk = make_risk(max_daily_loss_percent=5, cool_down_minutes=30, max_orders_per_day=1)
+    blocked = RiskState(None, CAPITAL, NOON.date(), Decimal(2000), 9, NOON, is_halted=False)
+
+    assert decided(SELL, LONG, state=blocked, risk=risk).action == "SELL"
+
+
+def limited(**settings: Any) -> ExecutionConfig:
+    return make_execution(order_type="LIMIT", **settings)
+
+
+SPREAD: dict[str, Any] = {"bid": Decimal("99.97"), "ask": Decimal("100.03")}
+
+
+def test_a_limit_order_waits_on_its_own_side_of_the_spread() -> None:
+    assert decided(BUY, execution=limited(), **SPREAD).limit_price == Decimal("99.97")
+    assert decided(SELL, LONG, execution=limited(), **SPREAD).limit_price == Decimal("100.03")
+
+
+def test_a_limit_price_is_rounded_away_from_the_market() -> None:
+    half_percent = limited(limit_offset_percent=0.5)
+
+    # 99.97 less 0.5 % is 99.47015, 100.03 and 0.5 % more 100.53015.
+    assert decided(BUY, execution=half_percent, **SPREAD).limit_price == Decimal("99.47")
+    assert decided(SELL, LONG, execution=half_percent, **SPREAD).limit_price == Decimal("100.54")
+
+
+def test_a_limit_buy_is_sized_at_its_price() -> None:
+    tenth_off = limited(limit_offset_percent=10, buy_order_type="FIXED", buy_order_value=90)
+
+    signal = decided(BUY, execution=tenth_off, bid=Decimal(100), ask=Decimal(110))
+
+    assert (signal.limit_price, signal.amount) == (Decimal(90), Decimal(1))
+
+
+def test_a_limit_sale_is_judged_at_its_price() -> None:
+    cheap: dict[str, Any] = {"bid": Decimal("4.5"), "ask": Decimal(5)}
+
+    assert decided(SELL, LONG, execution=limited(), **cheap).amount == 2
+    assert decided(SELL, LONG, **cheap).skip is SkipReason.BELOW_MINIMUM_COST
+
+
+def test_a_protective_exit_is_always_a_market_order() -> None:
+    signal = decided(BUY, LONG, "90", execution=limited(), risk=make_risk(stop_loss_percent=5))
+
+    assert (signal.source, signal.limit_price) == ("stop_loss", None)
+
+
+def test_a_market_order_has_no_limit_price() -> None:
+    assert decided(BUY).limit_price is decided(SELL, LONG).limit_price is decided(HOLD).limit_price is None
+
+
+def test_between_candles_the_exits_are_those_of_a_decision() -> None:
+    risk = make_risk(trailing_stop_percent=10)
+    state = FRESH.seen(at=NOON, bid=Decimal(120), holding=LONG, risk=risk)
+
+    def exit_at(bid: str) -> Signal | None:
+        return protective_exit(holding=LONG, bid=Decimal(bid), rules=make_rules(), risk=risk, state=state)
+
+    assert exit_at("108.01") is None
+    assert exit_at("108") == decided(HOLD, LONG, "108", state=state, risk=risk)
+
+
+@given(
+    price=hundredths(1, 10**7),
+    execution=executions,
+    limit=st.one_of(st.none(), hundredths(1, 10_000)),
+    action=st.sampled_from([BUY, SELL, HOLD, None]),
+    holding=st.sampled_from([FLAT, LONG]),
+)
+def test_nothing_is_bought_while_trading_is_halted(
+    *,
+    price: Decimal,
+    execution: ExecutionConfig,
+    limit: Decimal | None,
+    action: Action | None,
+    holding: Holding,
+) -> None:
+    halted = replace(FRESH, is_halted=True)
+
+    signal = decided(
+        action,
+        holding,
+        str(price),
+        execution=execution,
+        risk=RiskConfig(stop_loss_percent=limit),
+        state=halted,
+    )
+
+    assert signal.action != "BUY"
+    assert signal.action == "SELL" or holding is FLAT or price < 5  # less than the smallest order of 10
+
+
+@given(
+    bid=hundredths(1, 10**7),
+    spread=hundredths(0, 10**5),
+    offset=hundredths(0, 1000),
+    tick=st.sampled_from(["0.01", "0.05", "1", "0.00000001"]),
+)
+def test_a_limit_price_is_a_tick_on_the_far_side_of_its_distance(
+    bid: Decimal, spread: Decimal, offset: Decimal, tick: str
+) -> None:
+    rules = make_rules(price_tick=tick, minimum_cost="0", minimum_amount="0", amount_step="0.00000001")
+    execution = limited(limit_offset_percent=offset, buy_order_type="ALL", buy_order_value=None)
+    market: dict[str, Any] = {"bid": bid, "ask": bid + spread, "rules": rules, "execution": execution}
+
+    buy, sell = decided(BUY, **market).limit_price, decided(SELL, LONG, **market).limit_price
+
+    assert buy is not None and sell is not None
+    assert buy % Decimal(tick) == sell % Decimal(tick) == 0
+    assert buy * 100 <= max(bid * (100 - offset), Decimal(tick) * 100) < (buy + Decimal(tick)) * 100
+    assert (sell - Decimal(tick)) * 100 < (bid + spread) * (100 + offset) <= sell * 100

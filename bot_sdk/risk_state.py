@@ -1,0 +1,130 @@
+"""What the risk rules remember of a subscription's past, since one look at the market does not tell it.
+
+A state never changes; each event gives the next one:
+
+    look at the market  -> seen      before every decision, and between candles by whoever watches prices
+    an order leaves     -> ordered   once, however many fills it gets
+    fills are booked    -> filled    with what was held before and after them
+    the halt is lifted  -> lifted    by the trader
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from bot_sdk.configs import RiskConfig
+from bot_sdk.ledger import Holding
+from bot_sdk.market_rules import MarketRules
+from bot_sdk.money import exact, reaches
+from bot_sdk.timeframes import floor
+
+
+@dataclass(frozen=True, slots=True)
+class RiskState:
+    """The past of one subscription: prices in quote per base, equity in quote at the bid, days in UTC.
+
+    `peak_price` is the highest bid since the position was opened, beginning with the price that opened it,
+    None when flat; `peak_equity` the highest equity so far. `day` is that of the newest look, None before the
+    first; `day_start_equity` the equity at its first look and `orders_today` the orders since.
+    `last_loss_at` is when a sale last lost money, None when none did. Once the drawdown limit was reached,
+    `is_halted` stays until somebody lifts it.
+    """
+
+    peak_price: Decimal | None
+    peak_equity: Decimal
+    day: date | None
+    day_start_equity: Decimal
+    orders_today: int
+    last_loss_at: datetime | None
+    is_halted: bool
+
+    @classmethod
+    def start(cls, capital: Decimal) -> "RiskState":
+        """Return the state before the first look. `capital` is what there is to trade with, in quote."""
+        return cls(
+            peak_price=None,
+            peak_equity=capital,
+            day=None,
+            day_start_equity=capital,
+            orders_today=0,
+            last_loss_at=None,
+            is_halted=False,
+        )
+
+    def seen(self, *, at: datetime, bid: Decimal, holding: Holding, risk: RiskConfig) -> "RiskState":
+        """Return the state after a look at the market at the aware moment `at`.
+
+        A new day begins at its first look; a look that is late, from a day before, does not bring that day
+        back. Looking twice at the same changes nothing. Raises ValueError for a moment without time zone.
+        """
+        equity = holding.equity(bid)
+        peak_equity = max(self.peak_equity, equity)
+        return replace(
+            self._on_day(floor("1d", at).date(), equity),
+            peak_price=None if holding.base_amount == 0 else max(self.peak_price or bid, bid),
+            peak_equity=peak_equity,
+            is_halted=self.is_halted or _has_fallen(equity, risk.max_drawdown_percent, peak_equity),
+        )
+
+    def ordered(self) -> "RiskState":
+        """Return the state after one more order, counted to the day of the look that it was decided on."""
+        return replace(self, orders_today=self.orders_today + 1)
+
+    def filled(
+        self, *, at: datetime, before: Holding, after: Holding, price: Decimal, rules: MarketRules
+    ) -> "RiskState":
+        """Return the state after fills at `price` that turned the holding `before` into `after`.
+
+        A position is opened when `before` is nothing or dust, too little to sell as an order under `rules`:
+        else the highest bid of a position long gone would stop the new one.
+        """
+        is_opened = not rules.orderable(before.base_amount, price)
+        is_closed = after.base_amount == 0
+        is_loss = after.realized_pnl < before.realized_pnl
+        return replace(
+            self,
+            peak_price=None if is_closed else price if is_opened else self.peak_price,
+            last_loss_at=at if is_loss else self.last_loss_at,
+        )
+
+    def lifted(self, equity: Decimal) -> "RiskState":
+        """Return the state in which trading goes on, its drawdown measured from `equity`, in quote."""
+        return replace(self, is_halted=False, peak_equity=equity)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state as JSON types, exact numbers as text."""
+        return {
+            "peak_price": None if self.peak_price is None else str(self.peak_price),
+            "peak_equity": str(self.peak_equity),
+            "day": None if self.day is None else self.day.isoformat(),
+            "day_start_equity": str(self.day_start_equity),
+            "orders_today": self.orders_today,
+            "last_loss_at": None if self.last_loss_at is None else self.last_loss_at.isoformat(),
+            "is_halted": self.is_halted,
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "RiskState":
+        """Return what `to_dict` was made of. Raises KeyError when something is missing."""
+        peak_price, day, last_loss_at = raw["peak_price"], raw["day"], raw["last_loss_at"]
+        return cls(
+            peak_price=None if peak_price is None else Decimal(peak_price),
+            peak_equity=Decimal(raw["peak_equity"]),
+            day=None if day is None else date.fromisoformat(day),
+            day_start_equity=Decimal(raw["day_start_equity"]),
+            orders_today=raw["orders_today"],
+            last_loss_at=None if last_loss_at is None else datetime.fromisoformat(last_loss_at),
+            is_halted=raw["is_halted"],
+        )
+
+    def _on_day(self, day: date, equity: Decimal) -> "RiskState":
+        if self.day is not None and day <= self.day:
+            return self
+        return replace(self, day=day, day_start_equity=equity, orders_today=0)
+
+
+def _has_fallen(equity: Decimal, percent: Decimal | None, peak: Decimal) -> bool:
+    with exact():
+        return reaches(peak - equity, percent, peak)
