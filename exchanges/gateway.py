@@ -158,6 +158,9 @@ class TradingGateway(Protocol):
     ) -> OrderReport:
         """Send one limit order, which may stay open. Raises what `create_market_order` raises."""
 
+    def cancel_order(self, exchange_order_id: str) -> OrderReport:
+        """Cancel the order and return how it ended. Raises ExchangeUnavailable when that cannot be told."""
+
 
 class ExchangeGateway(TradingGateway, Protocol):
     """An exchange, which keeps orders and can be asked about them."""
@@ -170,9 +173,6 @@ class ExchangeGateway(TradingGateway, Protocol):
 
     def fetch_order(self, exchange_order_id: str) -> OrderReport:
         """Return how an order stands. Raises ExchangeError."""
-
-    def cancel_order(self, exchange_order_id: str) -> OrderReport:
-        """Cancel the order and return how it ended. Raises ExchangeUnavailable when that cannot be told."""
 
     def fetch_open_orders(self) -> Sequence[OrderReport]:
         """Return the account's open orders on the gateway's market, ours or not."""

@@ -72,6 +72,11 @@ class PaperGateway:
             return OrderReport(client_order_id, f"paper-{client_order_id}", OrderState.OPEN, ())
         return self._filled(fill_limit_order(side, amount, price, self._rules), client_order_id)
 
+    def cancel_order(self, exchange_order_id: str) -> OrderReport:
+        """Say that an order which stayed open has ended; on paper nothing comes between."""
+        client_order_id = exchange_order_id.removeprefix("paper-")
+        return OrderReport(client_order_id, exchange_order_id, OrderState.CANCELED, ())
+
     def _filled(self, execution: Execution, client_order_id: str) -> OrderReport:
         fill = Fill(
             trade_id=f"paper-{client_order_id}-1",

@@ -14,6 +14,7 @@ QUIET_SECONDS = 900
 class Trouble(StrEnum):
     BOTS_NOT_RUN = "bots-not-run"
     CLOCK_IS_WRONG = "clock-is-wrong"
+    POSITION_IS_UNPROTECTED = "position-is-unprotected"
     BOOKS_DO_NOT_FIT = "books-do-not-fit"
 
 

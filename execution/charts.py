@@ -29,16 +29,15 @@ def chart_data(subscription: Subscription) -> dict[str, Any]:
         step = duration(subscription.timeframe)
         placed = {"order__moment_at__gte": first + step, "order__moment_at__lt": last + 2 * step}
         fills = Fill.objects.filter(order__subscription=subscription, **placed)
-    marks = [
-        (last_closed(subscription.timeframe, at), *rest)
-        for at, *rest in fills.order_by("order__moment_at", "pk").values_list(
-            "order__moment_at", "order__side", "price", "amount"
-        )
-    ]
+    placed_first = fills.order_by("order__moment_at", "pk")
+    marks = placed_first.values_list("order__moment_at", "order__side", "price", "amount")
     equity = cycles.order_by("candle_opened_at").values_list("candle_opened_at", "equity")
     return {
         "candles": [[_seconds(at), *map(float, values)] for at, *values in candles],
-        "markers": [[_seconds(at), side, float(price), float(amount)] for at, side, price, amount in marks],
+        "markers": [
+            [_seconds(last_closed(subscription.timeframe, at)), side, float(price), float(amount)]
+            for at, side, price, amount in marks
+        ],
         "equity": [[_seconds(at), float(value)] for at, value in equity if value is not None],
         "price_tick": float(market.price_tick),
     }

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
 
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from bot_sdk.risk import Signal, SkipReason
+from bot_sdk.risk import BOT, Signal, SkipReason
 from exchanges.errors import ExchangeError
 from exchanges.gateways import trading_gateway
 from exchanges.vault import VaultError
@@ -17,7 +18,11 @@ from execution.cycle import MarketMoment, conclude
 from execution.deciding import Decided
 from execution.models import Action, Cycle, Order
 from execution.orders import Intent, place_order, position_of
+from execution.protection import remember, seen
 from execution.sandbox import Receipt, Run, Verdict
+from execution.watching import make_way
+from execution.words import skip_words
+from subscriptions.models import Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +70,8 @@ def conclude_all(moment: MarketMoment, decided: Iterable[Decided]) -> None:
                 if _act(moment, cycle, each):
                     ended.append(cycle)
     _write(ended)
+    looked_at = [cycle.subscription for cycle in ended if cycle.price is not None]
+    remember(looked_at, at=timezone.now(), bid=moment.ticker.bid)
 
 
 def close_without_decision(cycles: list[Cycle], skip: SkipReason, message: str) -> None:
@@ -80,12 +87,15 @@ def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
         _skip(cycle, SkipReason.STALE_CANDLE, TOO_LATE)
         return True
     run, subscription = decided.run, cycle.subscription
+    now = timezone.now()
     signal = conclude(
         None if run is None else run.action,
         subscription.config,
         moment=moment,
         holding=subscription.position.holding,
         allocated_capital=subscription.allocated_capital,
+        state=seen(subscription.position, subscription.risk, at=now, bid=moment.ticker.bid),
+        at=now,
     )
     if run is None:
         _describe_without_run(cycle, signal, decided.gap)
@@ -96,6 +106,8 @@ def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
     earlier: Order | None = getattr(cycle, "order", None)
     if earlier is not None:  # this message came before, and its worker died between order and cycle
         cycle.signal_action, cycle.skip, cycle.message = earlier.side, "", earlier.message
+    elif signal.action != Action.HOLD and (block := _block(subscription, signal)):
+        cycle.skip, cycle.signal_action, cycle.message = block, Action.HOLD, skip_words(block)
     elif signal.action != Action.HOLD:
         if not Cycle.objects.claimed_by(cycle).exists():
             return False
@@ -111,6 +123,7 @@ def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
 def _order(moment: MarketMoment, cycle: Cycle, signal: Signal) -> None:
     """Place the order and say on the cycle what came of it."""
     subscription = cycle.subscription
+    rests_for = subscription.execution.limit_timeout_seconds
     intent = Intent(
         subscription=subscription,
         signal=signal,
@@ -118,14 +131,27 @@ def _order(moment: MarketMoment, cycle: Cycle, signal: Signal) -> None:
         sized_for=subscription.position.holding,
         fresh_until=moment.stale_at,
         cycle=cycle,
+        expires_at=timezone.now() + timedelta(seconds=rests_for)
+        if signal.limit_price and rests_for
+        else None,
     )
     try:
         with trading_gateway(subscription.account, moment.market, moment.ticker) as gateway:
+            if signal.source != BOT:
+                make_way(subscription, gateway)
             order = place_order(intent, gateway)
     except (ExchangeError, VaultError) as error:  # raised before anything was sent
         cycle.skip, cycle.message = SkipReason.EXCHANGE_UNAVAILABLE, str(error)
     else:
         cycle.message = order.message or cycle.message
+
+
+def _block(subscription: Subscription, signal: Signal) -> SkipReason | None:
+    """Say which earlier order stands in the way; one that merely rests gives way to a stop."""
+    states = set(Order.objects.unfinished().filter(subscription=subscription).values_list("state", flat=True))
+    if states == {Order.State.OPEN}:
+        return SkipReason.ORDER_OPEN if signal.source == BOT else None
+    return SkipReason.ORDER_UNKNOWN if states else None
 
 
 def _describe_signal(cycle: Cycle, signal: Signal) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 from django.conf import settings
-from django.utils import timezone
 
 from bot_sdk.account import candles_of
 from bot_sdk.action import Action
@@ -114,8 +113,12 @@ def conclude(
     moment: MarketMoment,
     holding: Holding,
     allocated_capital: Decimal,
+    state: RiskState,
+    at: datetime,
 ) -> Signal:
     """Put what the bot said through risk management; None is no wish of the bot's, and only a stop can sell.
+
+    `state` is what the risk rules know once they have seen the moment's bid `at` this time.
 
     Nothing is written and nothing is sent here.
     """
@@ -128,8 +131,8 @@ def conclude(
         execution=ExecutionConfig.parse(subscription_config["execution_config"]),
         risk=RiskConfig.parse(subscription_config["risk_config"]),
         allocated_capital=allocated_capital,
-        state=RiskState.start(allocated_capital),
-        at=timezone.now(),
+        state=state,
+        at=at,
     )
 
 

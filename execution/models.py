@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bot_sdk.ledger import Holding
+from bot_sdk.risk_state import RiskState
 from bots.models import BotVersion
 from exchanges.fields import AmountField
 from exchanges.gateway import ARRIVES_WITHIN
@@ -273,6 +274,9 @@ class Position(models.Model):
     realized_pnl = AmountField(default=0, help_text="quote, fees included")
     fees_paid = AmountField(default=0, help_text="quote; without fees taken in a third coin")
     risk_state = models.JSONField(default=dict, blank=True, help_text="what risk rules remember")
+    watched_at = models.DateTimeField(
+        null=True, blank=True, help_text="when its stops were last held against the price"
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -285,6 +289,13 @@ class Position(models.Model):
 
     def __str__(self) -> str:
         return f"{self.base_amount.normalize():f} {self.subscription.market.base}"
+
+    @property
+    def past(self) -> RiskState:
+        """What the risk rules remember. Select its `subscription` beforehand."""
+        if self.risk_state:
+            return RiskState.from_dict(self.risk_state)
+        return RiskState.start(self.subscription.allocated_capital)
 
     @property
     def holding(self) -> Holding:

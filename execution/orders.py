@@ -193,10 +193,18 @@ def _claim_for_sending(order: Order, intent: Intent) -> bool:
             state=order.state, sent_at=order.sent_at, send_by=order.send_by
         )
         if claimed:
-            Subscription.objects.filter(pk=order.subscription_id).update(
-                sending_until=order.send_by + LEAVING
-            )
+            _note_order(order)
         return claimed == 1
+
+
+def _note_order(order: Order) -> None:
+    """Let a pause see that an order may be leaving, and let the risk rules count it."""
+    assert order.send_by is not None
+    Subscription.objects.filter(pk=order.subscription_id).update(sending_until=order.send_by + LEAVING)
+    positions = Position.objects.select_for_update(of=["self"]).select_related("subscription")
+    position = positions.get(subscription=order.subscription_id)
+    position.risk_state = position.past.ordered().to_dict()
+    position.save(update_fields=["risk_state"])
 
 
 def _objection(order: Order, intent: Intent) -> str:
@@ -255,12 +263,14 @@ def _book(order: Order, report: OrderReport) -> Order:
     subscription = order.subscription
     if order.is_final and subscription.is_on_paper:
         return order
-    position = Position.objects.select_for_update().get(pk=position_of(subscription).pk)
+    Subscription.objects.select_for_update(no_key=True).only("pk").get(pk=subscription.pk)
+    positions = Position.objects.select_for_update(of=["self"]).select_related("subscription")
+    position = positions.get(pk=position_of(subscription).pk)
     fresh = _new_fills(order, report.fills)
     if fresh:
         if sum(fill.amount for fill in order.fills.all()) > order.amount:
             raise LedgerError(f"More than the {order.amount} ordered was filled.")
-        _store(position, _holding_after(position, subscription, fresh))
+        _move(position, subscription, fresh)
     # NOT_SENT is what we concluded; the exchange knows better
     if not order.is_final or order.state == Order.State.NOT_SENT:
         order.exchange_order_id = report.exchange_order_id
@@ -269,6 +279,24 @@ def _book(order: Order, report: OrderReport) -> Order:
         order.save(update_fields=["exchange_order_id", "state", "message"])
         Subscription.objects.filter(pk=subscription.pk).update(sending_until=None)
     return order
+
+
+def _move(position: Position, subscription: Subscription, fresh: list[Fill]) -> None:
+    before, after = position.holding, _holding_after(position, subscription, fresh)
+    past = position.past.filled(
+        at=fresh[-1].filled_at,
+        before=before,
+        after=after,
+        price=fresh[-1].price,
+        rules=subscription.market.rules,
+    )
+    position.quote_balance = after.quote_balance
+    position.base_amount = after.base_amount
+    position.cost_basis = after.cost_basis
+    position.realized_pnl = after.realized_pnl
+    position.fees_paid = after.fees_paid
+    position.risk_state = past.to_dict()
+    position.save()
 
 
 def _new_fills(order: Order, reports: Sequence[FillReport]) -> list[Fill]:
@@ -324,12 +352,3 @@ def _doubt(order: Order, problem: str) -> Order:
     lifecycle.pause(subscription=order.subscription, reason="An order does not fit the books; staff look.")
     alarm(Trouble.BOOKS_DO_NOT_FIT, f"order {order.pk}: {problem}")
     return order
-
-
-def _store(position: Position, holding: Holding) -> None:
-    position.quote_balance = holding.quote_balance
-    position.base_amount = holding.base_amount
-    position.cost_basis = holding.cost_basis
-    position.realized_pnl = holding.realized_pnl
-    position.fees_paid = holding.fees_paid
-    position.save()

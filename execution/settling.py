@@ -6,15 +6,17 @@ Nothing is ever sent again.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from exchanges.errors import ExchangeError
-from exchanges.gateway import ExchangeGateway
+from exchanges.gateway import ExchangeGateway, Ticker
 from execution.models import Cycle, Order
 from execution.orders import book, finish
+from execution.watching import leave
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +50,12 @@ def settle(order: Order, gateway: ExchangeGateway) -> Order:
     return order
 
 
-def tend(order: Order, gateway: ExchangeGateway) -> Order:
-    """Bring an open order up to date; one that has rested for its time is canceled."""
-    is_over = order.expires_at is not None and timezone.now() >= order.expires_at
-    ask = gateway.cancel_order if is_over else gateway.fetch_order
-    return book(order=order, report=ask(order.exchange_order_id))
+def tend(order: Order, gateway: ExchangeGateway, prices: Callable[[], Ticker]) -> Order:
+    """Bring an open order up to date; one that has rested for its time is ended."""
+    now = timezone.now()
+    if order.expires_at is not None and now >= order.expires_at:
+        return leave(order, gateway, prices(), now)
+    return book(order=order, report=gateway.fetch_order(order.exchange_order_id))
 
 
 def places() -> list[tuple[int, int]]:
@@ -72,11 +75,17 @@ def _left_behind() -> QuerySet[Order]:
     return Order.objects.at_exchanges().unsettled() | is_open
 
 
-def look_after(orders: list[Order], gateway: ExchangeGateway) -> None:
-    """Settle or tend orders of one account on one market; what one lacks holds no other up."""
+def look_after(orders: list[Order], gateway: ExchangeGateway, prices: Callable[[], Ticker]) -> None:
+    """Settle or tend orders of one account on one market; what one lacks holds no other up.
+
+    `prices` asks for the market's, where they are needed.
+    """
     for order in orders:
         try:
-            (tend if order.state == Order.State.OPEN else settle)(order, gateway)
+            if order.state == Order.State.OPEN:
+                tend(order, gateway, prices)
+            else:
+                settle(order, gateway)
         except ExchangeError as error:
             logger.warning("Order %s could not be looked up: %s", order.pk, error)
 

@@ -8,6 +8,7 @@ import importlib
 import logging
 import sys
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import kombu.exceptions
@@ -21,12 +22,12 @@ from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
 from exchanges.clocks import MOST_SKEW, skew
 from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable, RateLimited
-from exchanges.gateway import SETTLING
+from exchanges.gateway import SETTLING, Ticker
 from exchanges.gateways import exchange_gateway, public_gateway
 from exchanges.markets import refresh_markets as refresh
 from exchanges.models import ExchangeAccount, Market
 from exchanges.vault import VaultError
-from execution import sandbox, settling, wave
+from execution import protection, sandbox, settling, watching, wave
 from execution.alarms import Trouble, alarm
 from execution.concluding import close_without_decision, conclude_all
 from execution.cycle import MarketMoment, stale_at, view_market
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 CRAWL_TRIES = 12
 CRAWL_PAUSE_SECONDS = 2  # an exchange shows a closed candle one to a few seconds after its close
 SHORTEST_PAUSE_SECONDS = 0.5
-LOOK_EVERY_SECONDS = 10  # at orders that are open or unknown
+LOOK_EVERY_SECONDS = 10  # at prices, and at orders that are open or unknown
 # claiming is safe to repeat, so a restarted database costs a few seconds and no candle
 AGAIN = {
     "max_retries": CRAWL_TRIES,
@@ -133,11 +134,40 @@ def look_after_orders_at(account_id: int, market_id: int) -> None:
     account = ExchangeAccount.objects.with_keys().filter(pk=account_id).first()
     if account is None or not orders:
         return
+    market = Market.objects.get(pk=market_id)
     try:
-        with exchange_gateway(account, Market.objects.get(pk=market_id)) as gateway:
-            settling.look_after(orders, gateway)
+        with exchange_gateway(account, market) as gateway:
+            settling.look_after(orders, gateway, partial(_prices, market))
     except (ExchangeError, VaultError) as error:
         logger.warning("Orders on %s cannot be looked up: %s", account, error)
+
+
+@shared_task(time_limit=30)
+def watch_prices() -> None:
+    """Have a look at each market on which a stop may be reached or an order on paper waits."""
+    for market_id in watching.markets_to_watch():
+        watch_market.apply_async([market_id], expires=LOOK_EVERY_SECONDS)
+
+
+@shared_task(time_limit=60)
+def watch_market(market_id: int) -> None:
+    """Look after the positions on one market; without a price nothing is done, and an alarm follows."""
+    market = Market.objects.get(pk=market_id)
+    try:
+        watching.watch(market, _prices(market), timezone.now())
+    except RateLimited as error:  # its candles go first; the next look follows soon
+        logger.info("%s is not watched just now: %s", market, error)
+    except ExchangeError as error:
+        logger.warning("%s cannot be watched: %s", market, error)
+
+
+@shared_task(time_limit=60)
+def check_protection() -> None:
+    """Tell the operator about positions whose stops nobody looks after."""
+    unwatched = list(protection.unwatched(timezone.now()).values_list("subscription", flat=True)[:100])
+    if unwatched:
+        listed = ", ".join(map(str, unwatched))
+        alarm(Trouble.POSITION_IS_UNPROTECTED, f"nobody watches the stops of subscriptions {listed}")
 
 
 @shared_task(autoretry_for=[ExchangeUnavailable], max_retries=3, default_retry_delay=30, time_limit=300)
@@ -179,6 +209,10 @@ def _decide(task: Task, subscriptions: SubscriptionQuerySet, opened_at: str) -> 
         return
     cycles = wave.claim(found, timeframe, candle)
     wave.decide_all(view, cycles, conclude_all if len(cycles) <= wave.BATCH else _send)
+
+
+def _prices(market: Market) -> Ticker:
+    return public_gateway(market.exchange).fetch_ticker(market.trading_pair)
 
 
 def _come_back(task: Task, timeframe: str, candle: datetime, seconds: float) -> bool:

@@ -54,6 +54,9 @@ class CountingGateway:
     def create_limit_order(self, *_: Any, **__: Any) -> OrderReport:
         raise NotImplementedError
 
+    def cancel_order(self, exchange_order_id: str) -> OrderReport:
+        raise NotImplementedError
+
 
 def place(cycle: Cycle, wanted: Signal, gateway: TradingGateway, **overrides: Any) -> Order:
     subscription = cycle.subscription

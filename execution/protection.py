@@ -1,0 +1,85 @@
+"""What the risk rules remember of each subscription, and whether an open position is looked after."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from bot_sdk.configs import RiskConfig
+from bot_sdk.risk_state import RiskState
+from execution.models import Position
+from execution.orders import position_of
+from subscriptions.models import Subscription
+
+UNWATCHED_AFTER = timedelta(seconds=60)
+PROTECTIVE = ("stop_loss_percent", "trailing_stop_percent", "take_profit_percent", "max_drawdown_percent")
+
+
+class Protection(StrEnum):
+    """Who would sell a position when its stop is reached."""
+
+    FLAT = "flat"  # nothing is held
+    OFF = "off"  # the trader set no stop
+    WATCHED = "watched"  # our price watcher
+    PAUSED = "paused"  # nobody, since the subscription does not run
+    UNWATCHED = "unwatched"  # nobody has looked for too long
+
+
+def protection_of(subscription: Subscription, at: datetime, *, is_running: bool) -> Protection:
+    """Return how the subscription's position is protected. Select its `position` beforehand."""
+    position: Position | None = getattr(subscription, "position", None)
+    if position is None or not subscription.market.rules.round_down(position.base_amount):
+        return Protection.FLAT
+    if not any(getattr(subscription.risk, name) for name in PROTECTIVE):
+        return Protection.OFF
+    if not is_running:
+        return Protection.PAUSED
+    is_fresh = position.watched_at is not None and at - position.watched_at < UNWATCHED_AFTER
+    return Protection.WATCHED if is_fresh else Protection.UNWATCHED
+
+
+def unwatched(at: datetime) -> QuerySet[Position]:
+    """Positions with a stop that nobody has looked after for too long."""
+    late = at - UNWATCHED_AFTER
+    has_stop = Q(subscription__risk_config__has_any_keys=PROTECTIVE)
+    is_late = Q(watched_at=None, updated_at__lt=late) | Q(watched_at__lt=late)
+    running = Subscription.objects.active()
+    return Position.objects.filter(has_stop, is_late, base_amount__gt=0, subscription__in=running)
+
+
+def seen(position: Position, risk: RiskConfig, *, at: datetime, bid: Decimal) -> RiskState:
+    """Return what the rules know once they have seen this bid."""
+    return position.past.seen(at=at, bid=bid, holding=position.holding, risk=risk)
+
+
+def remember(subscriptions: Iterable[Subscription], *, at: datetime, bid: Decimal) -> None:
+    """Keep what the rules of these subscriptions, on one market, have seen; those without news cost nothing.
+
+    Select their `position` beforehand.
+    """
+    risks = {found.position.pk: found.risk for found in subscriptions if _is_news(found, at, bid)}
+    if not risks:
+        return
+    with transaction.atomic():
+        rows = Position.objects.select_for_update(of=["self"]).select_related("subscription")
+        positions = list(rows.filter(pk__in=risks).order_by("pk"))
+        for position in positions:
+            position.risk_state = seen(position, risks[position.pk], at=at, bid=bid).to_dict()
+        Position.objects.bulk_update(positions, ["risk_state"])
+
+
+def lift_halt(*, subscription: Subscription, bid: Decimal) -> Position:
+    """Let a subscription buy again that its drawdown limit has halted; the limit counts from now on."""
+    with transaction.atomic():
+        position = Position.objects.select_for_update().get(pk=position_of(subscription).pk)
+        position.risk_state = position.past.lifted(position.holding.equity(bid)).to_dict()
+        position.save(update_fields=["risk_state"])
+    return position
+
+
+def _is_news(subscription: Subscription, at: datetime, bid: Decimal) -> bool:
+    position: Position | None = getattr(subscription, "position", None)
+    return position is not None and seen(position, subscription.risk, at=at, bid=bid) != position.past

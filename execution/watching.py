@@ -1,0 +1,131 @@
+"""Between two candles: stops at the price of the moment, and limit orders on paper.
+
+A market is looked at once for all its subscriptions. What a stop sells is an order of the minute in which it
+was reached, so that it is placed once, however many look.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError
+from django.db.models import Q
+
+from bot_sdk.configs import MARKET
+from bot_sdk.risk import Signal, protective_exit
+from exchanges.errors import ExchangeError
+from exchanges.gateway import OrderState, Ticker, TradingGateway
+from exchanges.gateways import trading_gateway
+from exchanges.models import Market
+from exchanges.vault import VaultError
+from execution.models import Order, Position
+from execution.orders import Intent, book, place_order, position_of
+from execution.protection import PROTECTIVE, remember, seen
+from subscriptions.models import Subscription, SubscriptionQuerySet
+
+logger = logging.getLogger(__name__)
+
+STOP, TIMEOUT = "stop", "timeout"  # legs of orders
+PRICE_IS_GOOD_FOR = timedelta(seconds=15)  # a protective exit is not sent on an older one
+
+
+def markets_to_watch() -> list[int]:
+    """Return the markets on which a position has a stop, or a limit order on paper waits."""
+    markets = _watched(Subscription.objects.active()).order_by("market")
+    return list(markets.values_list("market", flat=True).distinct())
+
+
+def watch(market: Market, ticker: Ticker, now: datetime) -> None:
+    """Look after all positions and paper orders on the market at these prices.
+
+    One subscription's trouble stays its own.
+    """
+    active = Subscription.objects.active().filter(market=market)
+    subscriptions = list(_watched(active).with_names().select_related("position"))
+    waiting = Order.objects.on_paper().filter(state=Order.State.OPEN, subscription__in=subscriptions)
+    resting = {order.subscription_id: order for order in waiting}
+    for subscription in subscriptions:
+        try:
+            _look(subscription, resting.get(subscription.pk), ticker, now)
+        except (ExchangeError, VaultError, DatabaseError):
+            logger.exception("%s could not be looked after", subscription)
+    remember(subscriptions, at=now, bid=ticker.bid)
+    Position.objects.filter(subscription__in=subscriptions).update(watched_at=now)
+
+
+def leave(order: Order, gateway: TradingGateway, ticker: Ticker, now: datetime) -> Order:
+    """End an open order whose time is over, and buy or sell the rest at the market where that is wanted."""
+    ended = book(order=order, report=gateway.cancel_order(order.exchange_order_id))
+    subscription = ended.subscription
+    wants_market = order.source == "bot" and subscription.execution.limit_timeout_action == MARKET
+    rules = subscription.market.rules
+    filled = sum(fill.amount for fill in ended.fills.all())
+    rest = rules.orderable(ended.amount - filled, ticker.ask if ended.side == Order.Side.BUY else ticker.bid)
+    if ended.state == Order.State.CANCELED and wants_market and rest:
+        signal = Signal(ended.side, rest, f"{ended.reason} (the limit was not reached in time)", ended.source)
+        place_order(_intent(subscription, signal, TIMEOUT, ended.moment_at, now), gateway)
+    return ended
+
+
+def make_way(subscription: Subscription, gateway: TradingGateway) -> None:
+    """Cancel the open order of a subscription that has to sell now."""
+    for order in Order.objects.filter(subscription=subscription, state=Order.State.OPEN):
+        book(order=order, report=gateway.cancel_order(order.exchange_order_id))
+
+
+def _watched(subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
+    has_stop = Q(position__base_amount__gt=0, risk_config__has_any_keys=PROTECTIVE)
+    waits_on_paper = Q(pk__in=Order.objects.on_paper().filter(state=Order.State.OPEN).values("subscription"))
+    return subscriptions.filter(has_stop | waits_on_paper)
+
+
+def _look(subscription: Subscription, resting: Order | None, ticker: Ticker, now: datetime) -> None:
+    position: Position | None = getattr(subscription, "position", None)
+    if resting is not None:
+        with trading_gateway(None, subscription.market, ticker) as paper:
+            _tend_on_paper(resting, paper, ticker, now)
+        position = position_of(subscription)
+    if position is None or _exit_of(position, subscription, ticker, now) is None:
+        return
+    with trading_gateway(subscription.account, subscription.market, ticker) as gateway:
+        make_way(subscription, gateway)
+        signal = _exit_of(position_of(subscription), subscription, ticker, now)  # of what is held now
+        if signal is not None:
+            minute = now.replace(second=0, microsecond=0)
+            place_order(_intent(subscription, signal, STOP, minute, now), gateway)
+
+
+def _tend_on_paper(order: Order, paper: TradingGateway, ticker: Ticker, now: datetime) -> None:
+    """Fill the order if its price has come; end it if its time is over."""
+    market = order.subscription.market
+    assert order.limit_price is not None
+    report = paper.create_limit_order(
+        market.trading_pair, order.side, order.amount, order.limit_price, str(order.client_order_id)
+    )
+    if report.state == OrderState.FILLED:
+        book(order=order, report=report)
+    elif order.expires_at is not None and now >= order.expires_at:
+        leave(order, paper, ticker, now)
+
+
+def _exit_of(position: Position, subscription: Subscription, ticker: Ticker, now: datetime) -> Signal | None:
+    risk = subscription.risk
+    return protective_exit(
+        holding=position.holding,
+        bid=ticker.bid,
+        rules=subscription.market.rules,
+        risk=risk,
+        state=seen(position, risk, at=now, bid=ticker.bid),
+    )
+
+
+def _intent(
+    subscription: Subscription, signal: Signal, leg: str, moment_at: datetime, now: datetime
+) -> Intent:
+    return Intent(
+        subscription=subscription,
+        signal=signal,
+        moment_at=moment_at,
+        leg=leg,
+        sized_for=position_of(subscription).holding,
+        fresh_until=now + PRICE_IS_GOOD_FOR,
+    )

@@ -1,0 +1,263 @@
+"""Between two candles: stops act at the price of the moment, limits on paper fill, nobody is forgotten."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from bot_sdk.risk import Signal
+from exchanges.gateway import Ticker
+from exchanges.models import Market
+from exchanges.paper_gateway import PaperGateway
+from execution import alarms, tasks
+from execution.models import Cycle, Fill, Order, Position
+from execution.orders import Intent, fold, place_order, position_of
+from execution.protection import Protection, lift_halt, protection_of, remember, unwatched
+from execution.watching import markets_to_watch, watch
+from subscriptions import lifecycle
+from subscriptions.models import Subscription
+from tests.exchanges.simulated import PAIR, Trader
+from tests.execution.test_settling import place, simulator, subscribed, trader  # noqa: F401 - fixtures
+from tests.factories import make_cycle, make_market, make_subscription
+
+pytestmark = pytest.mark.django_db
+
+
+def priced(price: str, at: datetime | None = None) -> Ticker:
+    value = Decimal(price)
+    return Ticker(last=value, bid=value, ask=value, at=at or timezone.now())
+
+
+def trades(subscription: Subscription, side: str, amount: str, price: str, **overrides: Any) -> Order:
+    """Place a paper order of the subscription's; `limit` makes it a limit order."""
+    cycle = make_cycle(subscription, state=Cycle.State.RUNNING, age=overrides.pop("age", 0))
+    limit = overrides.pop("limit", None)
+    signal = Signal(side, Decimal(amount), "because", "bot", limit_price=limit and Decimal(limit))
+    values: dict[str, Any] = {
+        "subscription": subscription,
+        "signal": signal,
+        "moment_at": cycle.candle_closed_at,
+        "sized_for": position_of(subscription).holding,
+        "fresh_until": timezone.now() + timedelta(seconds=30),
+        "cycle": cycle,
+    }
+    market = subscription.market
+    gateway = PaperGateway(market.trading_pair, market.rules, priced(price))
+    return place_order(Intent(**values | overrides), gateway)
+
+
+def holding(risk: dict[str, Any] | None = None, **overrides: Any) -> Subscription:
+    """A subscription that has bought 0.01 BTC at 60,000."""
+    subscription = make_subscription(risk_config=risk or {"stop_loss_percent": 5.0}, **overrides)
+    assert trades(subscription, "BUY", "0.01", "60000", age=5).state == Order.State.FILLED
+    return subscription
+
+
+def look(market: Market, price: str, at: datetime | None = None) -> None:
+    now = at or timezone.now()
+    watch(market, priced(price, now), now)
+
+
+def stops_of(subscription: Subscription) -> list[Order]:
+    return list(Order.objects.filter(subscription=subscription, leg="stop"))
+
+
+def test_a_stop_sells_between_two_candles_once() -> None:
+    subscription = holding()
+
+    for price in ("57058", "56900", "56800"):
+        look(subscription.market, price)
+
+    [order] = stops_of(subscription)
+    assert (order.state, order.side, order.source) == (Order.State.FILLED, "SELL", "stop_loss")
+    assert order.fills.get().price == Decimal("56900")
+    assert order.cycle is None
+    assert position_of(subscription).base_amount == 0
+
+
+def test_a_price_above_the_stop_sells_nothing() -> None:
+    subscription = holding()
+
+    look(subscription.market, "57057.01")  # 5 % below what it cost, fee included, is 57,057
+
+    assert stops_of(subscription) == []
+
+
+def test_a_trailing_stop_remembers_the_highest_price_between_candles() -> None:
+    subscription = holding({"trailing_stop_percent": 2.0})
+
+    for price in ("60000", "65000", "63701"):
+        look(subscription.market, price)
+    assert stops_of(subscription) == []
+    look(subscription.market, "63700")
+
+    [order] = stops_of(subscription)
+    assert (order.source, order.state) == ("trailing_stop", Order.State.FILLED)
+
+
+def test_a_drawdown_sells_and_nothing_is_bought_until_the_halt_is_lifted() -> None:
+    subscription = holding({"max_drawdown_percent": 1.0})
+
+    look(subscription.market, "49000")
+
+    [order] = stops_of(subscription)
+    assert order.source == "max_drawdown"
+    assert position_of(subscription).past.is_halted
+
+    lift_halt(subscription=subscription, bid=Decimal(49000))
+    assert not position_of(subscription).past.is_halted
+
+
+def test_one_look_serves_all_on_the_market_and_no_one_else() -> None:
+    first, second = holding(), holding({"stop_loss_percent": 1.0})
+    other = holding(market=make_market(trading_pair="ETH/USDT"))
+
+    look(first.market, "59000")
+
+    assert [len(stops_of(each)) for each in (first, second, other)] == [0, 1, 0]
+    assert position_of(first).watched_at is not None
+    assert position_of(other).watched_at is None
+
+
+def test_looking_costs_as_much_for_many_as_for_one(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    first = holding()
+    look(first.market, "60000")
+    with django_assert_num_queries(3):  # subscriptions, orders on paper, watched
+        look(first.market, "60000")
+    for _ in range(3):
+        holding(bot=first.bot)
+    look(first.market, "60000")
+
+    with django_assert_num_queries(3):
+        look(first.market, "60000")
+
+
+def test_what_is_paused_is_not_sold() -> None:
+    subscription = holding()
+    lifecycle.pause(subscription=subscription)
+
+    look(subscription.market, "1000")
+
+    assert stops_of(subscription) == []
+    assert markets_to_watch() == []
+
+
+def test_only_markets_with_something_to_look_after_are_watched() -> None:
+    make_subscription()
+    holding(market=make_market(trading_pair="ETH/USDT"), risk={"max_position_size": 50.0})
+    assert markets_to_watch() == []
+
+    waiting = make_subscription(market=make_market(trading_pair="SOL/USDT"), risk_config={})
+    trades(waiting, "BUY", "0.01", "60000", limit="59000")
+    held = holding()
+
+    assert sorted(markets_to_watch()) == sorted([waiting.market_id, held.market_id])
+
+
+def test_a_limit_on_paper_waits_fills_at_its_price_and_is_booked() -> None:
+    subscription = make_subscription()
+    order = trades(subscription, "BUY", "0.01", "60000", limit="59000")
+    assert order.state == Order.State.OPEN
+
+    look(subscription.market, "59000.01")
+    order.refresh_from_db()
+    assert order.state == Order.State.OPEN
+    look(subscription.market, "58000")
+
+    order.refresh_from_db()
+    assert (order.state, order.fills.get().price) == (Order.State.FILLED, Decimal(59000))
+    fills = Fill.objects.filter(order__subscription=subscription).select_related("order")
+    assert position_of(subscription).holding == fold(subscription, fills)
+
+
+LIMITS = {"buy_order_type": "ALL", "sell_order_type": "ALL", "order_type": "LIMIT"}
+
+
+@pytest.mark.parametrize(("action", "legs"), [("CANCEL", ["signal"]), ("MARKET", ["signal", "timeout"])])
+def test_a_limit_whose_time_is_over_is_ended_as_the_trader_wants(action: str, legs: list[str]) -> None:
+    subscription = make_subscription(execution_config=LIMITS | {"limit_timeout_action": action})
+    order = trades(subscription, "BUY", "0.01", "60000", limit="59000", expires_at=timezone.now())
+
+    look(subscription.market, "60500")
+
+    order.refresh_from_db()
+    assert order.state == Order.State.CANCELED
+    orders = Order.objects.filter(subscription=subscription).order_by("pk")
+    assert [each.leg for each in orders] == legs
+    assert position_of(subscription).base_amount == (Decimal("0.01") if len(legs) == 2 else 0)
+
+
+def test_a_stop_cancels_what_rests_and_sells_all() -> None:
+    subscription = holding()
+    resting = trades(subscription, "SELL", "0.01", "60000", limit="66000")
+
+    look(subscription.market, "50000")
+
+    resting.refresh_from_db()
+    assert resting.state == Order.State.CANCELED
+    assert [order.state for order in stops_of(subscription)] == [Order.State.FILLED]
+
+
+def test_an_open_position_says_who_watches_its_stop() -> None:
+    subscription, now = holding(), timezone.now()
+
+    def said(at: datetime = now, *, is_running: bool = True) -> str:
+        found = Subscription.objects.with_names().select_related("position").get(pk=subscription.pk)
+        return protection_of(found, at, is_running=is_running)
+
+    assert said() == Protection.UNWATCHED
+    look(subscription.market, "60000", now)
+    assert said() == Protection.WATCHED
+    assert said(is_running=False) == Protection.PAUSED
+    assert said(now + timedelta(seconds=60)) == Protection.UNWATCHED
+    Subscription.objects.update(risk_config={})
+    assert said() == Protection.OFF
+    Position.objects.update(base_amount=0, cost_basis=0)
+    assert said() == Protection.FLAT
+
+
+def test_a_stop_that_nobody_watches_raises_an_alarm(caplog: pytest.LogCaptureFixture) -> None:
+    subscription, now = holding(), timezone.now()
+    assert not unwatched(now + timedelta(seconds=59))
+    assert [position.subscription for position in unwatched(now + timedelta(seconds=61))] == [subscription]
+    Position.objects.update(watched_at=now - timedelta(seconds=61))
+
+    tasks.check_protection()
+
+    assert str(alarms.Trouble.POSITION_IS_UNPROTECTED) in caplog.text
+    look(subscription.market, "60000")
+    assert not unwatched(timezone.now())
+
+
+def test_what_is_seen_is_kept_only_when_it_is_news(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    subscription = holding({"trailing_stop_percent": 2.0})
+    at = timezone.now()
+    found = list(Subscription.objects.with_names().select_related("position"))
+    remember(found, at=at, bid=Decimal(61000))
+    assert position_of(subscription).past.peak_price == 61000
+    found = list(Subscription.objects.with_names().select_related("position"))
+
+    with django_assert_num_queries(0):
+        remember(found, at=at, bid=Decimal(60500))
+
+
+def test_a_stop_at_an_exchange_sells_what_the_bot_bought_there(trader: Trader) -> None:  # noqa: F811
+    trader.control("price", pair=PAIR, price="60000")
+    subscription = subscribed(trader, risk_config={"stop_loss_percent": 5.0})
+    place(subscription, age=5)
+    before = trader.totals()["BTC"]
+    trader.control("price", pair=PAIR, price="56000")
+
+    tasks.watch_market(subscription.market_id)
+
+    [order] = stops_of(subscription)
+    assert order.state == Order.State.FILLED
+    assert before - trader.totals()["BTC"] == order.amount
+    assert position_of(subscription).base_amount < subscription.market.amount_step
