@@ -130,7 +130,7 @@ def finish(order: Order, state: Order.State, message: str) -> Order:
         order.state, order.message = state, message[:300]
     else:
         order.refresh_from_db()
-    Subscription.objects.filter(pk=order.subscription_id).update(sending_until=None)
+    _leaves_no_more(order)
     return order
 
 
@@ -277,7 +277,7 @@ def _book(order: Order, report: OrderReport) -> Order:
         order.state = Order.State(report.state)
         order.message = ""
         order.save(update_fields=["exchange_order_id", "state", "message"])
-        Subscription.objects.filter(pk=subscription.pk).update(sending_until=None)
+        _leaves_no_more(order)
     return order
 
 
@@ -297,6 +297,13 @@ def _move(position: Position, subscription: Subscription, fresh: list[Fill]) -> 
     position.fees_paid = after.fees_paid
     position.risk_state = past.to_dict()
     position.save()
+
+
+def _leaves_no_more(order: Order) -> None:
+    """Let whoever stops the subscription no longer wait for this order; another may be leaving now."""
+    if order.send_by is not None:
+        waiting = Subscription.objects.filter(pk=order.subscription_id)
+        waiting.filter(sending_until=order.send_by + LEAVING).update(sending_until=None)
 
 
 def _new_fills(order: Order, reports: Sequence[FillReport]) -> list[Fill]:
