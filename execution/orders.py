@@ -10,6 +10,7 @@ import json
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,6 +28,7 @@ from exchanges.models import ExchangeAccount, Market
 from execution.alarms import Trouble, alarm
 from execution.models import NOT_FINAL, Cycle, Fill, Order, Position
 from subscriptions import lifecycle
+from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription
 
 logger = logging.getLogger(__name__)
@@ -356,6 +358,9 @@ def _doubt(order: Order, problem: str) -> Order:
     """Keep an order whose report cannot be booked for staff, and let its subscription trade no more."""
     logger.error("Order %s: %s", order.pk, problem)
     finish(order, Order.State.UNKNOWN, f"The exchange's report does not fit our books: {problem}")
-    lifecycle.pause(subscription=order.subscription, reason="An order does not fit the books; staff look.")
+    with suppress(SubscriptionError):  # one that was stopped trades no more anyway
+        lifecycle.pause(
+            subscription=order.subscription, reason="An order does not fit the books; staff look."
+        )
     alarm(Trouble.BOOKS_DO_NOT_FIT, f"order {order.pk}: {problem}")
     return order

@@ -7,12 +7,14 @@ import pytest
 from django.utils import timezone
 
 from bot_sdk.risk import Signal
-from exchanges.gateway import Ticker
+from exchanges.gateway import Fill as FillReport
+from exchanges.gateway import OrderReport, OrderState, Ticker
 from exchanges.paper_gateway import PaperGateway
 from execution.models import Order
-from execution.orders import LEAVING, Intent, place_order, position_of
+from execution.orders import LEAVING, Intent, book, place_order, position_of
+from subscriptions import lifecycle
 from subscriptions.models import Subscription
-from tests.factories import make_cycle, make_order, make_subscription
+from tests.factories import make_cycle, make_exchange_account, make_order, make_subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -41,3 +43,19 @@ def test_an_order_that_may_not_leave_hides_none_that_is_leaving() -> None:
 
     assert second.state == Order.State.NOT_SENT
     assert Subscription.objects.get().sending_until == send_by + LEAVING
+
+
+def test_what_does_not_fit_the_books_is_kept_also_when_its_subscription_has_ended() -> None:
+    account = make_exchange_account()
+    subscription = make_subscription(account.owner, account=account)
+    order = make_order(make_cycle(subscription), side="SELL", state=Order.State.UNKNOWN)
+    lifecycle.stop(subscription=subscription)
+    price, amount = Decimal(60_000), order.amount
+    sold = FillReport("1", price, amount, price * amount, Decimal(0), "USDT", timezone.now())
+
+    book(order=order, report=OrderReport(str(order.client_order_id), "7", OrderState.FILLED, (sold,)))
+
+    order.refresh_from_db()
+    assert order.state == Order.State.UNKNOWN
+    assert "does not fit our books" in order.message
+    assert Subscription.objects.get().state == Subscription.State.STOPPED
