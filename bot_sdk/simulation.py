@@ -9,8 +9,8 @@ import inspect
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,11 +19,11 @@ import pandas as pd
 from bot_sdk.account import candles_of, snapshot_of
 from bot_sdk.action import BUY, HOLD, SELL, Action
 from bot_sdk.bot import CustomBot, connect
-from bot_sdk.configs import ExecutionConfig, RiskConfig
-from bot_sdk.ledger import Holding, apply_fill
+from bot_sdk.configs import MARKET, ExecutionConfig, RiskConfig
+from bot_sdk.ledger import ZERO, Holding, apply_fill
 from bot_sdk.market_rules import MarketRules
-from bot_sdk.matching import Execution, fill_market_order
-from bot_sdk.risk import Signal, decide
+from bot_sdk.matching import Execution, fill_limit_order, fill_market_order, is_traded_through
+from bot_sdk.risk import BOT, Signal, decide
 from bot_sdk.risk_state import RiskState
 from bot_sdk.skip_reasons import SkipReason
 from bot_sdk.timeframes import duration
@@ -62,14 +62,15 @@ class Setup:
 class Step:
     """One candle: what the bot wanted, what was decided, what was filled, and what is held afterwards.
 
-    `price` is the candle's close; `execution` is None when nothing was traded.
+    `price` is the candle's close. `executions` are in order: first that of a limit order from an earlier
+    candle, then that of the decision; there are none when nothing was traded.
     """
 
     opened_at: datetime
     price: Decimal
     action: Action
     signal: Signal
-    execution: Execution | None
+    executions: tuple[Execution, ...]
     holding: Holding
 
 
@@ -92,41 +93,28 @@ def simulate(
     """Yield one step per candle, from the `warm_up`-th row on (1 is the first).
 
     `frame` is what `add_indicators` returns; the bot sees its rows up to and including the step's candle.
-    Orders are filled in full at that candle's close, bid and ask alike, with the taker fee. Raises BotFailed
-    when the bot does and ValueError for a warm-up below 1.
+    Market orders are filled in full at that candle's close, bid and ask alike, with the taker fee. A limit
+    order is filled in full by the first later candle that trades through its price, and ends at the first
+    close at which its time is over; stops are looked at once per candle, at its close. Raises BotFailed when
+    the bot does and ValueError for a warm-up below 1.
     """
     if warm_up < 1:
         raise ValueError(f"The warm-up takes at least the first candle: expected 1 or more, not {warm_up}.")
-    holding, state = Holding.start(setup.capital), RiskState.start(setup.capital)
+    desk = _Desk(setup)
     for row in range(warm_up, len(frame) + 1):
         seen = frame.iloc[:row]
-        # Through its shortest text the float becomes the price that the exchange quoted.
-        price = Decimal(repr(float(seen["close"].iloc[-1])))
-        opened_at = seen.index[-1].to_pydatetime()
-        closed_at = opened_at + duration(setup.timeframe)
-        action = _ask(bot_class, seen, setup, holding, price)
-        state = state.seen(at=closed_at, bid=price, holding=holding, risk=setup.risk)
-        signal = decide(
+        candle = _newest_candle(seen, setup.timeframe)
+        earlier = desk.follow(candle)
+        action = _ask(bot_class, seen, setup, desk.holding, candle.close)
+        signal, executions = desk.answer(action, candle)
+        yield Step(
+            opened_at=candle.opened_at,
+            price=candle.close,
             action=action,
-            holding=holding,
-            bid=price,
-            ask=price,
-            rules=setup.rules,
-            execution=setup.execution,
-            risk=setup.risk,
-            allocated_capital=setup.capital,
-            state=state,
-            at=closed_at,
+            signal=signal,
+            executions=earlier + executions,
+            holding=desk.holding,
         )
-        execution = None
-        if signal.action != HOLD:
-            execution = fill_market_order(signal.action, signal.amount, price, price, setup.rules)
-            before = holding
-            holding = apply_fill(before, signal.action, execution.amount, execution.price, execution.fee)
-            state = state.ordered().filled(
-                at=closed_at, before=before, after=holding, price=execution.price, rules=setup.rules
-            )
-        yield Step(opened_at, price, action, signal, execution, holding)
 
 
 def summarize(steps: Iterable[Step], capital: Decimal) -> Summary:
@@ -135,7 +123,7 @@ def summarize(steps: Iterable[Step], capital: Decimal) -> Summary:
     skips: Counter[SkipReason] = Counter()
     fees, equity = Decimal(0), capital
     for step in steps:
-        counts.update(["candles", step.signal.action])
+        counts.update(["candles", *(execution.side for execution in step.executions)])
         skips.update([step.signal.skip] if step.signal.skip else [])
         fees, equity = step.holding.fees_paid, step.holding.equity(step.price)
     return Summary(
@@ -147,6 +135,116 @@ def summarize(steps: Iterable[Step], capital: Decimal) -> Summary:
         equity=equity,
         return_percent=(equity - capital) * 100 / capital,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Candle:
+    opened_at: datetime
+    closed_at: datetime
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+
+def _newest_candle(seen: pd.DataFrame, timeframe: str) -> _Candle:
+    row, opened_at = seen.iloc[-1], seen.index[-1].to_pydatetime()
+    # Through its shortest text a float becomes the price that the exchange quoted.
+    prices = {name: Decimal(repr(float(row[name]))) for name in ("high", "low", "close")}
+    return _Candle(opened_at=opened_at, closed_at=opened_at + duration(timeframe), **prices)
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenOrder:
+    action: Action
+    side: str
+    amount: Decimal
+    limit_price: Decimal
+    ends_at: datetime
+
+
+class _Desk:
+    """What is held, what the rules remember, and the limit order that is open: at most one."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.holding = Holding.start(setup.capital)
+        self._setup = setup
+        self._state = RiskState.start(setup.capital)
+        self._order: _OpenOrder | None = None
+
+    def follow(self, candle: _Candle) -> tuple[Execution, ...]:
+        """Fill the open order in the candle, or end it at the candle's close when its time is over."""
+        executions: tuple[Execution, ...] = ()
+        order = self._order
+        if order and is_traded_through(order.side, order.limit_price, candle.low, candle.high):
+            fill = fill_limit_order(order.side, order.amount, order.limit_price, self._setup.rules)
+            executions, self._order = (self._booked(fill, candle),), None
+        self._state = self._state.seen(
+            at=candle.closed_at, bid=candle.close, holding=self.holding, risk=self._setup.risk
+        )
+        if self._order and candle.closed_at >= self._order.ends_at:
+            executions = self._end(self._order, candle)
+        return executions
+
+    def answer(self, action: Action, candle: _Candle) -> tuple[Signal, tuple[Execution, ...]]:
+        """Return the signal on the bot's action and what its order was filled with at once."""
+        signal = self._decide(action, candle, self._setup.execution)
+        if self._order and signal.source == BOT and action.action != HOLD:
+            wish = f"The bot's {action.action} was passed over, because an earlier order is still open."
+            return Signal(HOLD, ZERO, wish, BOT, SkipReason.ORDER_OPEN), ()
+        return signal, self._place(action, signal, candle)
+
+    def _end(self, order: _OpenOrder, candle: _Candle) -> tuple[Execution, ...]:
+        self._order = None
+        if self._setup.execution.limit_timeout_action != MARKET:
+            return ()
+        at_once = replace(self._setup.execution, order_type=MARKET)
+        return self._place(order.action, self._decide(order.action, candle, at_once), candle)
+
+    def _decide(self, action: Action, candle: _Candle, execution: ExecutionConfig) -> Signal:
+        return decide(
+            action=action,
+            holding=self.holding,
+            bid=candle.close,
+            ask=candle.close,
+            rules=self._setup.rules,
+            execution=execution,
+            risk=self._setup.risk,
+            allocated_capital=self._setup.capital,
+            state=self._state,
+            at=candle.closed_at,
+        )
+
+    def _place(self, action: Action, signal: Signal, candle: _Candle) -> tuple[Execution, ...]:
+        """Send the signal's order in place of any that is open, which only a protective exit comes to."""
+        if signal.action == HOLD:
+            return ()
+        self._order = None
+        self._state = self._state.ordered()
+        if signal.limit_price is not None:
+            seconds = self._setup.execution.limit_timeout_seconds or 0
+            self._order = _OpenOrder(
+                action=action,
+                side=signal.action,
+                amount=signal.amount,
+                limit_price=signal.limit_price,
+                ends_at=candle.closed_at + timedelta(seconds=seconds),
+            )
+            return ()
+        price = candle.close
+        fill = fill_market_order(signal.action, signal.amount, price, price, self._setup.rules)
+        return (self._booked(fill, candle),)
+
+    def _booked(self, fill: Execution, candle: _Candle) -> Execution:
+        before = self.holding
+        self.holding = apply_fill(before, fill.side, fill.amount, fill.price, fill.fee)
+        self._state = self._state.filled(
+            at=candle.closed_at,
+            before=before,
+            after=self.holding,
+            price=fill.price,
+            rules=self._setup.rules,
+        )
+        return fill
 
 
 def _ask(

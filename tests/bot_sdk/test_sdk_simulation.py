@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import bot_sdk.examples
 from bot_sdk import Action, CustomBot
@@ -74,6 +76,184 @@ def test_a_stop_loss_sells_whatever_the_bot_says() -> None:
     steps = run(BuyLowSellHigh, [100, 90], risk=make_risk(stop_loss_percent=5))
 
     assert (steps[1].signal.source, steps[1].holding.base_amount) == ("stop_loss", Decimal(0))
+
+
+def test_a_trailing_stop_follows_the_closes_up() -> None:
+    steps = run(BuyLowSellHigh, [100, 105, 109, 99, 98.1], risk=make_risk(trailing_stop_percent=10))
+
+    # 10 % below 109 is 98.1; the bot, which buys at 99, spends a tenth more there.
+    assert [step.signal.source for step in steps] == ["bot", "bot", "bot", "bot", "trailing_stop"]
+    assert steps[4].holding.base_amount == 0
+
+
+def test_a_drawdown_sells_all_and_ends_the_run_as_far_as_buying_goes() -> None:
+    everything = make_execution(buy_order_type="ALL", buy_order_value=None)
+
+    steps = run(BuyLowSellHigh, [100, 80, 100], execution=everything, risk=make_risk(max_drawdown_percent=20))
+
+    assert (steps[1].signal.source, steps[1].holding.base_amount) == ("max_drawdown", 0)
+    assert steps[2].signal.skip == "drawdown_halt"
+
+
+def test_a_loss_is_followed_by_a_cool_down() -> None:
+    risk = make_risk(stop_loss_percent=5, cool_down_minutes=120)
+
+    steps = run(BuyLowSellHigh, [100, 90, 90, 90], risk=risk)
+
+    assert [step.signal.source for step in steps[:2]] == ["bot", "stop_loss"]
+    assert [step.signal.skip for step in steps[2:]] == ["cool_down", None]
+
+
+def test_a_days_orders_run_out_until_midnight_in_utc() -> None:
+    steps = run(BuyLowSellHigh, [100] * 24, risk=make_risk(max_orders_per_day=2))
+
+    # The candle of 23 h closes at midnight.
+    bought = {step.opened_at.hour for step in steps if step.executions}
+    assert bought == {0, 1, 23}
+
+
+def prices_of(*candles: tuple[float, float, float]) -> pd.DataFrame:
+    """Return hourly candles of low, high and close."""
+    low, high, close = zip(*candles, strict=True)
+    return candles_of(list(close)).assign(low=low, high=high)
+
+
+def run_limited(
+    frame: pd.DataFrame, bot_class: type[CustomBot] = BuyLowSellHigh, **overrides: Any
+) -> list[Step]:
+    limits = {
+        "limit_offset_percent": 1,
+        "limit_timeout_seconds": 7200,
+        **overrides.pop("limits", {}),
+    }
+    execution = make_execution(order_type="LIMIT", **limits)
+    return list(simulate(bot_class, frame, make_setup(execution=execution, **overrides), warm_up=1))
+
+
+def test_a_limit_buy_waits_until_a_candle_trades_through_it() -> None:
+    steps = run_limited(prices_of((100, 100, 100), (99, 105, 105), (98.99, 105, 105)))
+
+    assert [len(step.executions) for step in steps] == [0, 0, 1]
+    (fill,) = steps[2].executions
+    assert (fill.side, fill.price, fill.amount) == ("BUY", 99, Decimal("1.010"))
+    assert steps[2].holding.base_amount == Decimal("1.010")
+
+
+def test_a_limit_sale_waits_until_a_candle_trades_through_it() -> None:
+    steps = run_limited(prices_of((100, 100, 100), (98, 110, 110), (105, 111.1, 105), (105, 111.11, 105)))
+
+    assert [[fill.side for fill in step.executions] for step in steps] == [[], ["BUY"], [], ["SELL"]]
+    assert steps[3].executions[0].price == Decimal("111.1")
+
+
+def test_while_an_order_is_open_the_bots_wish_is_passed_over() -> None:
+    steps = run_limited(prices_of((100, 100, 100), (100, 110, 110), (105, 105, 105)))
+
+    assert (steps[1].signal.action, steps[1].signal.skip) == ("HOLD", "order_open")
+    assert steps[1].signal.reason == (
+        "The bot's SELL was passed over, because an earlier order is still open."
+    )
+    assert steps[2].signal.skip is None
+
+
+@pytest.mark.parametrize(("seconds", "ended_at"), [(3600, 1), (3601, 2), (7200, 2), (10, 1)])
+def test_a_limit_order_is_canceled_at_the_first_close_after_its_time(seconds: int, ended_at: int) -> None:
+    frame = prices_of((100, 100, 100), *[(100, 110, 110)] * 3)
+
+    steps = run_limited(frame, limits={"limit_timeout_seconds": seconds})
+
+    skips = [step.signal.skip for step in steps]
+    assert skips[1:ended_at] == ["order_open"] * (ended_at - 1)
+    assert skips[ended_at] == "no_position"
+    assert not any(step.executions for step in steps)
+
+
+def test_a_limit_order_may_become_a_market_order_when_its_time_is_over() -> None:
+    frame = prices_of((100, 100, 100), (104, 105, 105))
+
+    steps = run_limited(frame, limits={"limit_timeout_seconds": 60, "limit_timeout_action": "MARKET"})
+
+    (fill,) = steps[1].executions
+    assert (fill.side, fill.price, fill.amount) == ("BUY", 105, Decimal("0.952"))  # 100 of 1000 at 105
+
+
+def test_a_market_order_after_a_limit_order_keeps_to_the_limits() -> None:
+    frame = prices_of((100, 100, 100), (104, 105, 105))
+    limits = {"limit_timeout_seconds": 60, "limit_timeout_action": "MARKET"}
+
+    steps = run_limited(frame, limits=limits, risk=make_risk(max_orders_per_day=1))
+
+    assert steps[1].executions == ()
+
+
+def test_a_protective_exit_cancels_the_open_order_first() -> None:
+    frame = prices_of((100, 100, 100), (98, 110, 110), (90, 90, 90), (90, 120, 105), (90, 120, 105))
+
+    steps = run_limited(frame, risk=make_risk(stop_loss_percent=5))
+
+    # The sale at 111.10 that opens on the second candle is gone when the third is sold at its close.
+    assert steps[1].signal.limit_price == Decimal("111.1")
+    assert (steps[2].signal.source, steps[2].executions[0].price) == ("stop_loss", 90)
+    assert (steps[3].executions, steps[4].executions) == ((), ())
+
+
+def test_a_limit_buy_that_fills_in_a_crash_is_protected_at_the_same_close() -> None:
+    steps = run_limited(prices_of((100, 100, 100), (80, 100, 80)), risk=make_risk(stop_loss_percent=5))
+
+    assert [(fill.side, fill.price) for fill in steps[1].executions] == [("BUY", 99), ("SELL", 80)]
+    assert steps[1].holding.base_amount == 0
+
+
+def test_a_summary_counts_limit_orders_when_they_are_filled() -> None:
+    unfilled = summarize(run_limited(prices_of((100, 100, 100), (100, 105, 105))), Decimal(1000))
+    filled = summarize(run_limited(prices_of((100, 100, 100), (98, 105, 105))), Decimal(1000))
+
+    assert (unfilled.buys, filled.buys) == (0, 1)
+
+
+class Zigzag(CustomBot):
+    """Buy on even cents, sell on odd ones."""
+
+    def execute_algorithm(self, data: Any, timeframe: str, subscription_config: Any = None) -> Action:
+        price = data["close"].iloc[-1]
+        return Action("BUY" if round(price * 100) % 2 == 0 else "SELL", price)
+
+
+closes = st.lists(st.integers(5000, 15_000).map(lambda cents: cents / 100), min_size=2, max_size=25)
+
+
+@settings(deadline=None, max_examples=50)
+@given(closes=closes, timeout_action=st.sampled_from(["CANCEL", "MARKET"]), seconds=st.integers(10, 20_000))
+def test_whatever_the_market_does_every_digit_is_accounted_for_and_a_halt_ends_buying(
+    closes: list[float], timeout_action: str, seconds: int
+) -> None:
+    limits = {"limit_timeout_seconds": seconds, "limit_timeout_action": timeout_action, "buy_order_value": 50}
+    risk = make_risk(trailing_stop_percent=20, max_drawdown_percent=5)
+
+    steps = run_limited(candles_of(closes), Zigzag, limits=limits, risk=risk)
+
+    held = [step.holding for step in steps]
+    assert all(each.quote_balance >= 0 and each.base_amount >= 0 for each in held)
+    assert all(each.quote_balance + each.cost_basis == 1000 + each.realized_pnl for each in held)
+    halted = next(
+        (number for number, step in enumerate(steps) if step.signal.source == "max_drawdown"), len(steps)
+    )
+    assert not any(fill.side == "BUY" for step in steps[halted + 1 :] for fill in step.executions)
+
+
+@settings(deadline=None, max_examples=50)
+@given(closes=closes, timeout_action=st.sampled_from(["CANCEL", "MARKET"]), data=st.data())
+def test_later_candles_change_nothing_that_came_before(
+    closes: list[float], timeout_action: str, data: st.DataObject
+) -> None:
+    limits = {"limit_timeout_seconds": 4000, "limit_timeout_action": timeout_action}
+    risk = make_risk(trailing_stop_percent=20, max_daily_loss_percent=2, cool_down_minutes=90)
+    known = data.draw(st.integers(1, len(closes)))
+
+    whole = run_limited(candles_of(closes), Zigzag, limits=limits, risk=risk)
+    part = run_limited(candles_of(closes[:known]), Zigzag, limits=limits, risk=risk)
+
+    assert whole[:known] == part
 
 
 def test_a_bot_sees_no_later_candle() -> None:
