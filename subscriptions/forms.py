@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.forms import BoundField
 
-from bot_sdk.configs import ALL, FIXED, PERCENTAGE
+from bot_sdk.configs import ALL, CANCEL, FIXED, LIMIT, MARKET, PERCENTAGE
 from bot_sdk.parameters import Parameter
 from bots.models import BotVersion
 from exchanges.models import Exchange, ExchangeAccount, Timeframe
@@ -21,7 +21,17 @@ from subscriptions.lifecycle import STRATEGY_PREFIX
 
 MARKET_FIELDS = ("exchange_type", "trading_pair", "timeframe")
 SIZING_FIELDS = ("buy_order_type", "buy_order_value", "sell_order_type", "sell_order_value")
-RISK_FIELDS = ("stop_loss_percent", "take_profit_percent", "max_position_size")
+ORDER_TYPE_FIELDS = ("order_type", "limit_offset_percent", "limit_timeout_seconds", "limit_timeout_action")
+RISK_FIELDS = (
+    "stop_loss_percent",
+    "trailing_stop_percent",
+    "take_profit_percent",
+    "max_position_size",
+    "max_daily_loss_percent",
+    "max_drawdown_percent",
+    "cool_down_minutes",
+    "max_orders_per_day",
+)
 
 BUY_ORDER_LABELS = (
     (PERCENTAGE, "Percentage of the allocated capital"),
@@ -29,6 +39,11 @@ BUY_ORDER_LABELS = (
     (ALL, "All of the free balance"),
 )
 SELL_ORDER_LABELS = ((ALL, "All of the position"), (PERCENTAGE, "Percentage of the position"))
+ORDER_TYPE_LABELS = (
+    (MARKET, "Market orders, filled at once"),
+    (LIMIT, "Limit orders, which wait for their price"),
+)
+LIMIT_TIMEOUT_LABELS = (("", "–"), (CANCEL, "Canceled"), (MARKET, "Sent as a market order"))
 LONGEST_INTEGER = 18  # digits; longer ones are exact neither in JSON readers nor in a bot's frames
 
 
@@ -60,6 +75,21 @@ class AccountField(forms.ModelChoiceField):
 
     def label_from_instance(self, obj: ExchangeAccount) -> str:
         return f"{obj.label} · {obj.get_exchange_display()} · {obj.get_environment_display()}"
+
+
+class WholeNumberField(forms.IntegerField):
+    """A whole number in a text box; `example` is one that the message on wrong input names."""
+
+    def __init__(self, *, example: int, **kwargs: Any) -> None:
+        message = f"Enter a whole number, such as {example}."
+        largest = 10**LONGEST_INTEGER - 1
+        super().__init__(
+            min_value=-largest,
+            max_value=largest,
+            widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+            error_messages={"required": message, "invalid": message},
+            **kwargs,
+        )
 
 
 class SubscribeForm(forms.Form):
@@ -112,12 +142,43 @@ class SubscribeForm(forms.Form):
         required=False,
         help_text="50 is half of the position. Empty when each sell sells all.",
     )
+    order_type = forms.CharField(
+        label="Orders are sent as",
+        initial=MARKET,
+        widget=forms.Select(choices=ORDER_TYPE_LABELS),
+        help_text="The bot's own orders. What your risk limits sell is always sold at once.",
+    )
+    limit_offset_percent = AmountField(
+        label="Distance of the limit",
+        required=False,
+        help_text="% below the bid when buying, above the ask when selling, from 0 to 10. Empty is 0. "
+        "Only for limit orders.",
+    )
+    limit_timeout_seconds = WholeNumberField(
+        label="Longest wait",
+        example=60,
+        required=False,
+        help_text="Seconds that a limit order stays open, from 10 to 86400. Empty is 60.",
+    )
+    limit_timeout_action = forms.CharField(
+        label="After that, the rest is",
+        required=False,
+        empty_value=None,
+        widget=forms.Select(choices=LIMIT_TIMEOUT_LABELS),
+        help_text="Of a limit order that is not filled in full by then. Empty is canceled.",
+    )
 
     stop_loss_percent = AmountField(
         label="Stop loss",
         initial=5,
         required=False,
         help_text="% below the average entry price: there the whole position is sold. Empty switches it off.",
+    )
+    trailing_stop_percent = AmountField(
+        label="Trailing stop",
+        required=False,
+        help_text="% below the highest price since the position was opened: there the whole of it is sold. "
+        "Empty switches it off.",
     )
     take_profit_percent = AmountField(
         label="Take profit",
@@ -131,6 +192,32 @@ class SubscribeForm(forms.Form):
         required=False,
         help_text="% of the allocated capital that the position's value may reach by buying. "
         "Empty switches it off.",
+    )
+    max_daily_loss_percent = AmountField(
+        label="Largest loss per day",
+        required=False,
+        help_text="% of the allocated capital. After that nothing is bought until midnight UTC. "
+        "Empty switches it off.",
+    )
+    max_drawdown_percent = AmountField(
+        label="Largest drawdown",
+        required=False,
+        help_text="% below the highest equity so far: there the whole position is sold, and nothing is "
+        "bought until you lift the halt. Empty switches it off.",
+    )
+    cool_down_minutes = WholeNumberField(
+        label="Cool-down",
+        example=30,
+        required=False,
+        help_text="Minutes without buying after a sale at a loss, 10080 (a week) at most. "
+        "Empty switches it off.",
+    )
+    max_orders_per_day = WholeNumberField(
+        label="Orders per day",
+        example=10,
+        required=False,
+        help_text="After so many orders, buys and sells together, nothing is bought until midnight UTC; "
+        "1000 at most. Empty switches it off.",
     )
 
     def __init__(
@@ -167,6 +254,9 @@ class SubscribeForm(forms.Form):
     def sizing_fields(self) -> list[BoundField]:
         return [self[name] for name in SIZING_FIELDS]
 
+    def order_type_fields(self) -> list[BoundField]:
+        return [self[name] for name in ORDER_TYPE_FIELDS]
+
     def risk_fields(self) -> list[BoundField]:
         return [self[name] for name in RISK_FIELDS]
 
@@ -180,7 +270,7 @@ class SubscribeForm(forms.Form):
             "exchange": data["exchange_type"],
             "account": data["account"],
             "strategy_config": {name: data[STRATEGY_PREFIX + name] for name in names},
-            "execution_config": {name: data[name] for name in SIZING_FIELDS},
+            "execution_config": {name: data[name] for name in (*SIZING_FIELDS, *ORDER_TYPE_FIELDS)},
             "risk_config": {name: data[name] for name in RISK_FIELDS},
         }
 
@@ -211,15 +301,7 @@ def _parameter_field(parameter: Parameter) -> forms.Field:
         options = [(choice, choice) for choice in parameter.choices]
         return forms.CharField(widget=forms.Select(choices=options), **shared)
     if parameter.type == "integer":
-        message = "Enter a whole number, such as 14."
-        largest = 10**LONGEST_INTEGER - 1
-        return forms.IntegerField(
-            min_value=-largest,
-            max_value=largest,
-            widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-            error_messages={"required": message, "invalid": message},
-            **shared,
-        )
+        return WholeNumberField(example=14, **shared)
     message = "Enter a number, such as 2.5."
     return forms.FloatField(
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),

@@ -1,12 +1,21 @@
-// An order that buys or sells all has no size: its box is switched off, and a box that is off is not sent.
-function follow(type, value) {
+// A box that does not apply to what is chosen is switched off, and a box that is off is not sent.
+function follow(choice, without, ...boxes) {
   const update = () => {
-    value.disabled = type.value === "ALL";
+    for (const box of boxes) box.disabled = choice.value === without;
   };
-  type.addEventListener("change", update);
+  choice.addEventListener("change", update);
   update();
 }
 
-for (const side of ["buy", "sell"]) {
-  follow(document.getElementById(`id_${side}_order_type`), document.getElementById(`id_${side}_order_value`));
-}
+const field = (name) => document.getElementById(`id_${name}`);
+
+// An order that buys or sells all has no size.
+follow(field("buy_order_type"), "ALL", field("buy_order_value"));
+follow(field("sell_order_type"), "ALL", field("sell_order_value"));
+follow(
+  field("order_type"),
+  "MARKET",
+  field("limit_offset_percent"),
+  field("limit_timeout_seconds"),
+  field("limit_timeout_action"),
+);

@@ -83,6 +83,8 @@ def test_a_new_subscription_says_when_it_runs_and_what_is_in_force(
     assert "Look back</dt><dd>21</dd>" in page
     assert "10\N{NARROW NO-BREAK SPACE}% of the allocated capital" in page
     assert "5\N{NARROW NO-BREAK SPACE}% below the average entry" in page
+    assert "Orders</dt><dd>market orders</dd>" in page
+    assert "Trailing stop</dt><dd>off</dd>" in page
 
 
 def test_the_figures_value_the_position_at_the_newest_closed_candle(
@@ -173,6 +175,23 @@ def test_a_stop_loss_is_named_with_its_reason(bobs_browser: Client, subscription
 
     assert "Stop loss: Sold 0.01 BTC." in page
     assert "6.0 % below" in page
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("stop_loss", "stop loss"),
+        ("trailing_stop", "trailing stop"),
+        ("take_profit", "take profit"),
+        ("max_drawdown", "drawdown limit"),
+    ],
+)
+def test_a_cycles_page_names_the_rule_that_sold(
+    bobs_browser: Client, subscription: Subscription, source: str, name: str
+) -> None:
+    cycle = make_cycle(subscription, signal_action="SELL", signal_source=source)
+
+    assert f"<dd>Sell, by your {name}</dd>" in text(bobs_browser, cycle.get_absolute_url())
 
 
 def test_what_a_bot_says_stays_text(bobs_browser: Client, subscription: Subscription) -> None:

@@ -33,9 +33,31 @@ CHOICES = {
     "buy_order_value": "12.5",
     "sell_order_type": "ALL",
     "sell_order_value": "",
+    "order_type": "MARKET",
+    "limit_offset_percent": "",
+    "limit_timeout_seconds": "",
+    "limit_timeout_action": "",
     "stop_loss_percent": "5",
+    "trailing_stop_percent": "",
     "take_profit_percent": "",
     "max_position_size": "20",
+    "max_daily_loss_percent": "",
+    "max_drawdown_percent": "",
+    "cool_down_minutes": "",
+    "max_orders_per_day": "",
+}
+LIMIT_ORDERS = {
+    "order_type": "LIMIT",
+    "limit_offset_percent": "0.25",
+    "limit_timeout_seconds": "120",
+    "limit_timeout_action": "MARKET",
+}
+MORE_LIMITS = {
+    "trailing_stop_percent": "7.5",
+    "max_daily_loss_percent": "3",
+    "max_drawdown_percent": "25",
+    "cool_down_minutes": "30",
+    "max_orders_per_day": "12",
 }
 
 
@@ -117,6 +139,71 @@ def test_a_complete_form_starts_a_subscription_with_what_was_chosen(
     assert subscription.risk_config == {"stop_loss_percent": 5.0, "max_position_size": 20.0}
 
 
+def test_limit_orders_and_more_limits_may_be_chosen_and_show_as_settings_in_force(
+    bot: Bot, bobs_browser: Client
+) -> None:
+    answer = post(bobs_browser, **LIMIT_ORDERS, **MORE_LIMITS)
+
+    subscription = Subscription.objects.get()
+    assert subscription.execution_config == {
+        "buy_order_type": "PERCENTAGE",
+        "buy_order_value": 12.5,
+        "sell_order_type": "ALL",
+        "order_type": "LIMIT",
+        "limit_offset_percent": 0.25,
+        "limit_timeout_seconds": 120,
+        "limit_timeout_action": "MARKET",
+    }
+    assert subscription.risk_config == {
+        "stop_loss_percent": 5.0,
+        "trailing_stop_percent": 7.5,
+        "max_position_size": 20.0,
+        "max_daily_loss_percent": 3.0,
+        "max_drawdown_percent": 25.0,
+        "cool_down_minutes": 30,
+        "max_orders_per_day": 12,
+    }
+    page = bobs_browser.get(answer.headers["Location"]).content.decode()
+    assert "120 seconds, then a market order" in page
+    assert "30 min after a sale at a loss" in page
+    assert "12 at most" in page
+
+
+def test_a_limit_order_takes_its_defaults_from_empty_boxes(bot: Bot, bobs_browser: Client) -> None:
+    answer = post(bobs_browser, order_type="LIMIT")
+
+    execution = Subscription.objects.get().execution_config
+    assert (execution["limit_offset_percent"], execution["limit_timeout_seconds"]) == (0.0, 60)
+    assert execution["limit_timeout_action"] == "CANCEL"
+    page = bobs_browser.get(answer.headers["Location"]).content.decode()
+    assert "limit orders at the bid or the ask" in page
+    assert "60 seconds, then canceled" in page
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("limit_offset_percent", "-1"),
+        ("limit_offset_percent", "10.1"),
+        ("limit_offset_percent", "near"),
+        ("limit_timeout_seconds", "9"),
+        ("limit_timeout_seconds", "86401"),
+        ("limit_timeout_seconds", "60.5"),
+        ("limit_timeout_seconds", "9" * 400),
+        ("limit_timeout_action", "WAIT"),
+        ("limit_timeout_action", "\0"),
+    ],
+)
+def test_a_bad_setting_of_limit_orders_gets_a_message_at_its_field(
+    bot: Bot, bobs_browser: Client, field: str, typed: str
+) -> None:
+    answer = post(bobs_browser, **LIMIT_ORDERS | {field: typed})
+
+    form = answer.context["form"]
+    assert (answer.status_code, list(form.errors), form[field].value()) == (200, [field], typed)
+    assert not Subscription.objects.exists()
+
+
 def test_a_pair_may_be_typed_in_lower_case(bot: Bot, bobs_browser: Client) -> None:
     post(bobs_browser, trading_pair=" eth/usdt ")
 
@@ -169,6 +256,19 @@ def test_a_pair_may_be_typed_in_lower_case(bot: Bot, bobs_browser: Client) -> No
         ("buy_order_value", "1e400"),
         ("sell_order_type", "\0"),
         ("sell_order_value", "50"),
+        ("order_type", "STOP"),
+        ("order_type", ""),
+        ("limit_offset_percent", "1"),
+        ("limit_timeout_seconds", "60"),
+        ("limit_timeout_action", "CANCEL"),
+        ("trailing_stop_percent", "0"),
+        ("max_daily_loss_percent", "101"),
+        ("max_drawdown_percent", "-1"),
+        ("cool_down_minutes", "0"),
+        ("cool_down_minutes", "1.5"),
+        ("cool_down_minutes", "9" * 400),
+        ("max_orders_per_day", "1001"),
+        ("max_orders_per_day", "many"),
         ("stop_loss_percent", "0"),
         ("stop_loss_percent", "100.1"),
         ("stop_loss_percent", "1e-30"),
