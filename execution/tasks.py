@@ -32,6 +32,7 @@ from execution.alarms import Trouble, alarm
 from execution.concluding import close_without_decision, conclude_all
 from execution.cycle import MarketMoment, stale_at, view_market
 from execution.deciding import Decided
+from execution.invariants import find_breaches
 from execution.models import Cycle
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
@@ -41,6 +42,7 @@ CRAWL_TRIES = 12
 CRAWL_PAUSE_SECONDS = 2  # an exchange shows a closed candle one to a few seconds after its close
 SHORTEST_PAUSE_SECONDS = 0.5
 LOOK_EVERY_SECONDS = 10  # at prices, and at orders that are open or unknown
+SHOWN_BREACHES = 5  # in one message to the operator
 # claiming is safe to repeat, so a restarted database costs a few seconds and no candle
 AGAIN = {
     "max_retries": CRAWL_TRIES,
@@ -185,6 +187,18 @@ def check_clock(exchange: str) -> None:
         alarm(
             Trouble.CLOCK_IS_WRONG,
             f"it is {seconds:+.1f} s from {exchange}'s. Run a time service such as chrony.",
+        )
+
+
+@shared_task(time_limit=1800)
+def check_invariants() -> None:
+    """Tell the operator when the books do not keep their rules."""
+    breaches = find_breaches()
+    if breaches:
+        shown = "; ".join(f"{each.rule}: {each.row}, {each.says}" for each in breaches[:SHOWN_BREACHES])
+        alarm(
+            Trouble.INVARIANT_BROKEN,
+            f"{len(breaches)} in all, `manage.py check_invariants` lists them: {shown}",
         )
 
 
