@@ -5,6 +5,7 @@ differs, and ccxt hides it badly. After an order is accepted it is read again, s
 and Kraken say nothing about fills.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,12 +19,16 @@ from bot_sdk.market_rules import MarketRules
 from exchanges.ccxt_account import CcxtAccount
 from exchanges.ccxt_errors import BROKEN, Phase, translated
 from exchanges.errors import ExchangeError, ExchangeUnavailable, OrderRejected, OutcomeUnknown
-from exchanges.gateway import Fill, OrderReport, OrderState, Ticker
+from exchanges.gateway import AccountFill, Fill, OrderReport, OrderState, Ticker
 from exchanges.order_checks import require_acceptable, require_on_tick
 
 ORDER_VALID_SECONDS = 5  # Kraken drops what reaches it later
 WORST_PRICE_FRACTION = Decimal("0.02")  # beyond the best price that Coinbase's market order may pay
 ROWS_PER_CALL = 100
+BINANCE_TRADES_PER_CALL = 1000
+KRAKEN_TRADES_PER_CALL = 50  # it has no parameter for it
+KRAKEN_TRADES_BY_ID = 19  # ccxt asks for 20 at once, and when none are left, once more for none: an error
+DAY_MS = 24 * 60 * 60 * 1000  # Binance shows at most one day of trades by time
 
 STATES = {
     "open": OrderState.OPEN,
@@ -150,6 +155,17 @@ class CcxtTrading:
             orders = self._client.fetch_open_orders(self._pair)
             return [self._report(order) for order in orders]
 
+    def fetch_fills(self, since: datetime) -> list[AccountFill]:
+        """Return what the account traded on this market at `since` or later, by us or by hand.
+
+        In order of time. Raises ExchangeUnavailable, KeyRefused.
+        """
+        start = int(since.timestamp() * 1000)
+        with self._account.reading("its trades"):
+            rows = {row["id"]: row for row in self._trades_since(start) if row["timestamp"] >= start}
+            fills = [AccountFill(row["order"], row["side"].upper(), _fill(row)) for row in rows.values()]
+        return sorted(fills, key=lambda each: (each.fill.filled_at, each.fill.trade_id))
+
     def _require(self, trading_pair: str, side: str, amount: Decimal, price: Decimal) -> None:
         require_acceptable(
             market=self._pair,
@@ -239,7 +255,7 @@ class CcxtTrading:
             params = {"cursor": cursor} if cursor else {}
             page = self._client.fetch_orders(self._pair, start, ROWS_PER_CALL, params)
             yield from page
-            cursor = page[0]["info"].get("cursor", "") if page else ""
+            cursor = _cursor_in(page)
             if not cursor:
                 return
 
@@ -261,20 +277,80 @@ class CcxtTrading:
     def _fills(self, order: Mapping[str, Any]) -> Iterator[Fill]:
         number = order["id"]
         if self._exchange == "KRAKEN":
-            rows: Sequence[Mapping[str, Any]] = self._client.fetch_order_trades(
-                number, self._pair, params={"trades": order["trades"]}
-            )
+            rows = self._kraken_trades_of(order)
+        elif self._exchange == "BINANCE":
+            rows = self._binance_trades_of(number)
         else:
-            asked = {"orderId": number} if self._exchange == "BINANCE" else {"order_ids": [number]}
-            rows = self._client.fetch_my_trades(self._pair, None, ROWS_PER_CALL, asked)
+            rows = self._coinbase_trades({"order_ids": [number]})
         for row in rows:
-            price, amount = Decimal(row["price"]), Decimal(row["amount"])
-            yield Fill(
-                trade_id=row["id"],
-                price=price,
-                amount=amount,
-                cost=price * amount,
-                fee=Decimal(row["fee"]["cost"]),
-                fee_currency=row["fee"]["currency"],
-                filled_at=datetime.fromtimestamp(row["timestamp"] / 1000, UTC),
+            yield _fill(row)
+
+    def _trades_since(self, start: int) -> Iterator[Mapping[str, Any]]:
+        """Go through the account's trades on this market from `start` (ms) on; some may come twice."""
+        if self._exchange == "KRAKEN":
+            yield from self._kraken_trades(start)
+        elif self._exchange == "COINBASE":
+            yield from self._coinbase_trades({"start_sequence_timestamp": self._client.iso8601(start)})
+        else:
+            for day in range(start, self._client.milliseconds() + 1, DAY_MS):
+                yield from self._binance_trades({"startTime": day, "endTime": day + DAY_MS})
+
+    def _binance_trades_of(self, number: str) -> Iterator[Mapping[str, Any]]:
+        # without a trade to begin with it shows the newest
+        page = self._client.fetch_my_trades(self._pair, None, BINANCE_TRADES_PER_CALL, {"orderId": number})
+        is_all = len(page) < BINANCE_TRADES_PER_CALL
+        yield from page if is_all else self._binance_trades({"orderId": number, "fromId": 0})
+
+    def _binance_trades(self, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        of_order = {name: value for name, value in asked.items() if name == "orderId"}
+        while True:
+            page = self._client.fetch_my_trades(self._pair, None, BINANCE_TRADES_PER_CALL, dict(asked))
+            yield from page
+            if len(page) < BINANCE_TRADES_PER_CALL:
+                return
+            # a time and a trade's number cannot be asked for together
+            asked = {**of_order, "fromId": max(int(row["id"]) for row in page) + 1}
+
+    def _coinbase_trades(self, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        cursor: dict[str, str] = {}
+        while True:
+            page = self._client.fetch_my_trades(self._pair, None, ROWS_PER_CALL, {**asked, **cursor})
+            yield from page
+            cursor = {"cursor": _cursor_in(page)}
+            if not cursor["cursor"]:
+                return
+
+    def _kraken_trades_of(self, order: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        for batch in itertools.batched(order["trades"], KRAKEN_TRADES_BY_ID):
+            yield from self._client.fetch_order_trades(
+                order["id"], self._pair, params={"trades": list(batch)}
             )
+
+    def _kraken_trades(self, start: int) -> Iterator[Mapping[str, Any]]:
+        # of all markets, since ccxt would leave others out of a page and hide whether it was full
+        asked, offset = {"start": start // 1000 - 1}, 0
+        while True:
+            page = self._client.fetch_my_trades(params={**asked, "ofs": offset})
+            yield from (row for row in page if row["symbol"] == self._pair)
+            offset += len(page)
+            if len(page) < KRAKEN_TRADES_PER_CALL:
+                return
+
+
+def _cursor_in(page: Sequence[Mapping[str, Any]]) -> str:
+    """Return where Coinbase goes on; ccxt puts it on the first row that came, and then sorts them."""
+    cursors = (str(row["info"].get("cursor") or "") for row in page)
+    return next(filter(None, cursors), "")
+
+
+def _fill(row: Mapping[str, Any]) -> Fill:
+    price, amount = Decimal(row["price"]), Decimal(row["amount"])
+    return Fill(
+        trade_id=row["id"],
+        price=price,
+        amount=amount,
+        cost=price * amount,
+        fee=Decimal(row["fee"]["cost"]),
+        fee_currency=row["fee"]["currency"],
+        filled_at=datetime.fromtimestamp(row["timestamp"] / 1000, UTC),
+    )

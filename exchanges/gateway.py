@@ -68,6 +68,15 @@ class Fill:
     filled_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class AccountFill:
+    """One execution on an account, with the order that it belongs to: ours, or one placed by hand."""
+
+    exchange_order_id: str
+    side: str  # "BUY" or "SELL"
+    fill: Fill
+
+
 class OrderState(StrEnum):
     """How an accepted order stands; each but OPEN is final, and each may have fills."""
 
@@ -176,3 +185,9 @@ class ExchangeGateway(TradingGateway, Protocol):
 
     def fetch_open_orders(self) -> Sequence[OrderReport]:
         """Return the account's open orders on the gateway's market, ours or not."""
+
+    def fetch_fills(self, since: datetime) -> Sequence[AccountFill]:
+        """Return what the account traded on the gateway's market at `since` or later, by us or by hand.
+
+        In order of time. Raises ExchangeUnavailable, KeyRefused.
+        """

@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from exchanges.ccxt_trading import CcxtTrading
 from exchanges.errors import ExchangeError, KeyRefused, OrderRejected, OutcomeUnknown
 from exchanges.gateway import OrderState
 from tests.exchanges.simulated import PAIR, Simulator, Trader, simulating
@@ -303,3 +305,72 @@ def test_a_client_id_of_an_open_order_cannot_be_used_again(simulator: Simulator,
         trading.create_limit_order(PAIR, "BUY", AMOUNT, Decimal(50000), client_id)
 
     assert len(trader.orders()) == 1
+
+
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROWS_PER_CALL", "BINANCE_TRADES_PER_CALL"):
+        monkeypatch.setattr(f"exchanges.ccxt_trading.{name}", 25)
+
+
+def levels_around(trader: Trader, count: int) -> Decimal:
+    """Show a book whose every level holds a thousandth of the base; return what all of them hold."""
+    ask = trader.simulator.public(trader.exchange).fetch_ticker(PAIR).ask
+    asks = [[str(ask + number), "0.001"] for number in range(count)]
+    trader.control("depth", pair=PAIR, asks=asks)
+    return count * Decimal("0.001")
+
+
+def test_an_order_of_very_many_fills_is_read_to_the_last(
+    trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_pages(monkeypatch)
+    amount = levels_around(trader, 60)
+
+    report = trader.trading().create_market_order(PAIR, "BUY", amount, new_id())
+
+    assert (report.state, report.filled, len(report.fills)) == (OrderState.FILLED, amount, 60)
+
+
+def test_all_that_an_account_traded_is_listed_with_its_orders(
+    trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_pages(monkeypatch)
+    trading = trader.trading()
+    sold = trading.create_market_order(PAIR, "SELL", AMOUNT, new_id())
+    bought = trading.create_market_order(PAIR, "BUY", levels_around(trader, 60), new_id())
+
+    fills = trading.fetch_fills(an_hour_ago())
+
+    assert [each.fill for each in fills if each.exchange_order_id == sold.exchange_order_id] == list(
+        sold.fills
+    )
+    of_buy = [each for each in fills if each.exchange_order_id == bought.exchange_order_id]
+    assert {each.fill for each in of_buy} == set(bought.fills)
+    assert {each.side for each in of_buy} == {"BUY"}
+    assert len(fills) == len(sold.fills) + 60
+
+
+def test_trades_before_the_moment_and_on_other_markets_are_left_out(trader: Trader) -> None:
+    trading = trader.trading()
+    report = trading.create_market_order(PAIR, "SELL", AMOUNT, new_id())
+    account = trader.account()
+    ticker = trader.simulator.public(trader.exchange).fetch_ticker("ETH/USDT")
+    rules = replace(trader.simulator.rules(trader.exchange), amount_step=Decimal("0.0001"))
+    CcxtTrading(account, "ETH/USDT", rules, ticker).create_market_order("ETH/USDT", "BUY", AMOUNT, new_id())
+
+    assert trading.fetch_fills(datetime.now(UTC) + timedelta(minutes=1)) == []
+    for since in (an_hour_ago(), an_hour_ago() - timedelta(days=3)):
+        assert [each.exchange_order_id for each in trading.fetch_fills(since)] == [report.exchange_order_id]
+
+
+def test_coinbase_is_asked_for_every_page_of_its_orders(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchanges.ccxt_trading.ROWS_PER_CALL", 2)
+    trading, ids = simulator.trader("COINBASE").trading(), [new_id() for _ in range(5)]
+    for client_id in ids:
+        trading.create_market_order(PAIR, "SELL", AMOUNT, client_id)
+
+    found = [trading.find_order(client_id, an_hour_ago()) for client_id in ids]
+
+    assert [order and order.client_order_id for order in found] == ids
