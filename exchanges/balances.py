@@ -10,14 +10,16 @@ from exchanges.models import ExchangeAccount
 from exchanges.vault import opened
 
 
-def refresh_balances(account: ExchangeAccount) -> None:
-    """Ask for the balances and store them. For workers: it loads ccxt.
+def refresh_balances(account: ExchangeAccount) -> dict[str, Balance]:
+    """Ask for the balances, store and return them, by asset. For workers: it loads ccxt.
 
     Raises ExchangeUnavailable, KeyRefused, VaultError; then nothing changes.
     """
     with opened(account) as credentials:
         client = account_client(account.exchange, account.environment, credentials)
-        store_balances(account, client.fetch_balances())
+        balances = client.fetch_balances()
+    store_balances(account, balances)
+    return balances
 
 
 def store_balances(account: ExchangeAccount, balances: Mapping[str, Balance]) -> None:

@@ -109,6 +109,10 @@ class Balance:
     free: Decimal
     locked: Decimal  # in open orders
 
+    @property
+    def total(self) -> Decimal:
+        return self.free + self.locked
+
 
 class PublicGateway(Protocol):
     """An exchange's market data, which needs no credentials."""

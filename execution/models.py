@@ -12,6 +12,7 @@ from bot_sdk.risk_state import RiskState
 from bots.models import BotVersion
 from exchanges.fields import AmountField
 from exchanges.gateway import ARRIVES_WITHIN
+from exchanges.models import ExchangeAccount
 from execution.sandbox.verdicts import Verdict
 from subscriptions.models import Subscription
 
@@ -306,3 +307,20 @@ class Position(models.Model):
             realized_pnl=self.realized_pnl,
             fees_paid=self.fees_paid,
         )
+
+
+class Reconciliation(models.Model):
+    """What an exchange account was found to hold, beside what our books say of it."""
+
+    account = models.ForeignKey(ExchangeAccount, on_delete=models.CASCADE, related_name="reconciliations")
+    at = models.DateTimeField()
+    is_judged = models.BooleanField(help_text="no: put off, since orders were on their way")
+    is_clean = models.BooleanField(help_text="nothing was found that must not be")
+    findings = models.JSONField(default=list, blank=True, help_text="kind, subject, sentence and trade ids")
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["account", "-at"], name="reconciliations_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.account} at {self.at:%Y-%m-%d %H:%M}"

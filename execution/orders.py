@@ -358,9 +358,9 @@ def _doubt(order: Order, problem: str) -> Order:
     """Keep an order whose report cannot be booked for staff, and let its subscription trade no more."""
     logger.error("Order %s: %s", order.pk, problem)
     finish(order, Order.State.UNKNOWN, f"The exchange's report does not fit our books: {problem}")
-    with suppress(SubscriptionError):  # one that was stopped trades no more anyway
+    alarm(Trouble.BOOKS_DO_NOT_FIT, f"order {order.pk}: {problem}")
+    with suppress(SubscriptionError):  # it has been stopped
         lifecycle.pause(
             subscription=order.subscription, reason="An order does not fit the books; staff look."
         )
-    alarm(Trouble.BOOKS_DO_NOT_FIT, f"order {order.pk}: {problem}")
     return order

@@ -7,33 +7,36 @@ import gc
 import importlib
 import logging
 import sys
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import kombu.exceptions
-from celery import Task, shared_task
-from celery.signals import worker_init
+from celery import Task, current_app, shared_task
+from celery.signals import worker_init, worker_ready
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from redis.exceptions import LockError
 
 from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
 from exchanges.clocks import MOST_SKEW, skew
-from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable, RateLimited
-from exchanges.gateway import SETTLING, Ticker
-from exchanges.gateways import exchange_gateway, public_gateway
+from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable, KeyRefused, RateLimited
+from exchanges.gateway import SETTLING
+from exchanges.gateways import exchange_gateway, fetch_ticker, public_gateway, shared_redis
 from exchanges.markets import refresh_markets as refresh
 from exchanges.models import ExchangeAccount, Market
 from exchanges.vault import VaultError
-from execution import protection, sandbox, settling, watching, wave
+from execution import protection, reconciling, sandbox, settling, watching, wave
 from execution.alarms import Trouble, alarm
 from execution.concluding import close_without_decision, conclude_all
 from execution.cycle import MarketMoment, stale_at, view_market
 from execution.deciding import Decided
 from execution.invariants import find_breaches
 from execution.models import Cycle
+from execution.orders import CHECK_TASK
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
 logger = logging.getLogger(__name__)
@@ -42,6 +45,9 @@ CRAWL_TRIES = 12
 CRAWL_PAUSE_SECONDS = 2  # an exchange shows a closed candle one to a few seconds after its close
 SHORTEST_PAUSE_SECONDS = 0.5
 LOOK_EVERY_SECONDS = 10  # at prices, and at orders that are open or unknown
+RECONCILE_EVERY_SECONDS = 600
+RECONCILE_SECONDS = 300  # the longest that one account may take
+STARTING_TOGETHER_SECONDS = 120
 SHOWN_BREACHES = 5  # in one message to the operator
 # claiming is safe to repeat, so a restarted database costs a few seconds and no candle
 AGAIN = {
@@ -139,7 +145,7 @@ def look_after_orders_at(account_id: int, market_id: int) -> None:
     market = Market.objects.get(pk=market_id)
     try:
         with exchange_gateway(account, market) as gateway:
-            settling.look_after(orders, gateway, partial(_prices, market))
+            settling.look_after(orders, gateway, partial(fetch_ticker, market))
     except (ExchangeError, VaultError) as error:
         logger.warning("Orders on %s cannot be looked up: %s", account, error)
 
@@ -156,7 +162,7 @@ def watch_market(market_id: int) -> None:
     """Look after the positions on one market; without a price nothing is done, and an alarm follows."""
     market = Market.objects.get(pk=market_id)
     try:
-        watching.watch(market, _prices(market), timezone.now())
+        watching.watch(market, fetch_ticker(market), timezone.now())
     except RateLimited as error:  # its candles go first; the next look follows soon
         logger.info("%s is not watched just now: %s", market, error)
     except ExchangeError as error:
@@ -170,6 +176,39 @@ def check_protection() -> None:
     if unwatched:
         listed = ", ".join(map(str, unwatched))
         alarm(Trouble.POSITION_IS_UNPROTECTED, f"nobody watches the stops of subscriptions {listed}")
+
+
+@worker_ready.connect
+def reconcile_at_start(**_: object) -> None:
+    """Have all accounts compared when workers start: once, however many start together."""
+    if shared_redis().set("reconciled-at-start", 1, nx=True, ex=STARTING_TOGETHER_SECONDS):
+        reconcile_accounts.delay()
+
+
+@shared_task(time_limit=60)
+def reconcile_accounts() -> None:
+    """Have each exchange account that a subscription counts on compared with our books."""
+    for account_id in reconciling.accounts_at_stake():
+        reconcile_account.apply_async([account_id], expires=RECONCILE_EVERY_SECONDS)
+
+
+@shared_task(time_limit=RECONCILE_SECONDS)
+def reconcile_account(account_id: int) -> None:
+    """Compare one account with our books, unless another worker is at it."""
+    account = ExchangeAccount.objects.usable().select_related("owner").filter(pk=account_id).first()
+    turn = shared_redis().lock(f"reconciling:{account_id}", timeout=RECONCILE_SECONDS, blocking=False)
+    if account is None or not turn.acquire():
+        return
+    try:
+        reconciling.reconcile(account)
+    except KeyRefused as error:
+        logger.warning("%s cannot be compared: %s", account, error)
+        current_app.send_task(CHECK_TASK, args=[account_id])
+    except (ExchangeError, VaultError) as error:
+        logger.warning("%s cannot be compared now: %s", account, error)
+    finally:
+        with suppress(LockError):  # it took too long, and another has its turn
+            turn.release()
 
 
 @shared_task(autoretry_for=[ExchangeUnavailable], max_retries=3, default_retry_delay=30, time_limit=300)
@@ -223,10 +262,6 @@ def _decide(task: Task, subscriptions: SubscriptionQuerySet, opened_at: str) -> 
         return
     cycles = wave.claim(found, timeframe, candle)
     wave.decide_all(view, cycles, conclude_all if len(cycles) <= wave.BATCH else _send)
-
-
-def _prices(market: Market) -> Ticker:
-    return public_gateway(market.exchange).fetch_ticker(market.trading_pair)
 
 
 def _come_back(task: Task, timeframe: str, candle: datetime, seconds: float) -> bool:

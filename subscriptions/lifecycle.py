@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -102,14 +103,30 @@ def pause(*, subscription: Subscription, reason: str = "") -> Subscription:
 
 def pause_on(*, account: ExchangeAccount) -> list[Subscription]:
     """Pause all that trades on the account, and tell its owner in one message; return what was paused."""
-    active = account.subscriptions.filter(state=Subscription.State.ACTIVE).with_names()
+    active = account.subscriptions.filter(state=Subscription.State.ACTIVE)
     reason = f"{account.label} is not usable: {account.state_reason}"[:200]
-    paused = [pause(subscription=subscription, reason=reason) for subscription in active]
+    reasons = dict.fromkeys(active.values_list("pk", flat=True), reason)
+    return _pause_and_tell(account, reasons, "subscriptions/paused_for_account.txt")
+
+
+def pause_for_mismatch(*, account: ExchangeAccount, reasons: Mapping[int, str]) -> list[Subscription]:
+    """Pause those active subscriptions of the account, and tell its owner in one message.
+
+    `reasons` has by subscription what was expected, what is there and what to do. Returns what was paused.
+    """
+    return _pause_and_tell(account, reasons, "subscriptions/paused_for_mismatch.txt")
+
+
+def _pause_and_tell(account: ExchangeAccount, reasons: Mapping[int, str], letter: str) -> list[Subscription]:
+    active = account.subscriptions.filter(state=Subscription.State.ACTIVE, pk__in=reasons).with_names()
+    paused = []
+    for subscription in active:
+        with suppress(SubscriptionError):  # its trader has just stopped it
+            paused.append(pause(subscription=subscription, reason=reasons[subscription.pk][:200]))
     if paused and account.owner.email:
         context = {"account": account, "subscriptions": paused, "site": settings.PUBLIC_URL}
         subject = f"{len(paused)} subscriptions on {account.label} are paused"
-        text = render_to_string("subscriptions/paused_for_account.txt", context)
-        send_mail(subject, text, None, [account.owner.email])
+        send_mail(subject, render_to_string(letter, context), None, [account.owner.email])
     return paused
 
 

@@ -135,6 +135,22 @@ def test_a_report_that_arrives_twice_is_booked_once() -> None:
     assert position_of(cycle.subscription).base_amount == order.amount
 
 
+def test_a_report_that_cannot_be_true_is_told_also_when_its_bot_was_stopped(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cycle = running_cycle(make_subscription())
+    order = make_order(cycle, state=Order.State.OPEN)
+    report = CountingGateway(cycle).create_market_order(
+        "BTC/USDT", "BUY", order.amount * 2, str(order.client_order_id)
+    )
+    lifecycle.stop(subscription=cycle.subscription)
+
+    booked = book(order=order, report=report)
+
+    assert (booked.state, booked.fills.count()) == (Order.State.UNKNOWN, 0)
+    assert "books-do-not-fit" in caplog.text
+
+
 def test_an_answer_that_never_came_leaves_the_order_unknown_and_is_not_sent_again() -> None:
     cycle = running_cycle(make_subscription())
     gateway = CountingGateway(cycle, error=OutcomeUnknown("the exchange did not answer"))
