@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin_links import link_to
-from execution.models import Cycle, Fill, Order, Position, Strike
+from execution.models import Cycle, Fill, Order, Position, Reconciliation, Strike
 
 
 class RecordAdmin(admin.ModelAdmin):
@@ -115,3 +115,20 @@ class StrikeAdmin(RecordAdmin):
     @admin.display(description="version")
     def version_link(self, strike: Strike) -> SafeString | str:
         return link_to(strike.version)
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(RecordAdmin):
+    list_display = ["at", "account_link", "is_judged", "is_clean", "found"]
+    list_filter = ["is_clean", "is_judged", "account__exchange"]
+    search_fields = ["account__label", "account__owner__username"]
+    list_select_related = ["account"]
+    date_hierarchy = "at"
+
+    @admin.display(description="account")
+    def account_link(self, row: Reconciliation) -> SafeString | str:
+        return link_to(row.account)
+
+    @admin.display(description="found")
+    def found(self, row: Reconciliation) -> str:
+        return " ".join(finding["says"] for finding in row.findings)

@@ -10,5 +10,7 @@ urlpatterns = [
     path("subscriptions/<int:pk>/live/", views.live, name="live"),
     path("subscriptions/<int:pk>/chart.json", views.chart, name="chart"),
     path("subscriptions/<int:pk>/run/", views.run, name="run"),
+    path("exchange-accounts/<int:pk>/reconciliation/", views.reconciliation, name="reconciliation"),
+    path("exchange-accounts/<int:pk>/reconciliations/", views.reconciliations, name="reconciliations"),
     path("subscriptions/<int:pk>/cycles/<int:cycle_pk>/", views.cycle, name="cycle"),
 ]

@@ -19,6 +19,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from kombu.exceptions import OperationalError
 
 from bot_sdk.timeframes import last_closed
+from exchanges.models import ExchangeAccount
 from execution.charts import chart_data
 from execution.models import Cycle, Fill, Order
 from execution.progress import next_run_at, token
@@ -137,6 +138,24 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
             request, "The run could not be queued. Try again later; candles are decided on schedule."
         )
     return redirect(found)
+
+
+@reload_when_signed_out
+@login_required
+@require_safe
+def reconciliation(request: HttpRequest, pk: int) -> HttpResponse:
+    """How one exchange account last compared with our books: a part of the account's own page."""
+    account = get_object_or_404(ExchangeAccount.objects.of(request.user), pk=pk)
+    context = {"account": account, "newest": account.reconciliations.first()}
+    return render(request, "execution/reconciliations.html#newest", context)
+
+
+@login_required
+@require_safe
+def reconciliations(request: HttpRequest, pk: int) -> HttpResponse:
+    account = get_object_or_404(ExchangeAccount.objects.of(request.user), pk=pk)
+    context = {"account": account, "reconciliations": account.reconciliations.all()}
+    return render(request, "execution/reconciliations.html", context)
 
 
 def _watched(request: HttpRequest) -> SubscriptionQuerySet:

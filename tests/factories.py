@@ -16,7 +16,7 @@ from bots.publishing import publish_version
 from exchanges import vault
 from exchanges.credentials import Credentials
 from exchanges.models import Candle, ExchangeAccount, Market
-from execution.models import Cycle, Fill, Order
+from execution.models import Cycle, Fill, Order, Reconciliation
 from execution.orders import client_order_id
 from subscriptions.models import Subscription
 
@@ -182,3 +182,15 @@ def make_exchange_account(owner: User | None = None, **overrides: Any) -> Exchan
     account.state = state
     account.save()
     return account
+
+
+def make_reconciliation(account: ExchangeAccount, **overrides: Any) -> Reconciliation:
+    """One that found less BTC than there should be."""
+    says = "The account holds 0.5 BTC; its bots count on 0.7 BTC."
+    values: dict[str, Any] = {
+        "at": timezone.now(),
+        "is_judged": True,
+        "is_clean": False,
+        "findings": [{"kind": "short", "subject": "BTC", "says": says, "trades": []}],
+    }
+    return Reconciliation.objects.create(account=account, **values | overrides)

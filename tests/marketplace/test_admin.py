@@ -23,6 +23,7 @@ from tests.factories import (
     make_exchange_account,
     make_fill,
     make_order,
+    make_reconciliation,
     make_subscription,
 )
 
@@ -41,7 +42,7 @@ def staff(client: Client) -> Client:
     make_candles(subscription.market, count=2)
     make_fill(make_order(make_cycle(subscription)))
     position_of(subscription)
-    make_exchange_account(subscription.trader)
+    make_reconciliation(make_exchange_account(subscription.trader))
     strikes.count([subscription], Run(Verdict.CRASHED), timezone.now())
     client.force_login(User.objects.get(username=demo.MODERATOR))
     return client
@@ -69,7 +70,7 @@ def test_a_moderator_sees_the_schedule(staff: Client) -> None:
     assert "Tick 1m" in page.content.decode()
 
 
-@pytest.mark.parametrize("name", ["cycle", "order", "fill", "position"])
+@pytest.mark.parametrize("name", ["cycle", "order", "fill", "position", "reconciliation"])
 def test_what_happened_cannot_be_edited_or_deleted(staff: Client, mona: User, name: str) -> None:
     staff.force_login(mona)
     model = apps.get_model("execution", name)
