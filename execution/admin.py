@@ -1,11 +1,20 @@
-"""Records of what happened: staff read them; nothing here is added, changed or deleted by hand."""
+"""Records of what happened: staff read them; nothing here is added, changed or deleted by hand.
 
-from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
+The one thing that staff may say is that an order of unknown fate never arrived.
+"""
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from accounts.admin_links import link_to
+from accounts.models import User
+from execution import settling
+from execution.errors import OrderError
+from execution.forms import EndOrdersForm
 from execution.models import Cycle, Fill, Order, Position, Reconciliation, Strike
 
 
@@ -70,6 +79,37 @@ class OrderAdmin(RecordAdmin):
     list_select_related = ["subscription__bot", "subscription__market", "cycle__subscription__bot"]
     date_hierarchy = "created_at"
     inlines = [FillInline]
+    actions = ["end_selected"]
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("execution.end_order")
+
+    @admin.action(description="End orders of unknown fate…", permissions=["end"])
+    def end_selected(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        """Ask for the reason first, and then end those that can be ended."""
+        form = EndOrdersForm(request.POST if "reason" in request.POST else None)
+        if form.is_valid():
+            self._end(request, orders, form.cleaned_data["reason"])
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "End orders of unknown fate",
+            "opts": self.opts,
+            "orders": orders.select_related("subscription__market"),
+            "form": form,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/execution/order/end.html", context)
+
+    def _end(self, request: HttpRequest, orders: QuerySet[Order], reason: str) -> None:
+        assert isinstance(request.user, User)
+        for order in orders:
+            try:
+                settling.end_by_staff(order=order, staff=request.user, reason=reason)
+            except OrderError as error:
+                self.message_user(request, str(error), messages.ERROR)
+            else:
+                self.message_user(request, f"Order {order.pk} is ended.", messages.SUCCESS)
 
     @admin.display(description="cycle")
     def cycle_link(self, order: Order) -> SafeString | str:

@@ -204,6 +204,7 @@ class Order(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        permissions = [("end_order", "Can end an order of unknown fate")]
         constraints = [
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="order_amount_is_positive"),
             models.CheckConstraint(

@@ -9,11 +9,15 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from accounts.models import User
 from exchanges.errors import ExchangeError
 from exchanges.gateway import ExchangeGateway, Ticker
+from execution.errors import OrderError
 from execution.models import Cycle, Order
 from execution.orders import book, finish
 from execution.watching import leave
@@ -56,6 +60,29 @@ def tend(order: Order, gateway: ExchangeGateway, prices: Callable[[], Ticker]) -
     if order.expires_at is not None and now >= order.expires_at:
         return leave(order, gateway, prices(), now)
     return book(order=order, report=gateway.fetch_order(order.exchange_order_id))
+
+
+def end_by_staff(*, order: Order, staff: User, reason: str) -> Order:
+    """End an order of unknown fate as never arrived, and write who said so and why into the admin's log.
+
+    For what look-ups cannot decide, such as at an exchange that is gone. Nothing is booked: should the order
+    have been executed after all, the next reconciliation finds it. Raises OrderError while the order may
+    still arrive, when it has fills, or when it has ended.
+    """
+    with transaction.atomic():
+        rows = Order.objects.select_for_update(of=["self"]).select_related("subscription__market")
+        row = rows.get(pk=order.pk)
+        if row.state != Order.State.UNKNOWN:
+            raise OrderError(f"Order {row.pk} is {row.get_state_display().lower()}, not of unknown fate.")
+        if row.settles_at is None or timezone.now() < row.settles_at:
+            raise OrderError(f"Order {row.pk} may still arrive until {row.settles_at:%Y-%m-%d %H:%M:%S} UTC.")
+        if row.fills.exists():
+            raise OrderError(f"Order {row.pk} has fills, so it did arrive.")
+        finish(row, Order.State.NOT_SENT, f"Staff found that this order never arrived: {reason}")
+        LogEntry.objects.log_actions(
+            staff.pk, [row], CHANGE, f"Ended as never arrived. {reason}", single_object=True
+        )
+    return row
 
 
 def places() -> list[tuple[int, int]]:

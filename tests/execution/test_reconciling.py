@@ -49,7 +49,7 @@ def binance(simulator: Simulator) -> Trader:
 
 def account_of(subscription: Subscription) -> ExchangeAccount:
     assert subscription.account is not None
-    return ExchangeAccount.objects.select_related("owner").get(pk=subscription.account_id)
+    return ExchangeAccount.objects.select_related("owner").get(pk=subscription.account.pk)
 
 
 def kinds(subscription: Subscription) -> list[Kind]:

@@ -1,0 +1,2 @@
+class OrderError(Exception):
+    """A request that an order's present state does not allow; the text is for staff."""
