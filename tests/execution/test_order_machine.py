@@ -115,6 +115,11 @@ class SmallExchange:
         return order.report
 
 
+def prices() -> Ticker:
+    price = Decimal(60_000)
+    return Ticker(price, price, price, timezone.now())
+
+
 class Desk:
     """One account's gateway to the small exchange; `answer` is what becomes of the next order."""
 
@@ -309,7 +314,8 @@ class OrderMachine(RuleBasedStateMachine):
         desk = Desk(self.exchange, subscription)
         desk.lags = lags
         assert subscription.account_id is not None
-        settling.look_after(list(settling.left_behind(subscription.account_id, subscription.market_id)), desk)
+        orders = list(settling.left_behind(subscription.account_id, subscription.market_id))
+        settling.look_after(orders, desk, prices)
 
     @rule(which=st.integers(0, 2))
     def look_in_vain(self, which: int) -> None:
