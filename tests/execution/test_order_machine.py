@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 
 from bot_sdk.risk import Signal
 from exchanges.errors import ExchangeError, ExchangeUnavailable, OrderRejected, OutcomeUnknown
-from exchanges.gateway import ARRIVES_WITHIN, OrderReport, OrderState, Ticker
+from exchanges.gateway import ARRIVES_WITHIN, AccountFill, OrderReport, OrderState, Ticker
 from exchanges.gateway import Fill as FillReport
 from exchanges.paper_gateway import PaperGateway
 from execution import orders, settling
@@ -196,6 +196,9 @@ class Desk:
 
     def fetch_open_orders(self) -> list[OrderReport]:
         return [order.report for order in self._exchange.orders if order.state == OrderState.OPEN]
+
+    def fetch_fills(self, since: datetime) -> list[AccountFill]:  # noqa: ARG002 - nobody asks here
+        return []
 
     def _order(self, number: str) -> Resting:
         found = [order for order in self._exchange.orders if order.number == number]
