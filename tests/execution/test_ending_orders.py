@@ -14,7 +14,6 @@ from execution.invariants import find_breaches
 from execution.models import Fill, Order
 from execution.orders import position_of
 from marketplace import demo
-from subscriptions.models import Subscription
 from tests.factories import PASSWORD, make_cycle, make_fill, make_order, make_subscription, make_user
 
 pytestmark = pytest.mark.django_db
@@ -28,8 +27,7 @@ def order() -> Order:
     """Sent an hour ago, and of unknown fate ever since."""
     sent_at = timezone.now() - timedelta(hours=1)
     values = {"sent_at": sent_at, "send_by": sent_at + timedelta(seconds=5)}
-    order = make_order(make_cycle(make_subscription()), state=Order.State.UNKNOWN, **values)
-    return order
+    return make_order(make_cycle(make_subscription()), state=Order.State.UNKNOWN, **values)
 
 
 @pytest.fixture
