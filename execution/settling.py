@@ -54,10 +54,10 @@ def settle(order: Order, gateway: ExchangeGateway) -> Order:
     return order
 
 
-def tend(order: Order, gateway: ExchangeGateway, prices: Callable[[], Ticker]) -> Order:
-    """Bring an open order up to date; one that has rested for its time is ended."""
+def tend(order: Order, gateway: ExchangeGateway, prices: Callable[[], Ticker] | None) -> Order:
+    """Bring an open order up to date; with `prices`, one that has rested for its time is ended."""
     now = timezone.now()
-    if order.expires_at is not None and now >= order.expires_at:
+    if prices is not None and order.expires_at is not None and now >= order.expires_at:
         return leave(order, gateway, prices(), now)
     return book(order=order, report=gateway.fetch_order(order.exchange_order_id))
 
@@ -102,10 +102,13 @@ def _left_behind() -> QuerySet[Order]:
     return Order.objects.at_exchanges().unsettled() | is_open
 
 
-def look_after(orders: list[Order], gateway: ExchangeGateway, prices: Callable[[], Ticker]) -> None:
+def look_after(
+    orders: list[Order], gateway: ExchangeGateway, prices: Callable[[], Ticker] | None = None
+) -> None:
     """Settle or tend orders of one account on one market; what one lacks holds no other up.
 
-    `prices` asks for the market's, where they are needed.
+    `prices` asks for the market's, where they are needed. Without them orders are only brought up to date:
+    none is ended and none placed.
     """
     for order in orders:
         try:

@@ -9,7 +9,6 @@ import logging
 import sys
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import kombu.exceptions
@@ -24,7 +23,7 @@ from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
 from exchanges.clocks import MOST_SKEW, skew
 from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable, KeyRefused, RateLimited
-from exchanges.gateway import SETTLING
+from exchanges.gateway import SETTLING, Ticker
 from exchanges.gateways import exchange_gateway, fetch_ticker, public_gateway, shared_redis
 from exchanges.markets import refresh_markets as refresh
 from exchanges.models import ExchangeAccount, Market
@@ -35,7 +34,7 @@ from execution.concluding import close_without_decision, conclude_all
 from execution.cycle import MarketMoment, stale_at, view_market
 from execution.deciding import Decided
 from execution.invariants import find_breaches
-from execution.models import Cycle
+from execution.models import Cycle, Order
 from execution.orders import CHECK_TASK
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
@@ -143,9 +142,10 @@ def look_after_orders_at(account_id: int, market_id: int) -> None:
     if account is None or not orders:
         return
     market = Market.objects.get(pk=market_id)
+    ticker = _price_to_end_at(orders, market)
     try:
-        with exchange_gateway(account, market) as gateway:
-            settling.look_after(orders, gateway, partial(fetch_ticker, market))
+        with exchange_gateway(account, market, ticker) as gateway:
+            settling.look_after(orders, gateway, None if ticker is None else lambda: ticker)
     except (ExchangeError, VaultError) as error:
         logger.warning("Orders on %s cannot be looked up: %s", account, error)
 
@@ -239,6 +239,18 @@ def check_invariants() -> None:
             Trouble.INVARIANT_BROKEN,
             f"{len(breaches)} in all, `manage.py check_invariants` lists them: {shown}",
         )
+
+
+def _price_to_end_at(orders: list[Order], market: Market) -> Ticker | None:
+    """Return the market's prices when an order's time is over: ending it may need them. None leaves it."""
+    now = timezone.now()
+    if not any(order.expires_at is not None and order.expires_at <= now for order in orders):
+        return None
+    try:
+        return fetch_ticker(market)
+    except ExchangeError as error:
+        logger.warning("Orders on %s are not ended without its price: %s", market, error)
+        return None
 
 
 def _decide(task: Task, subscriptions: SubscriptionQuerySet, opened_at: str) -> None:

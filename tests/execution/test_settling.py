@@ -255,3 +255,17 @@ def test_an_open_limit_whose_time_is_over_is_canceled(trader: Trader) -> None:
 def look_after_all(subscription: Subscription) -> None:
     assert subscription.account_id is not None
     tasks.look_after_orders_at(subscription.account_id, subscription.market_id)
+
+
+@pytest.mark.parametrize("action", ["MARKET", "CANCEL"])
+def test_a_limit_whose_time_is_over_ends_as_its_trader_chose(trader: Trader, action: str) -> None:
+    execution = {"buy_order_type": "ALL", "sell_order_type": "ALL", "order_type": "LIMIT"}
+    subscription = subscribed(trader, execution_config=execution | {"limit_timeout_action": action})
+    order = place(subscription, limit=Decimal(10_000), expires_at=timezone.now() - timedelta(minutes=1))
+
+    tasks.look_after_orders_at(subscription.account_id, subscription.market_id)
+
+    order.refresh_from_db()
+    assert order.state == Order.State.CANCELED
+    rest = [(each.leg, each.state, each.message) for each in Order.objects.exclude(pk=order.pk)]
+    assert rest == ([("timeout", Order.State.FILLED, "")] if action == "MARKET" else [])
