@@ -13,14 +13,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import partial
 
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils import timezone
 
 from exchanges.balances import refresh_balances
 from exchanges.gateway import AccountFill, Balance, ExchangeGateway, OrderReport, OrderState
-from exchanges.gateways import exchange_gateway, fetch_ticker
+from exchanges.gateways import exchange_gateway
 from exchanges.models import ExchangeAccount, Market
 from execution.alarms import Trouble, alarm
 from execution.models import Order, Reconciliation
@@ -31,6 +30,7 @@ from subscriptions.models import Subscription, SubscriptionQuerySet
 
 TRIES = 3  # to see balances between two looks at the books that are the same
 SECOND_LOOK_SECONDS = 2  # an exchange may show a trade before the balances that it moved
+LATEST_LANDING = timedelta(hours=1)  # how long after it was sent an order may still turn out to be traded
 KEPT = 100  # reconciliations of each account
 TRADES_BACK = timedelta(days=7)  # older trades are not gone through again after a long silence
 
@@ -119,7 +119,7 @@ def reconcile(account: ExchangeAccount) -> Reconciled:
     markets = list(Market.objects.filter(subscriptions__in=_at_stake(account)).distinct())
     for market in markets:
         with exchange_gateway(account, market) as gateway:
-            look_after(list(left_behind(account.pk, market.pk)), gateway, partial(fetch_ticker, market))
+            look_after(list(left_behind(account.pk, market.pk)), gateway)
             for report in gateway.fetch_open_orders():
                 _judge_open(account, market, report, gateway, seen)
     is_judged = any(_judge_holdings(account, markets, seen) for _ in range(TRIES))
@@ -190,7 +190,7 @@ def _judge_holdings(account: ExchangeAccount, markets: Sequence[Market], seen: S
     for market in markets:
         if orders := list(left_behind(account.pk, market.pk)):
             with exchange_gateway(account, market) as gateway:
-                look_after(orders, gateway, partial(fetch_ticker, market))
+                look_after(orders, gateway)
     if _stakes(account) != before:
         return False
     seen.findings += by_hand
@@ -256,7 +256,11 @@ def _claims(stakes: Sequence[Stake]) -> dict[str, Claim]:
 def _trades_by_hand(
     account: ExchangeAccount, market: Market, since: datetime, gateway: ExchangeGateway, seen: Seen
 ) -> Iterator[Finding]:
-    """Yield what a person traded, order by order; what turns out to be ours is booked and noted."""
+    """Yield what a person traded, order by order; what turns out to be ours is booked and noted.
+
+    An order of ours whose end was never seen has no number here; its client id tells, but costs a call. So
+    orders are asked about only where one of ours has none.
+    """
     told = _trades_told(account, since)
     trades: dict[str, list[AccountFill]] = {}
     for trade in gateway.fetch_fills(since):
@@ -265,11 +269,11 @@ def _trades_by_hand(
     on_market = Order.objects.filter(subscription__account=account, subscription__market=market)
     ours = on_market.filter(exchange_order_id__in=trades).values_list("exchange_order_id", flat=True)
     noted = {finding.subject for finding in seen.findings if finding.kind == Kind.ALIVE}
+    numberless = on_market.filter(exchange_order_id="", sent_at__gte=since - LATEST_LANDING).exists()
     for number in trades.keys() - set(ours) - noted:
-        # an order of ours whose end was never seen has no number here yet; its client id tells
-        report = gateway.fetch_order(number)
-        order = _ours(account, market, report)
-        if order is None:
+        report = gateway.fetch_order(number) if numberless else None
+        order = None if report is None else _ours(account, market, report)
+        if report is None or order is None:
             yield _by_hand(market, number, trades[number])
         elif order.is_final:
             _note_alive(order, report, seen)
@@ -294,11 +298,11 @@ def _ours(account: ExchangeAccount, market: Market, report: OrderReport) -> Orde
 
 def _seen_until(account: ExchangeAccount) -> datetime:
     """Return from when on trades have not been looked at, with room for clocks that differ."""
-    newest = account.reconciliations.filter(is_judged=True).values_list("at", flat=True).first()
     earliest = timezone.now() - TRADES_BACK
+    newest = account.reconciliations.filter(is_judged=True).values_list("at", flat=True).first()
     if newest is None:
-        newest = account.subscriptions.order_by("created_at").values_list("created_at", flat=True)[0]
-    return max(newest - CLOCKS_APART, earliest)
+        newest = account.subscriptions.aggregate(first=Min("created_at"))["first"]
+    return earliest if newest is None else max(newest - CLOCKS_APART, earliest)
 
 
 def _trades_told(account: ExchangeAccount, since: datetime) -> set[str]:

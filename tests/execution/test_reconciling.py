@@ -124,6 +124,17 @@ def test_our_own_open_order_is_no_finding(trader: Trader) -> None:
     assert kinds(subscription) == []
 
 
+def test_an_order_whose_time_is_over_is_left_to_who_ends_it(trader: Trader) -> None:
+    subscription = subscribed(trader)
+    order = place(subscription, limit=Decimal(10_000), expires_at=timezone.now() - timedelta(minutes=1))
+
+    assert kinds(subscription) == []
+
+    order.refresh_from_db()
+    assert order.state == Order.State.OPEN
+    assert len(trader.trading().fetch_open_orders()) == len(trader.orders()) == 1
+
+
 def test_coins_that_are_gone_pause_who_counts_on_them(trader: Trader, mailoutbox: list[Any]) -> None:
     subscription = subscribed(trader)
     place(subscription)
