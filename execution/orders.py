@@ -186,7 +186,7 @@ def _claim_for_sending(order: Order, intent: Intent) -> bool:
         is_running = running.filter(pk=order.subscription_id).first() is not None
         objection = _objection(order, intent) if is_running else "The subscription was stopped before it."
         if objection:
-            finish(order, Order.State.NOT_SENT, f"Not sent. {objection}")
+            _withdraw(order, f"Not sent. {objection}")
             return False
         now = timezone.now()
         order.state, order.sent_at = Order.State.SENDING, now
@@ -207,6 +207,13 @@ def _note_order(order: Order) -> None:
     position = positions.get(subscription=order.subscription_id)
     position.risk_state = position.past.ordered().to_dict()
     position.save(update_fields=["risk_state"])
+
+
+def _withdraw(order: Order, message: str) -> None:
+    """End an order that is still NEW; one that another worker has sent meanwhile is that worker's."""
+    never_left = Order.objects.filter(pk=order.pk, state=Order.State.NEW)
+    never_left.update(state=Order.State.NOT_SENT, message=message[:300])
+    order.refresh_from_db(fields=["state", "message"])
 
 
 def _objection(order: Order, intent: Intent) -> str:
