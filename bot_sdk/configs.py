@@ -1,7 +1,7 @@
 """How a trader wants orders sized and losses limited: two small documents, checked, with Decimal inside."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +85,16 @@ class ExecutionConfig:
         if problems:
             raise ConfigError(problems)
         return config
+
+    def at_once(self) -> "ExecutionConfig":
+        """Return the same sizes for market orders."""
+        return replace(
+            self,
+            order_type=MARKET,
+            limit_offset_percent=None,
+            limit_timeout_seconds=None,
+            limit_timeout_action=None,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as JSON types, without what does not apply.

@@ -9,7 +9,7 @@ import inspect
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -197,7 +197,7 @@ class _Desk:
         self._order = None
         if self._setup.execution.limit_timeout_action != MARKET:
             return ()
-        at_once = replace(self._setup.execution, order_type=MARKET)
+        at_once = self._setup.execution.at_once()
         return self._place(order.action, self._decide(order.action, candle, at_once), candle)
 
     def _decide(self, action: Action, candle: _Candle, execution: ExecutionConfig) -> Signal:

@@ -131,6 +131,7 @@ def _order(moment: MarketMoment, cycle: Cycle, signal: Signal) -> None:
         sized_for=subscription.position.holding,
         fresh_until=moment.stale_at,
         cycle=cycle,
+        bid=moment.ticker.bid,
         expires_at=timezone.now() + timedelta(seconds=rests_for)
         if signal.limit_price and rests_for
         else None,

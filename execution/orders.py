@@ -45,6 +45,7 @@ class Intent:
     """One order to be placed: the signal, the moment and leg it is the only order of, and its conditions.
 
     `sized_for` is the holding that its amount was computed from; at `fresh_until` it is too late to send it.
+    `bid` is what the risk rules saw when it was decided, so that the order counts on that day.
     """
 
     subscription: Subscription
@@ -55,6 +56,7 @@ class Intent:
     leg: str = SIGNAL
     cycle: Cycle | None = None
     expires_at: datetime | None = None
+    bid: Decimal | None = None
 
 
 def client_order_id(subscription_id: int, moment_at: datetime, leg: str = SIGNAL) -> uuid.UUID:
@@ -195,17 +197,21 @@ def _claim_for_sending(order: Order, intent: Intent) -> bool:
             state=order.state, sent_at=order.sent_at, send_by=order.send_by
         )
         if claimed:
-            _note_order(order)
+            _note_order(order, intent.bid)
         return claimed == 1
 
 
-def _note_order(order: Order) -> None:
+def _note_order(order: Order, bid: Decimal | None) -> None:
     """Let a pause see that an order may be leaving, and let the risk rules count it."""
     assert order.send_by is not None
     Subscription.objects.filter(pk=order.subscription_id).update(sending_until=order.send_by + LEAVING)
     positions = Position.objects.select_for_update(of=["self"]).select_related("subscription")
     position = positions.get(subscription=order.subscription_id)
-    position.risk_state = position.past.ordered().to_dict()
+    past = position.past
+    if bid is not None:
+        risk = position.subscription.risk
+        past = past.seen(at=timezone.now(), bid=bid, holding=position.holding, risk=risk)
+    position.risk_state = past.ordered().to_dict()
     position.save(update_fields=["risk_state"])
 
 

@@ -25,7 +25,7 @@ def token(subscription: Subscription, price: Price | None) -> str:
     position: Position | None = getattr(subscription, "position", None)
     facts = (
         (subscription.state, subscription.bot.state, subscription.version.state),
-        position and position.updated_at,
+        position and (position.updated_at, position.past.is_halted),
         price and price.at,
         list(cycles),
     )

@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError
 
 from bot_sdk.timeframes import last_closed
 from exchanges.models import ExchangeAccount
+from execution import protection
 from execution.charts import chart_data
 from execution.models import Cycle, Fill, Order
 from execution.progress import next_run_at, token
@@ -158,6 +159,20 @@ def reconciliations(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "execution/reconciliations.html", context)
 
 
+@login_required
+@require_POST
+def lift_halt(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let the bot buy again after its drawdown limit has halted it."""
+    found = get_object_or_404(_watched(request), pk=pk)
+    price = newest_prices([found]).get(found.pk)
+    if price is None:
+        messages.error(request, "No candle of this market is stored, so what you hold has no known worth.")
+    else:
+        protection.lift_halt(subscription=found, bid=price.value)
+        messages.success(request, "The halt is lifted. The drawdown is measured anew from today's equity.")
+    return redirect(found)
+
+
 def _watched(request: HttpRequest) -> SubscriptionQuerySet:
     return Subscription.objects.of(request.user).with_names().select_related("position")
 
@@ -189,6 +204,8 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
         "valuation": value(found, price),
         "token": token(found, price),
         "next_run_at": next_run_at(found.timeframe, now) if is_running else None,
+        "protection": protection.protection_of(found, now, is_running=is_running),
+        "is_halted": hasattr(found, "position") and found.position.past.is_halted,
         "cycles": Paginator(cycles, CYCLES_PER_PAGE).get_page(request.GET.get("page")),
         # grouping drops the model's own order
         "orders": orders.select_related("subscription__market").order_by("-created_at", "-pk")[:ORDERS_SHOWN],

@@ -5,13 +5,15 @@ was reached, so that it is placed once, however many look.
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 from django.db.models import Q
 
+from bot_sdk.action import BUY, Action
 from bot_sdk.configs import MARKET
-from bot_sdk.risk import Signal, protective_exit
+from bot_sdk.risk import Signal, decide, protective_exit
 from exchanges.errors import ExchangeError
 from exchanges.gateway import OrderState, Ticker, TradingGateway
 from exchanges.gateways import trading_gateway
@@ -53,16 +55,33 @@ def watch(market: Market, ticker: Ticker, now: datetime) -> None:
 
 
 def leave(order: Order, gateway: TradingGateway, ticker: Ticker, now: datetime) -> Order:
-    """End an open order whose time is over, and buy or sell the rest at the market where that is wanted."""
+    """End an open order whose time is over; where its trader wants that, order what is left at the market.
+
+    That is decided anew, by the rules and prices of now, and is never more than what was left.
+    """
     ended = book(order=order, report=gateway.cancel_order(order.exchange_order_id))
     subscription = ended.subscription
-    wants_market = order.source == "bot" and subscription.execution.limit_timeout_action == MARKET
-    rules = subscription.market.rules
-    filled = sum(fill.amount for fill in ended.fills.all())
-    rest = rules.orderable(ended.amount - filled, ticker.ask if ended.side == Order.Side.BUY else ticker.bid)
-    if ended.state == Order.State.CANCELED and wants_market and rest:
-        signal = Signal(ended.side, rest, f"{ended.reason} (the limit was not reached in time)", ended.source)
-        place_order(_intent(subscription, signal, TIMEOUT, ended.moment_at, now), gateway)
+    if ended.state != Order.State.CANCELED or subscription.execution.limit_timeout_action != MARKET:
+        return ended
+    position = position_of(subscription)
+    signal = decide(
+        action=Action(ended.side, float(ticker.last), ended.reason),
+        holding=position.holding,
+        bid=ticker.bid,
+        ask=ticker.ask,
+        rules=subscription.market.rules,
+        execution=subscription.execution.at_once(),
+        risk=subscription.risk,
+        allocated_capital=subscription.allocated_capital,
+        state=seen(position, subscription.risk, at=now, bid=ticker.bid),
+        at=now,
+    )
+    rest = ended.amount - sum(fill.amount for fill in ended.fills.all())
+    price = ticker.ask if signal.action == BUY else ticker.bid
+    amount = subscription.market.rules.orderable(min(signal.amount, rest), price)
+    if signal.action == ended.side and amount:
+        wanted = replace(signal, amount=amount)
+        place_order(_intent(subscription, wanted, TIMEOUT, ended.moment_at, ticker=ticker, now=now), gateway)
     return ended
 
 
@@ -91,7 +110,7 @@ def _look(subscription: Subscription, resting: Order | None, ticker: Ticker, now
         signal = _exit_of(position_of(subscription), subscription, ticker, now)  # of what is held now
         if signal is not None:
             minute = now.replace(second=0, microsecond=0)
-            place_order(_intent(subscription, signal, STOP, minute, now), gateway)
+            place_order(_intent(subscription, signal, STOP, minute, ticker=ticker, now=now), gateway)
 
 
 def _tend_on_paper(order: Order, paper: TradingGateway, ticker: Ticker, now: datetime) -> None:
@@ -119,7 +138,13 @@ def _exit_of(position: Position, subscription: Subscription, ticker: Ticker, now
 
 
 def _intent(
-    subscription: Subscription, signal: Signal, leg: str, moment_at: datetime, now: datetime
+    subscription: Subscription,
+    signal: Signal,
+    leg: str,
+    moment_at: datetime,
+    *,
+    ticker: Ticker,
+    now: datetime,
 ) -> Intent:
     return Intent(
         subscription=subscription,
@@ -128,4 +153,5 @@ def _intent(
         leg=leg,
         sized_for=position_of(subscription).holding,
         fresh_until=now + PRICE_IS_GOOD_FOR,
+        bid=ticker.bid,
     )

@@ -3,6 +3,7 @@
 from bot_sdk.risk import MAX_DRAWDOWN, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 from bot_sdk.skip_reasons import SkipReason
 from execution.models import Action, Cycle, Order
+from execution.protection import Protection
 from execution.sandbox.verdicts import Verdict
 
 SKIPS: dict[str, str] = {
@@ -57,6 +58,12 @@ SOURCES: dict[str, str] = {
     TAKE_PROFIT: "Take profit",
     MAX_DRAWDOWN: "Drawdown limit",
 }
+PROTECTIONS: dict[str, str] = {
+    Protection.OFF: "no stop is set",
+    Protection.WATCHED: "its stops are watched by us",
+    Protection.PAUSED: "its stops are not watched while it is not running",
+    Protection.UNWATCHED: "nobody has watched its stops for a minute",
+}
 DONE_DEEDS: dict[str, str] = {Order.Side.BUY: "Bought", Order.Side.SELL: "Sold"}
 
 
@@ -66,6 +73,10 @@ def skip_words(code: str) -> str:
 
 def source_words(code: str) -> str:
     return SOURCES.get(code, code)
+
+
+def protection_words(protection: Protection) -> str:
+    return PROTECTIONS.get(protection, "")
 
 
 def verdict_words(verdict: str) -> str:

@@ -5,9 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from accounts.models import User
 from bot_sdk.risk import Signal
 from exchanges.gateway import Ticker
 from exchanges.models import Market
@@ -21,7 +23,7 @@ from subscriptions import lifecycle
 from subscriptions.models import Subscription
 from tests.exchanges.simulated import PAIR, Trader
 from tests.execution.test_settling import place, simulator, subscribed, trader  # noqa: F401 - fixtures
-from tests.factories import make_cycle, make_market, make_subscription
+from tests.factories import make_candles, make_cycle, make_market, make_subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +45,7 @@ def trades(subscription: Subscription, side: str, amount: str, price: str, **ove
         "sized_for": position_of(subscription).holding,
         "fresh_until": timezone.now() + timedelta(seconds=30),
         "cycle": cycle,
+        "bid": Decimal(price),
     }
     market = subscription.market
     gateway = PaperGateway(market.trading_pair, market.rules, priced(price))
@@ -261,3 +264,43 @@ def test_a_stop_at_an_exchange_sells_what_the_bot_bought_there(trader: Trader) -
     assert order.state == Order.State.FILLED
     assert before - trader.totals()["BTC"] == order.amount
     assert position_of(subscription).base_amount < subscription.market.amount_step
+
+
+def test_the_page_says_who_watches_and_lifts_a_halt(client: Client) -> None:
+    subscription = holding({"max_drawdown_percent": 1.0})
+    make_candles(subscription.market)
+    client.force_login(subscription.trader)
+    page = subscription.get_absolute_url()
+    assert "nobody has watched its stops for a minute" in client.get(page).content.decode()
+    look(subscription.market, "60000")
+    assert "its stops are watched by us" in client.get(page).content.decode()
+
+    look(subscription.market, "49000")
+    halted = client.get(page).content.decode()
+    client.post(f"{page}lift-halt/")
+
+    assert "nothing is bought until you lift the halt" in halted
+    assert "lift the halt" not in client.get(page).content.decode()
+    assert not position_of(subscription).past.is_halted
+
+
+def test_nobody_else_lifts_a_halt(client: Client, charlie: User) -> None:
+    subscription = holding({"max_drawdown_percent": 1.0})
+    look(subscription.market, "49000")
+    client.force_login(charlie)
+
+    assert client.post(f"{subscription.get_absolute_url()}lift-halt/").status_code == 404
+    assert client.get(f"{subscription.get_absolute_url()}lift-halt/").status_code == 405
+    assert position_of(subscription).past.is_halted
+
+
+def test_the_rest_of_a_limit_is_decided_anew_by_the_rules_of_now() -> None:
+    subscription = make_subscription(
+        execution_config=LIMITS | {"limit_timeout_action": "MARKET"}, risk_config={"max_orders_per_day": 1}
+    )
+    order = trades(subscription, "BUY", "0.01", "60000", limit="59000", expires_at=timezone.now())
+
+    look(subscription.market, "60500")
+
+    assert list(Order.objects.filter(subscription=subscription)) == [order]
+    assert position_of(subscription).base_amount == 0
