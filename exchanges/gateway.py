@@ -167,9 +167,13 @@ class TradingGateway(Protocol):
         price: Decimal,
         client_order_id: str,
         *,
+        stop_price: Decimal | None = None,
         send_by: datetime | None = None,
     ) -> OrderReport:
-        """Send one limit order, which may stay open. Raises what `create_market_order` raises."""
+        """Send one limit order, which may stay open; with `stop_price` it waits for a loss that far.
+
+        Raises what `create_market_order` raises.
+        """
 
     def cancel_order(self, exchange_order_id: str) -> OrderReport:
         """Cancel the order and return how it ended. Raises ExchangeUnavailable when that cannot be told."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from bot_sdk.market_rules import MarketRules
 from bot_sdk.matching import Execution, fill_limit_order, fill_market_order, limit_is_reached
+from exchanges.errors import OrderRejected
 from exchanges.gateway import Fill, OrderReport, OrderState, Ticker
 from exchanges.order_checks import require_acceptable, require_on_tick
 
@@ -53,12 +54,16 @@ class PaperGateway:
         price: Decimal,
         client_order_id: str,
         *,
+        stop_price: Decimal | None = None,
         send_by: datetime | None = None,  # noqa: ARG002 - nothing leaves
     ) -> OrderReport:
         """Fill the whole order at its limit when the market is there, and leave it open otherwise.
 
-        Whoever keeps the books asks again with the next prices. Raises OrderRejected, as above.
+        Whoever keeps the books asks again with the next prices. Raises OrderRejected, as above, and for a
+        stop: whoever asks again with the next prices watches stops as well.
         """
+        if stop_price is not None:
+            raise OrderRejected("no_stops: on paper stops are watched, and none rests.")
         require_acceptable(
             market=self._trading_pair,
             trading_pair=trading_pair,

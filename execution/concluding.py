@@ -16,7 +16,7 @@ from exchanges.vault import VaultError
 from execution.alarms import Trouble, alarm
 from execution.cycle import MarketMoment, conclude
 from execution.deciding import Decided
-from execution.models import Action, Cycle, Order
+from execution.models import GUARD, Action, Cycle, Order
 from execution.orders import Intent, place_order, position_of
 from execution.protection import remember, seen
 from execution.sandbox import Receipt, Run, Verdict
@@ -138,7 +138,7 @@ def _order(moment: MarketMoment, cycle: Cycle, signal: Signal) -> None:
     )
     try:
         with trading_gateway(subscription.account, moment.market, moment.ticker) as gateway:
-            if signal.source != BOT:
+            if signal.action == Action.SELL:
                 make_way(subscription, gateway)
             order = place_order(intent, gateway)
     except (ExchangeError, VaultError) as error:  # raised before anything was sent
@@ -149,10 +149,11 @@ def _order(moment: MarketMoment, cycle: Cycle, signal: Signal) -> None:
 
 def _block(subscription: Subscription, signal: Signal) -> SkipReason | None:
     """Say which earlier order stands in the way; one that merely rests gives way to a stop."""
-    states = set(Order.objects.unfinished().filter(subscription=subscription).values_list("state", flat=True))
-    if states == {Order.State.OPEN}:
-        return SkipReason.ORDER_OPEN if signal.source == BOT else None
-    return SkipReason.ORDER_UNKNOWN if states else None
+    hindering = Order.objects.in_the_way(subscription, signal.action).values_list("state", "leg")
+    if any(state != Order.State.OPEN for state, _ in hindering):
+        return SkipReason.ORDER_UNKNOWN
+    rests = any(leg != GUARD for _, leg in hindering)
+    return SkipReason.ORDER_OPEN if rests and signal.source == BOT else None
 
 
 def _describe_signal(cycle: Cycle, signal: Signal) -> None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from bot_sdk.ledger import Holding, LedgerError
 from execution.cycle import FRESH_SHARE_OF_CANDLE
 from execution.models import Cycle, Fill, Order, Position
-from execution.orders import client_order_id, fold, payload
+from execution.orders import client_order_id, fold, payload_of
 from subscriptions.models import Subscription
 
 MOST_BREACHES = 50  # of one rule; where so much is broken, more rows tell nothing new
@@ -79,9 +79,8 @@ def _orders_of_no_intent(_: datetime) -> Found:
         number = client_order_id(order.subscription_id, order.moment_at, order.leg)
         if order.client_order_id != number:
             yield _name(order), f"its client id is not {number}, which its moment and leg give."
-        sent = payload(order.subscription, order.client_order_id, order.side, order.amount, order.limit_price)
         is_older_than_payloads = not order.payload and order.send_by is None
-        if order.payload != sent and not is_older_than_payloads:
+        if order.payload != payload_of(order) and not is_older_than_payloads:
             yield _name(order), "what it says now is not what was written before it was sent."
 
 

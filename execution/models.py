@@ -134,6 +134,9 @@ class Strike(models.Model):
         return f"{self.version}: {self.verdict}"
 
 
+GUARD = "guard"  # the leg of a stop order that rests at the exchange
+
+
 class OrderQuerySet(models.QuerySet["Order"]):
     def unsettled(self) -> "OrderQuerySet":
         """Orders that may have reached an exchange, of which nobody knows what became."""
@@ -142,6 +145,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def unfinished(self) -> "OrderQuerySet":
         return self.filter(state__in=[Order.State.SENDING, Order.State.OPEN, Order.State.UNKNOWN])
+
+    def in_the_way(self, subscription: Subscription, side: str) -> "OrderQuerySet":
+        """What of the subscription's has to end before an order; a resting stop hinders no buy."""
+        hindering = self.unfinished().filter(subscription=subscription)
+        return hindering.exclude(leg=GUARD, state=Order.State.OPEN) if side == Order.Side.BUY else hindering
 
     def on_paper(self) -> "OrderQuerySet":
         return self.filter(subscription__in=Subscription.objects.on_paper())
@@ -185,6 +193,9 @@ class Order(models.Model):
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.MARKET)
     amount = AmountField(help_text="base")
     limit_price = AmountField(null=True, blank=True, help_text="quote per base; of a limit order")
+    stop_price = AmountField(
+        null=True, blank=True, help_text="quote per base; there a stop order becomes the limit order"
+    )
     expires_at = models.DateTimeField(null=True, blank=True, help_text="when an open order is ended")
     source = models.CharField(max_length=16, blank=True, help_text="bot, or the rule that wanted it")
     reason = models.CharField(max_length=500, blank=True)

@@ -26,7 +26,7 @@ from exchanges.gateway import Fill as FillReport
 from exchanges.gateway import OrderReport, TradingGateway
 from exchanges.models import ExchangeAccount, Market
 from execution.alarms import Trouble, alarm
-from execution.models import NOT_FINAL, Cycle, Fill, Order, Position
+from execution.models import GUARD, NOT_FINAL, Cycle, Fill, Order, Position
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription
@@ -56,6 +56,7 @@ class Intent:
     leg: str = SIGNAL
     cycle: Cycle | None = None
     expires_at: datetime | None = None
+    stop_price: Decimal | None = None
     bid: Decimal | None = None
 
 
@@ -153,6 +154,9 @@ def _record(intent: Intent) -> Order:
     order, _ = Order.objects.get_or_create(
         client_order_id=number,
         defaults={
+            "payload": payload(
+                subscription, number, signal.action, signal.amount, limit=limit, stop=intent.stop_price
+            ),
             "subscription": subscription,
             "cycle": intent.cycle,
             "moment_at": intent.moment_at,
@@ -161,21 +165,40 @@ def _record(intent: Intent) -> Order:
             "kind": Order.Kind.MARKET if limit is None else Order.Kind.LIMIT,
             "amount": signal.amount,
             "limit_price": limit,
+            "stop_price": intent.stop_price,
             "expires_at": intent.expires_at,
             "source": signal.source,
             "reason": signal.reason[:500],
-            "payload": payload(subscription, number, signal.action, signal.amount, limit),
         },
     )
     return order
 
 
 def payload(
-    subscription: Subscription, number: uuid.UUID, side: str, amount: Decimal, limit: Decimal | None
+    subscription: Subscription,
+    number: uuid.UUID,
+    side: str,
+    amount: Decimal,
+    *,
+    limit: Decimal | None,
+    stop: Decimal | None,
 ) -> str:
     """Return the sha256 of what an order sends, and where to."""
-    sent = [subscription.account_id, subscription.market_id, str(number), side, f"{amount.normalize():f}"]
-    return hashlib.sha256(json.dumps([*sent, limit and f"{limit.normalize():f}"]).encode()).hexdigest()
+    figures = [f"{figure.normalize():f}" if figure else None for figure in (amount, limit, stop)]
+    sent = [subscription.account_id, subscription.market_id, str(number), side, *figures]
+    return hashlib.sha256(json.dumps(sent).encode()).hexdigest()
+
+
+def payload_of(order: Order) -> str:
+    """Return what the payload of an order's row has to be."""
+    return payload(
+        order.subscription,
+        order.client_order_id,
+        order.side,
+        order.amount,
+        limit=order.limit_price,
+        stop=order.stop_price,
+    )
 
 
 def _claim_for_sending(order: Order, intent: Intent) -> bool:
@@ -211,7 +234,8 @@ def _note_order(order: Order, bid: Decimal | None) -> None:
     if bid is not None:
         risk = position.subscription.risk
         past = past.seen(at=timezone.now(), bid=bid, holding=position.holding, risk=risk)
-    position.risk_state = past.ordered().to_dict()
+    is_counted = order.leg != GUARD  # the rules count what trades
+    position.risk_state = (past.ordered() if is_counted else past).to_dict()
     position.save(update_fields=["risk_state"])
 
 
@@ -229,7 +253,7 @@ def _objection(order: Order, intent: Intent) -> str:
         return "The signal has become too old to trade on."
     if intent.cycle and not _is_ours(intent.cycle):
         return "The cycle took too long."
-    if Order.objects.unfinished().filter(subscription=subscription).exists():
+    if Order.objects.in_the_way(subscription, order.side).exists():
         return "Another order of this subscription is not finished."
     if _has_unsettled(subscription):
         return "What became of an earlier order on this account and market is not known yet."
@@ -239,8 +263,7 @@ def _objection(order: Order, intent: Intent) -> str:
         return "The position has changed since it was decided."
     if order.side == Order.Side.SELL and order.amount > holding.base_amount:
         return f"It would sell more than the {holding.base_amount.normalize():f} that the subscription holds."
-    sent = payload(subscription, order.client_order_id, order.side, order.amount, order.limit_price)
-    if order.payload != sent:
+    if order.payload != payload_of(order):
         return "Its row was changed after it was written."
     return ""
 
@@ -266,7 +289,13 @@ def _send(order: Order, gateway: TradingGateway) -> OrderReport:
     if order.limit_price is None:
         return gateway.create_market_order(pair, order.side, order.amount, number, send_by=order.send_by)
     return gateway.create_limit_order(
-        pair, order.side, order.amount, order.limit_price, number, send_by=order.send_by
+        pair,
+        order.side,
+        order.amount,
+        order.limit_price,
+        number,
+        stop_price=order.stop_price,
+        send_by=order.send_by,
     )
 
 

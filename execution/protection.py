@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from bot_sdk.configs import RiskConfig
 from bot_sdk.risk_state import RiskState
+from execution.guards import guard_of
 from execution.models import Position
 from execution.orders import position_of
 from subscriptions.models import Subscription
@@ -23,6 +24,7 @@ class Protection(StrEnum):
 
     FLAT = "flat"  # nothing is held
     OFF = "off"  # the trader set no stop
+    HELD = "held"  # a stop order that rests at the exchange, and our price watcher
     WATCHED = "watched"  # our price watcher
     PAUSED = "paused"  # nobody, since the subscription does not run
     UNWATCHED = "unwatched"  # nobody has looked for too long
@@ -35,6 +37,8 @@ def protection_of(subscription: Subscription, at: datetime, *, is_running: bool)
         return Protection.FLAT
     if not any(getattr(subscription.risk, name) for name in PROTECTIVE):
         return Protection.OFF
+    if not subscription.is_on_paper and guard_of(subscription):
+        return Protection.HELD
     if not is_running:
         return Protection.PAUSED
     is_fresh = position.watched_at is not None and at - position.watched_at < UNWATCHED_AFTER

@@ -19,6 +19,7 @@ from exchanges.gateway import OrderState, Ticker, TradingGateway
 from exchanges.gateways import trading_gateway
 from exchanges.models import Market
 from exchanges.vault import VaultError
+from execution import guards
 from execution.models import Order, Position
 from execution.orders import Intent, book, place_order, position_of
 from execution.protection import PROTECTIVE, remember, seen
@@ -103,7 +104,10 @@ def _look(subscription: Subscription, resting: Order | None, ticker: Ticker, now
         with trading_gateway(None, subscription.market, ticker) as paper:
             _tend_on_paper(resting, paper, ticker, now)
         position = position_of(subscription)
-    if position is None or _exit_of(position, subscription, ticker, now) is None:
+    if position is None:
+        return
+    if _exit_of(position, subscription, ticker, now) is None:
+        _guard(subscription, ticker, now)
         return
     with trading_gateway(subscription.account, subscription.market, ticker) as gateway:
         make_way(subscription, gateway)
@@ -111,6 +115,14 @@ def _look(subscription: Subscription, resting: Order | None, ticker: Ticker, now
         if signal is not None:
             minute = now.replace(second=0, microsecond=0)
             place_order(_intent(subscription, signal, STOP, minute, ticker=ticker, now=now), gateway)
+
+
+def _guard(subscription: Subscription, ticker: Ticker, now: datetime) -> None:
+    """Have a stop rest at the exchange for what is held, if that has changed since the last look."""
+    if subscription.is_on_paper or guards.is_kept(subscription, now):
+        return
+    with trading_gateway(subscription.account, subscription.market, ticker) as gateway:
+        guards.keep_guard(subscription, gateway, now)
 
 
 def _tend_on_paper(order: Order, paper: TradingGateway, ticker: Ticker, now: datetime) -> None:

@@ -60,6 +60,7 @@ SOURCES: dict[str, str] = {
 }
 PROTECTIONS: dict[str, str] = {
     Protection.OFF: "no stop is set",
+    Protection.HELD: "its stop loss rests at the exchange, and we watch it too",
     Protection.WATCHED: "its stops are watched by us",
     Protection.PAUSED: "its stops are not watched while it is not running",
     Protection.UNWATCHED: "nobody has watched its stops for a minute",

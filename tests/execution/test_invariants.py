@@ -20,7 +20,7 @@ from exchanges.paper_gateway import PaperGateway
 from execution import tasks
 from execution.invariants import INVARIANTS, find_breaches
 from execution.models import Cycle, Fill, Order, Position
-from execution.orders import Intent, fold, payload, place_order, position_of
+from execution.orders import Intent, fold, payload_of, place_order, position_of
 from subscriptions.models import Subscription
 from tests.factories import make_cycle, make_fill, make_order, make_subscription
 
@@ -43,9 +43,7 @@ def booked(subscription: Subscription | None = None, **overrides: object) -> Ord
 def seal(order: Order) -> None:
     """Have the row carry the hash of what it says."""
     order.refresh_from_db()
-    order.payload = payload(
-        order.subscription, order.client_order_id, order.side, order.amount, order.limit_price
-    )
+    order.payload = payload_of(order)
     order.save(update_fields=["payload"])
 
 

@@ -176,6 +176,7 @@ class Desk:
         price: Decimal,  # noqa: ARG002 - the exchange sets its own
         client_order_id: str,
         *,
+        stop_price: Decimal | None = None,  # noqa: ARG002 - no stops here
         send_by: datetime | None = None,
     ) -> OrderReport:
         return self.create_market_order(trading_pair, side, amount, client_order_id, send_by=send_by)

@@ -82,6 +82,7 @@ def place(
         sized_for=position_of(subscription).holding,
         fresh_until=overrides.pop("fresh_until", timezone.now() + timedelta(seconds=30)),
         cycle=cycle,
+        bid=ticker.bid,
         **overrides,
     )
     with exchange_gateway(account, market, ticker) as gateway:
