@@ -18,6 +18,7 @@ from django.db.models import Min, Q
 from django.utils import timezone
 
 from exchanges.balances import refresh_balances
+from exchanges.errors import UnknownMarket
 from exchanges.gateway import AccountFill, Balance, ExchangeGateway, OrderReport, OrderState
 from exchanges.gateways import exchange_gateway
 from exchanges.models import ExchangeAccount, Market
@@ -45,6 +46,7 @@ class Kind(StrEnum):
     MANUAL_ORDER = "manual order"
     MANUAL_TRADE = "manual trade"
     POSTPONED = "postponed"
+    NOT_LISTED = "not listed"  # the exchange no longer has the market
 
 
 MUST_NOT_BE = (Kind.SHORT, Kind.ALIVE)
@@ -116,12 +118,13 @@ def reconcile(account: ExchangeAccount) -> Reconciled:
     loads ccxt. Raises ExchangeUnavailable, KeyRefused, VaultError; then nothing is stored.
     """
     at, seen = timezone.now(), Seen()
-    markets = list(Market.objects.filter(subscriptions__in=_at_stake(account)).distinct())
-    for market in markets:
-        with exchange_gateway(account, market) as gateway:
-            look_after(list(left_behind(account.pk, market.pk)), gateway)
-            for report in gateway.fetch_open_orders():
-                _judge_open(account, market, report, gateway, seen)
+    markets = []
+    for market in Market.objects.filter(subscriptions__in=_at_stake(account)).distinct():
+        try:
+            _judge_orders(account, market, seen)
+            markets.append(market)
+        except UnknownMarket as error:
+            seen.findings.append(Finding(Kind.NOT_LISTED, market.trading_pair, str(error)))
     is_judged = any(_judge_holdings(account, markets, seen) for _ in range(TRIES))
     if not is_judged:
         says = "An order is on its way, or what became of it is not known yet; balances are compared later."
@@ -138,6 +141,13 @@ def _at_stake(account: ExchangeAccount | None = None) -> SubscriptionQuerySet:
     unfinished = Order.objects.unfinished().values("subscription")
     found = Subscription.objects.filter(is_current | Q(pk__in=unfinished))
     return found if account is None else found.filter(account=account)
+
+
+def _judge_orders(account: ExchangeAccount, market: Market, seen: Seen) -> None:
+    with exchange_gateway(account, market) as gateway:
+        look_after(list(left_behind(account.pk, market.pk)), gateway)
+        for report in gateway.fetch_open_orders():
+            _judge_open(account, market, report, gateway, seen)
 
 
 def _judge_open(

@@ -28,7 +28,7 @@ from tests.execution.test_settling import (
     subscribed,
     trader,
 )
-from tests.factories import make_exchange_account, make_subscription
+from tests.factories import make_exchange_account, make_market, make_subscription
 
 __all__ = ["simulator", "trader"]  # fixtures
 
@@ -217,6 +217,19 @@ def test_coins_of_a_bot_that_was_stopped_are_the_traders_to_sell(binance: Trader
 
     assert kinds(running) == []
     assert state_of(running) == State.ACTIVE
+
+
+def test_a_market_that_is_no_longer_listed_keeps_no_other_from_being_judged(trader: Trader) -> None:
+    gone = make_market(exchange=trader.exchange, trading_pair="DOGE/USDT")
+    first = subscribed(trader, market=gone)
+    listed = subscribed(trader, account=first.account)
+    holds(trader, USDT="3000")  # of 4000 that both count on
+
+    done = reconcile(account_of(listed))
+
+    assert [finding.kind for finding in done.findings] == [Kind.NOT_LISTED, Kind.SHORT]
+    assert "DOGE/USDT" in done.findings[0].subject
+    assert {state_of(first), state_of(listed)} == {State.PAUSED}
 
 
 def test_nothing_is_judged_while_an_orders_fate_is_unknown(trader: Trader) -> None:
