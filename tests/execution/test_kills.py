@@ -31,7 +31,10 @@ from tests.execution.kill_harness import (
 )
 from tests.execution.proof import new_seed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
 
 EXCHANGES = tuple(ORDER_PATHS)
 FENCE = timedelta(seconds=LATEST_LANDING_SECONDS + 0.3)
