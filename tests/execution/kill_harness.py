@@ -214,11 +214,10 @@ class Tally:
         return {kind: getattr(self, kind) for kind in kinds if getattr(self, kind)}
 
     def __str__(self) -> str:
-        pace = self.kills / self.seconds if self.seconds else 0
+        pace = f", {self.kills / self.seconds:.1f} kills/s over {self.seconds:.0f} s" if self.seconds else ""
         return (
             f"{self.jobs} orders, {self.kills} kills ({self.kills_cleaning_up} of who cleaned up) at "
-            f"{len(self.died_at)} kinds of steps in {self.seconds:.1f} s, {pace:.1f}/s; "
-            f"breaches: {self.breaches or 'none'}"
+            f"{len(self.died_at)} kinds of steps{pace}; breaches: {self.breaches or 'none'}"
         )
 
 
