@@ -5,14 +5,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from decimal import Decimal
 
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from bot_sdk.money import cost_of
 from bot_sdk.risk import BOT, Signal, SkipReason
 from exchanges.errors import ExchangeError
 from exchanges.gateways import trading_gateway
 from exchanges.vault import VaultError
+from execution import envelope
 from execution.alarms import Trouble, alarm
 from execution.cycle import MarketMoment, conclude
 from execution.deciding import Decided
@@ -106,7 +109,7 @@ def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
     earlier: Order | None = getattr(cycle, "order", None)
     if earlier is not None:  # this message came before, and its worker died between order and cycle
         cycle.signal_action, cycle.skip, cycle.message = earlier.side, "", earlier.message
-    elif signal.action != Action.HOLD and (block := _block(subscription, signal)):
+    elif signal.action != Action.HOLD and (block := _block(subscription, signal, moment.ticker.last)):
         cycle.skip, cycle.signal_action, cycle.message = block, Action.HOLD, skip_words(block)
     elif signal.action != Action.HOLD:
         if not Cycle.objects.claimed_by(cycle).exists():
@@ -147,13 +150,14 @@ def _order(moment: MarketMoment, cycle: Cycle, signal: Signal) -> None:
         cycle.message = order.message or cycle.message
 
 
-def _block(subscription: Subscription, signal: Signal) -> SkipReason | None:
-    """Say which earlier order stands in the way; one that merely rests gives way to a stop."""
+def _block(subscription: Subscription, signal: Signal, price: Decimal) -> SkipReason | None:
+    """Say what forbids an order: an earlier one (one that merely rests gives way to a stop), or a switch."""
     hindering = Order.objects.in_the_way(subscription, signal.action).values_list("state", "leg")
     if any(state != Order.State.OPEN for state, _ in hindering):
         return SkipReason.ORDER_UNKNOWN
-    rests = any(leg != GUARD for _, leg in hindering)
-    return SkipReason.ORDER_OPEN if rests and signal.source == BOT else None
+    if signal.source == BOT and any(leg != GUARD for _, leg in hindering):
+        return SkipReason.ORDER_OPEN
+    return envelope.objection(subscription, signal.action, cost_of(signal.amount, price))
 
 
 def _describe_signal(cycle: Cycle, signal: Signal) -> None:

@@ -20,11 +20,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from bot_sdk.ledger import FeeIn, Holding, LedgerError, apply_fill
+from bot_sdk.money import cost_of
 from bot_sdk.risk import Signal
+from bot_sdk.skip_reasons import SkipReason
 from exchanges.errors import ExchangeUnavailable, KeyRefused, OrderRejected, OutcomeUnknown
 from exchanges.gateway import Fill as FillReport
 from exchanges.gateway import OrderReport, TradingGateway
 from exchanges.models import ExchangeAccount, Market
+from execution import envelope
 from execution.alarms import Trouble, alarm
 from execution.models import GUARD, NOT_FINAL, Cycle, Fill, Order, Position
 from subscriptions import lifecycle
@@ -37,6 +40,12 @@ CLIENT_ORDER_NAMESPACE = uuid.UUID("6d0c7f0a-5a5e-4c39-9f61-0f4f0c1d8a55")
 SIGNAL = "signal"  # the leg of a cycle's order
 SEND_WITHIN = timedelta(seconds=5)  # from the claim on; a pause may have to wait for so long
 LEAVING = timedelta(seconds=0.25)  # between the last look at the clock and the network
+FORBIDDEN = {
+    SkipReason.TRADING_HALTED: "Trading is halted.",
+    SkipReason.REDUCING_ONLY: "Only sales are allowed now.",
+    SkipReason.EXPOSURE_LIMIT: "Your bots together hold as much as your limit for all of them allows.",
+    SkipReason.TRADER_DAILY_LOSS: "Your bots together have lost as much today as your limit allows.",
+}
 CHECK_TASK = "exchanges.tasks.check_account"
 
 
@@ -263,9 +272,16 @@ def _objection(order: Order, intent: Intent) -> str:
         return "The position has changed since it was decided."
     if order.side == Order.Side.SELL and order.amount > holding.base_amount:
         return f"It would sell more than the {holding.base_amount.normalize():f} that the subscription holds."
+    if forbidden := envelope.objection(subscription, order.side, _estimate(order, intent), is_locked=True):
+        return FORBIDDEN[forbidden]
     if order.payload != payload_of(order):
         return "Its row was changed after it was written."
     return ""
+
+
+def _estimate(order: Order, intent: Intent) -> Decimal:
+    """Return about what the order costs, in quote."""
+    return cost_of(order.amount, order.limit_price or intent.bid or Decimal(0))
 
 
 def _is_ours(cycle: Cycle) -> bool:

@@ -6,6 +6,10 @@ app_name = "execution"
 
 urlpatterns = [
     path("dashboard/", views.dashboard, name="dashboard"),
+    path("limits/", views.limits, name="limits"),
+    path("limits/state/", views.set_state, name="set_state"),
+    path("limits/envelope/", views.set_envelope, name="set_envelope"),
+    path("staff/trading/", views.platform, name="platform"),
     path("subscriptions/<int:pk>/", views.subscription, name="subscription"),
     path("subscriptions/<int:pk>/live/", views.live, name="live"),
     path("subscriptions/<int:pk>/chart.json", views.chart, name="chart"),

@@ -11,24 +11,36 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Max, OuterRef, QuerySet, Subquery, Sum
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import conditional_page, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 from kombu.exceptions import OperationalError
 
+from accounts.models import User
+from bot_sdk.parameters import ConfigError
 from bot_sdk.timeframes import last_closed
 from exchanges.models import ExchangeAccount
 from execution import protection
 from execution.charts import chart_data
+from execution.envelope import quotes_of, together_of
+from execution.forms import EnvelopeForm, StateForm
 from execution.models import Cycle, Fill, Order
 from execution.progress import next_run_at, token
 from execution.valuation import Valuation, newest_prices, totals, value
-from subscriptions.models import Subscription, SubscriptionQuerySet
+from subscriptions import switches
+from subscriptions.errors import SubscriptionError
+from subscriptions.models import Subscription, SubscriptionQuerySet, TradingState
 
 CYCLES_PER_PAGE = 25
 ORDERS_SHOWN = 20
+
+STATE_IS_SET = {
+    TradingState.ACTIVE: "Your bots trade normally again.",
+    TradingState.REDUCING: "Your bots only sell now: nothing is bought.",
+    TradingState.HALTED: "Your bots order nothing any more, and no stop acts. What is held stays.",
+}
 
 View = Callable[..., HttpResponse]
 
@@ -76,6 +88,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context = {
         "current": current,
         "stopped": [row for row in rows if row.subscription.state == Subscription.State.STOPPED],
+        "standing": switches.standing_of(_person(request).pk),
         "totals": totals((row.subscription, row.valuation) for row in current),
     }
     return render(request, "execution/dashboard.html", context)
@@ -173,6 +186,82 @@ def lift_halt(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect(found)
 
 
+@login_required
+@require_safe
+def limits(request: HttpRequest) -> HttpResponse:
+    """How far all bots of a person may trade together, with the figures of now."""
+    return render(request, "execution/limits.html", _limits(_person(request)))
+
+
+@login_required
+@require_POST
+def set_state(request: HttpRequest) -> HttpResponse:
+    form = StateForm(request.POST)
+    if form.is_valid():
+        state = TradingState(form.cleaned_data["state"])
+        switches.set_trader_state(trader=_person(request), state=state, reason=form.cleaned_data["reason"])
+        messages.success(request, STATE_IS_SET[state])
+    else:
+        messages.error(request, "Choose one of the three: trade normally, only sell, or stop all trading.")
+    return redirect("execution:limits")
+
+
+@login_required
+@require_POST
+def set_envelope(request: HttpRequest) -> HttpResponse:
+    person = _person(request)
+    form = EnvelopeForm(request.POST, quotes=quotes_of(person))
+    if form.is_valid():
+        try:
+            switches.set_envelope(trader=person, **form.cleaned_data)
+        except ConfigError as error:
+            for name, problem in error.problems.items():
+                form.add_error(name, problem)
+        else:
+            messages.success(request, f"Your limits in {form.cleaned_data['quote']} are set.")
+            return redirect("execution:limits")
+    return render(request, "execution/limits.html", _limits(person, form))
+
+
+@login_required
+def platform(request: HttpRequest) -> HttpResponse:
+    """For staff: how far everybody's bots may trade."""
+    person = _person(request)
+    if not person.has_perm("subscriptions.change_tradingswitch"):
+        raise Http404
+    form = StateForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        state = TradingState(form.cleaned_data["state"])
+        try:
+            switches.set_platform_state(state=state, reason=form.cleaned_data["reason"], by=person)
+        except SubscriptionError as error:
+            form.add_error("reason", str(error))
+        else:
+            messages.success(request, "Set. No order that it forbids goes out any more.")
+            return redirect("execution:platform")
+    context = {"form": form, "switch": switches.platform_switch(), "states": TradingState}
+    return render(request, "execution/platform.html", context)
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _limits(person: User, refused: EnvelopeForm | None = None) -> dict[str, Any]:
+    standing, own = switches.standing_of(person.pk), switches.own_switch(person)
+    envelopes = {envelope.quote: envelope for envelope in person.envelopes.all()}
+    quotes = quotes_of(person)
+    rows = []
+    for quote in quotes:
+        is_refused = refused is not None and refused.data.get("quote") == quote
+        form = refused if is_refused else EnvelopeForm.of(envelopes.get(quote), quote, quotes)
+        sums = [("On paper", together_of(person, quote, is_on_paper=True))]
+        sums.append(("At exchanges", together_of(person, quote, is_on_paper=False)))
+        rows.append((quote, form, sums))
+    return {"standing": standing, "own": own, "rows": rows, "states": TradingState}
+
+
 def _watched(request: HttpRequest) -> SubscriptionQuerySet:
     return Subscription.objects.of(request.user).with_names().select_related("position")
 
@@ -204,6 +293,7 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
         "valuation": value(found, price),
         "token": token(found, price),
         "next_run_at": next_run_at(found.timeframe, now) if is_running else None,
+        "standing": switches.standing_of(found.trader_id),
         "protection": protection.protection_of(found, now, is_running=is_running),
         "is_halted": hasattr(found, "position") and found.position.past.is_halted,
         "cycles": Paginator(cycles, CYCLES_PER_PAGE).get_page(request.GET.get("page")),

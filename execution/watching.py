@@ -24,6 +24,7 @@ from execution.models import Order, Position
 from execution.orders import Intent, book, place_order, position_of
 from execution.protection import PROTECTIVE, remember, seen
 from subscriptions.models import Subscription, SubscriptionQuerySet
+from subscriptions.switches import halted_among
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +47,17 @@ def watch(market: Market, ticker: Ticker, now: datetime) -> None:
     subscriptions = list(_watched(active).with_names().select_related("position"))
     waiting = Order.objects.on_paper().filter(state=Order.State.OPEN, subscription__in=subscriptions)
     resting = {order.subscription_id: order for order in waiting}
+    halted = halted_among({subscription.trader_id for subscription in subscriptions})
     for subscription in subscriptions:
+        if subscription.trader_id in halted:
+            continue
         try:
             _look(subscription, resting.get(subscription.pk), ticker, now)
         except (ExchangeError, VaultError, DatabaseError):
             logger.exception("%s could not be looked after", subscription)
     remember(subscriptions, at=now, bid=ticker.bid)
-    Position.objects.filter(subscription__in=subscriptions).update(watched_at=now)
+    watched = Position.objects.filter(subscription__in=subscriptions)
+    watched.exclude(subscription__trader__in=halted).update(watched_at=now)
 
 
 def leave(order: Order, gateway: TradingGateway, ticker: Ticker, now: datetime) -> Order:

@@ -127,6 +127,7 @@ def _moderators() -> Group:
                 "change_category",
                 "add_category",
                 "change_subscription",
+                "change_tradingswitch",
             ]
         )
         group.permissions.set(seeing | changing)

@@ -1,12 +1,12 @@
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin_links import link_to
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
-from subscriptions.models import Subscription
+from subscriptions.models import Envelope, Subscription, TradingSwitch
 
 
 @admin.register(Subscription)
@@ -58,3 +58,32 @@ class SubscriptionAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Subscription | None = None) -> bool:
         return False
+
+
+class RecordAdmin(admin.ModelAdmin):
+    """Shown, and changed on pages of their own."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(TradingSwitch)
+class TradingSwitchAdmin(RecordAdmin):
+    list_display = ["__str__", "state", "reason", "changed_by", "changed_at"]
+    list_filter = ["state"]
+    search_fields = ["trader__username", "reason"]
+    list_select_related = ["trader", "changed_by"]
+
+
+@admin.register(Envelope)
+class EnvelopeAdmin(RecordAdmin):
+    list_display = ["__str__", "max_exposure", "max_daily_loss"]
+    list_filter = ["quote"]
+    search_fields = ["trader__username"]
+    list_select_related = ["trader"]

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from accounts.models import User
@@ -120,3 +121,61 @@ class Subscription(models.Model):
             "execution_config": self.execution_config,
             "risk_config": self.risk_config,
         }
+
+
+class TradingState(models.TextChoices):
+    """How far bots may trade, from the freest to the strictest."""
+
+    ACTIVE = "ACTIVE", "Trading"
+    REDUCING = "REDUCING", "Only selling"
+    HALTED = "HALTED", "Halted"
+
+
+class TradingSwitch(models.Model):
+    """How far all bots of one trader may trade; the row without a trader holds for the whole platform."""
+
+    trader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    state = models.CharField(max_length=16, choices=TradingState, default=TradingState.ACTIVE)
+    reason = models.CharField(max_length=200, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name_plural = "trading switches"
+        constraints = [
+            # 0 is nobody's id: so there is one row of the platform
+            models.UniqueConstraint(Coalesce("trader", 0), name="one_switch_per_trader"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trader or 'The platform'}: {self.get_state_display()}"
+
+
+class Envelope(models.Model):
+    """What all bots of one trader together may hold and lose in one quote currency; empty: any amount."""
+
+    trader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="envelopes")
+    quote = models.CharField(max_length=16)
+    max_exposure = AmountField(null=True, blank=True, help_text="quote; worth of all positions together")
+    max_daily_loss = AmountField(null=True, blank=True, help_text="quote; of a UTC day")
+
+    class Meta:
+        ordering = ["trader", "quote"]
+        constraints = [
+            models.UniqueConstraint(fields=["trader", "quote"], name="one_envelope_per_quote"),
+            models.CheckConstraint(
+                condition=models.Q(max_exposure=None) | models.Q(max_exposure__gt=0),
+                name="exposure_limit_is_positive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(max_daily_loss=None) | models.Q(max_daily_loss__gt=0),
+                name="daily_loss_limit_is_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trader}: {self.quote}"

@@ -364,7 +364,7 @@ def test_the_page_takes_as_many_queries_with_many_cycles(
     for age in range(cycles):
         buy(subscription, "0.001", age=age)
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         bobs_browser.get(url_of(subscription))
 
 
@@ -494,5 +494,6 @@ def test_the_dashboard_takes_as_many_queries_with_many_subscriptions(
         make_candles(market, count=2)
         buy(make_subscription(bob, market=market))
 
-    with django_assert_num_queries(6):  # session, person, subscriptions, prices, running ones, newest cycles
+    # session, person, subscriptions, prices, running ones, newest cycles, switches
+    with django_assert_num_queries(7):
         bobs_browser.get("/dashboard/")

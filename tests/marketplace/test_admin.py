@@ -1,5 +1,7 @@
 """The admin shows every model to staff, and what they may change is what is theirs to change."""
 
+from decimal import Decimal
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.apps import apps
@@ -16,6 +18,8 @@ from execution import schedule, strikes
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from marketplace import demo
+from subscriptions.models import TradingState
+from subscriptions.switches import set_envelope, set_trader_state
 from tests.factories import (
     PASSWORD,
     make_candles,
@@ -43,6 +47,9 @@ def staff(client: Client) -> Client:
     make_fill(make_order(make_cycle(subscription)))
     position_of(subscription)
     make_reconciliation(make_exchange_account(subscription.trader))
+    trader = subscription.trader
+    set_trader_state(trader=trader, state=TradingState.REDUCING)
+    set_envelope(trader=trader, quote="USDT", max_exposure=Decimal(1000), max_daily_loss=None)
     strikes.count([subscription], Run(Verdict.CRASHED), timezone.now())
     client.force_login(User.objects.get(username=demo.MODERATOR))
     return client

@@ -1,0 +1,107 @@
+"""How far bots may trade: each trader's switch, the platform's, and what a trader's bots may do together.
+
+No bot sees or lifts any of it. Whoever sends an order asks again at the last moment, under the subscription's
+lock; so an operation that makes things stricter returns only when nothing that it forbids can be leaving.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import User
+from bot_sdk.parameters import ConfigError
+from subscriptions.errors import SubscriptionError
+from subscriptions.lifecycle import LARGEST_CAPITAL, wait_until_quiet
+from subscriptions.models import Envelope, Subscription, TradingState, TradingSwitch
+
+STRICTNESS = [TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far somebody's bots may trade now, and why; `is_platforms` says that the platform holds them."""
+
+    state: TradingState
+    reason: str = ""
+    is_platforms: bool = False
+
+
+def standing_of(trader_id: int) -> Standing:
+    """Return the stricter of the trader's switch and the platform's; of two alike, the platform's."""
+    rows = TradingSwitch.objects.filter(Q(trader=trader_id) | Q(trader=None))
+    strictest = max(
+        rows, key=lambda row: (STRICTNESS.index(TradingState(row.state)), not row.trader_id), default=None
+    )
+    if strictest is None:
+        return Standing(TradingState.ACTIVE)
+    return Standing(TradingState(strictest.state), strictest.reason, strictest.trader_id is None)
+
+
+def own_switch(trader: User) -> TradingSwitch | None:
+    return TradingSwitch.objects.filter(trader=trader).first()
+
+
+def platform_switch() -> TradingSwitch | None:
+    return TradingSwitch.objects.filter(trader=None).select_related("changed_by").first()
+
+
+def halted_among(trader_ids: Collection[int]) -> set[int]:
+    """Return those of these traders whose bots may order nothing at all now."""
+    halted = TradingSwitch.objects.filter(state=TradingState.HALTED)
+    found = set(halted.filter(Q(trader__in=trader_ids) | Q(trader=None)).values_list("trader", flat=True))
+    return set(trader_ids) if None in found else {pk for pk in found if pk is not None}
+
+
+def set_trader_state(*, trader: User, state: TradingState, reason: str = "") -> TradingSwitch:
+    """Let all bots of a trader trade, only sell, or do nothing.
+
+    When it returns, no order goes out any more that it forbids.
+    """
+    return _set(trader, state, reason, by=trader)
+
+
+def set_platform_state(*, state: TradingState, reason: str, by: User) -> TradingSwitch:
+    """Let all bots of everybody trade, only sell, or do nothing; staff's, and written into the admin's log.
+
+    Raises SubscriptionError without a reason for anything but trading: traders read it.
+    """
+    if state != TradingState.ACTIVE and not reason.strip():
+        raise SubscriptionError("Say why: every trader reads it.")
+    switch = _set(None, state, reason, by=by)
+    LogEntry.objects.log_actions(by.pk, [switch], CHANGE, f"{switch}. {reason}", single_object=True)
+    return switch
+
+
+def set_envelope(
+    *, trader: User, quote: str, max_exposure: Decimal | None, max_daily_loss: Decimal | None
+) -> Envelope:
+    """Limit what all bots of a trader together may hold and lose per day in `quote`; None is no limit.
+
+    Paper and exchange accounts are counted apart. Raises ConfigError by field name.
+    """
+    limits = {"max_exposure": max_exposure, "max_daily_loss": max_daily_loss}
+    expected = f"Enter an amount above zero and up to {LARGEST_CAPITAL:,}, or leave it empty."
+    problems = {
+        name: expected
+        for name, limit in limits.items()
+        if limit is not None and not (limit.is_finite() and 0 < limit <= LARGEST_CAPITAL)
+    }
+    if problems:
+        raise ConfigError(problems)
+    envelope, _ = Envelope.objects.update_or_create(trader=trader, quote=quote, defaults=limits)
+    wait_until_quiet(Subscription.objects.filter(trader=trader, market__quote=quote))
+    return envelope
+
+
+def _set(trader: User | None, state: TradingState, reason: str, *, by: User) -> TradingSwitch:
+    with transaction.atomic():
+        switch, _ = TradingSwitch.objects.select_for_update(of=["self"]).get_or_create(trader=trader)
+        switch.state, switch.reason, switch.changed_by = state, reason.strip()[:200], by
+        switch.save()
+    in_scope = Subscription.objects.filter(state=Subscription.State.ACTIVE)
+    wait_until_quiet(in_scope if trader is None else in_scope.filter(trader=trader))
+    return switch
