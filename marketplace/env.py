@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,6 +62,26 @@ class Environment:
                 f"{name}: expected a whole number from {minimum} to {maximum}, got {value!r}."
             )
         return int(value)
+
+    def optional_integer(
+        self, name: str, default: int | None = None, *, minimum: int, maximum: int
+    ) -> int | None:
+        """Return a whole number, or None for empty text."""
+        if self.values.get(name, "" if default is None else str(default)) == "":
+            return None
+        return self.integer(name, default or minimum, minimum=minimum, maximum=maximum)
+
+    def optional_percent(self, name: str) -> Decimal | None:
+        """Return a number above zero and up to 100, such as 12.5; None for empty text."""
+        value = self.values.get(name, "")
+        if value == "":
+            return None
+        is_number = re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", value)
+        if not is_number or not 0 < Decimal(value) <= 100:
+            raise ImproperlyConfigured(
+                f"{name}: expected a number above 0 and up to 100, such as 12.5, or nothing; got {value!r}."
+            )
+        return Decimal(value)
 
     def listing(self, name: str, default: str, *, choices: Sequence[str] = ()) -> list[str]:
         words = [word.strip() for word in self.values.get(name, default).split(",") if word.strip()]

@@ -221,6 +221,17 @@ BOT_CGROUP = env.text("BOT_CGROUP", "")  # a folder of cgroup v2 that is delegat
 BOT_BATCHES = env.boolean("BOT_BATCHES", False)  # one process for all settings of a stateless version
 BOT_RUNTIME_DIR = Path(env.text("BOT_RUNTIME_DIR", str(STATE_DIR / "runtime")))
 
+# --- limits that neither a trader nor a bot can lift: keys of RiskConfig, None is off ----------------
+PLATFORM_RISK_LIMITS = {
+    "stop_loss_percent": env.optional_percent("RISK_MAX_STOP_LOSS_PERCENT"),
+    "trailing_stop_percent": env.optional_percent("RISK_MAX_TRAILING_STOP_PERCENT"),
+    "max_position_size": env.optional_percent("RISK_MAX_POSITION_SIZE_PERCENT"),
+    "max_daily_loss_percent": env.optional_percent("RISK_MAX_DAILY_LOSS_PERCENT"),
+    "max_drawdown_percent": env.optional_percent("RISK_MAX_DRAWDOWN_PERCENT"),
+    "cool_down_minutes": env.optional_integer("RISK_MIN_COOL_DOWN_MINUTES", minimum=1, maximum=10_080),
+    "max_orders_per_day": env.optional_integer("RISK_MAX_ORDERS_PER_DAY", 200, minimum=1, maximum=1000),
+}
+
 # --- background work -------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TIMEZONE = "UTC"

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,16 @@ from marketplace.env import Environment, read_environment
         ("5x", lambda env: env.integer("NAME", 1, minimum=1, maximum=9)),
         ("-1", lambda env: env.integer("NAME", 1, minimum=1, maximum=9)),
         ("10", lambda env: env.integer("NAME", 1, minimum=1, maximum=9)),
+        ("0", lambda env: env.optional_integer("NAME", minimum=1, maximum=9)),
+        (" ", lambda env: env.optional_integer("NAME", minimum=1, maximum=9)),
+        ("off", lambda env: env.optional_percent("NAME")),
+        ("0.0", lambda env: env.optional_percent("NAME")),
+        ("-5", lambda env: env.optional_percent("NAME")),
+        ("100.1", lambda env: env.optional_percent("NAME")),
+        ("1e1", lambda env: env.optional_percent("NAME")),
+        ("NaN", lambda env: env.optional_percent("NAME")),
+        ("5 %", lambda env: env.optional_percent("NAME")),
+        ("٥", lambda env: env.optional_percent("NAME")),
         ("BINANCE,FTX", lambda env: env.listing("NAME", "", choices=["BINANCE", "KRAKEN"])),
         (",", lambda env: env.listing("NAME", "", choices=["BINANCE"])),
         ("binance", lambda env: env.text("NAME", choices=["BINANCE"])),
@@ -48,6 +59,17 @@ def test_good_values_are_read() -> None:
     assert env.boolean("ABSENT", default=False) is False
     assert env.integer("NUMBER", 1, minimum=1, maximum=9) == 7
     assert env.listing("WORDS", "", choices=["A", "B"]) == ["A", "B"]
+
+
+def test_a_limit_is_a_number_or_off() -> None:
+    env = Environment({"PERCENT": "12.5", "ALL": "100", "COUNT": "7", "EMPTY": ""})
+
+    assert env.optional_percent("PERCENT") == Decimal("12.5")
+    assert env.optional_percent("ALL") == 100
+    assert env.optional_percent("EMPTY") is env.optional_percent("ABSENT") is None
+    assert env.optional_integer("COUNT", 5, minimum=1, maximum=9) == 7
+    assert env.optional_integer("ABSENT", 5, minimum=1, maximum=9) == 5
+    assert env.optional_integer("EMPTY", 5, minimum=1, maximum=9) is None
 
 
 def test_the_process_wins_over_the_file(tmp_path: Path) -> None:

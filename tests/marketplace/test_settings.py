@@ -5,6 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from django.conf import settings
+
+from bot_sdk.configs import RiskConfig
 
 
 def import_settings(**changes: str) -> subprocess.CompletedProcess[str]:
@@ -22,6 +25,8 @@ def import_settings(**changes: str) -> subprocess.CompletedProcess[str]:
         ("BOT_EXECUTION_TIMEOUT", "0"),
         ("BOT_MAX_MEMORY_MB", "lots"),
         ("BOT_MAX_CPU_PERCENT", "101"),
+        ("RISK_MAX_POSITION_SIZE_PERCENT", "many"),
+        ("RISK_MAX_ORDERS_PER_DAY", "0"),
         ("MARKET_DATA", "guesses"),
         ("PUBLIC_URL", "bots.example.com"),
         ("REDIS_URL", "http://cache"),
@@ -52,6 +57,10 @@ def test_a_bad_setting_stops_the_start_and_names_itself(name: str, value: str) -
 )
 def test_half_of_the_storage_settings_is_refused(changes: dict[str, str], message: str) -> None:
     assert message in import_settings(**changes).stderr
+
+
+def test_the_limits_of_the_platform_are_limits_that_there_are() -> None:
+    assert RiskConfig.parse(settings.PLATFORM_RISK_LIMITS) == RiskConfig(max_orders_per_day=200)
 
 
 def test_good_settings_start() -> None:
