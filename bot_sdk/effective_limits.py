@@ -6,6 +6,7 @@ A bot's developer only proposes; what the trader accepted is the trader's choice
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from bot_sdk.configs import RiskConfig
 
@@ -39,9 +40,10 @@ def effective(chosen: RiskConfig, platform: RiskConfig) -> RiskConfig:
 
     Stricter is the smaller value, and of `cool_down_minutes` the larger.
     """
-    return RiskConfig(
-        **{name: _stricter(name, getattr(chosen, name), getattr(platform, name)) for name in LIMITS}
-    )
+    values: dict[str, Any] = {
+        name: _stricter(name, getattr(chosen, name), getattr(platform, name)) for name in LIMITS
+    }
+    return RiskConfig(**values)
 
 
 def limits_in_force(*, chosen: RiskConfig, proposed: RiskConfig, platform: RiskConfig) -> tuple[Limit, ...]:

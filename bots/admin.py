@@ -94,6 +94,7 @@ class BotVersionAdmin(admin.ModelAdmin):
         "state_reason",
         "released_at",
         "parameters",
+        "risk_defaults",
         "warm_up",
         "release_notes",
         "created_at",

@@ -5,6 +5,7 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.urls import reverse
 
+from bot_sdk.configs import RiskConfig
 from bot_sdk.parameters import Parameter
 
 
@@ -113,6 +114,11 @@ class BotVersion(models.Model):
     parameters = models.JSONField(
         default=list, blank=True, help_text="list of bot_sdk.Parameter as dictionaries"
     )
+    risk_defaults = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="risk limits that the developer proposes, as in RiskConfig; empty: none are proposed",
+    )
     warm_up = models.PositiveIntegerField(
         default=50, help_text="candles the bot needs before its first decision"
     )
@@ -132,6 +138,10 @@ class BotVersion(models.Model):
     @property
     def declared_parameters(self) -> list[Parameter]:
         return [Parameter.from_dict(raw) for raw in self.parameters]
+
+    @property
+    def proposed_risk(self) -> RiskConfig:
+        return RiskConfig.parse(self.risk_defaults)
 
 
 class Artifact(models.Model):

@@ -43,7 +43,12 @@ def make_category(name: str = "Trend") -> Category:
 
 
 def make_bot(
-    developer: User | None = None, *, code: str = BUYING_BOT, parameters: Any = (), **overrides: Any
+    developer: User | None = None,
+    *,
+    code: str = BUYING_BOT,
+    parameters: Any = (),
+    risk_defaults: Any = None,
+    **overrides: Any,
 ) -> Bot:
     number = next(_numbers)
     values = {
@@ -55,7 +60,7 @@ def make_bot(
         "developer": developer or make_user(f"developer-{number}"),
     }
     bot = Bot.objects.create(**values | overrides)
-    publish_version(bot=bot, number="v1.0.0", code=code, parameters=parameters)
+    publish_version(bot=bot, number="v1.0.0", code=code, parameters=parameters, risk_defaults=risk_defaults)
     return bot
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ CONFIGS = st.builds(
 )
 
 
-def limit(name: str, **configs: dict[str, Any]) -> Limit:
+def limit(name: str, **configs: Mapping[str, Any]) -> Limit:
     """One limit in force, of configurations that are off unless given."""
     given_or_off = {key: make_risk(**configs.get(key, {})) for key in ("chosen", "proposed", "platform")}
     return next(each for each in limits_in_force(**given_or_off) if each.name == name)
@@ -69,7 +70,8 @@ def test_the_limits_that_are_shown_are_those_that_hold(
 ) -> None:
     shown = limits_in_force(chosen=chosen, proposed=proposed, platform=platform)
 
-    assert RiskConfig(**{each.name: each.value for each in shown}) == effective(chosen, platform)
+    values: dict[str, Any] = {each.name: each.value for each in shown}
+    assert RiskConfig(**values) == effective(chosen, platform)
     assert all((each.value != each.chosen) == (each.source == Source.PLATFORM) for each in shown)
 
 
@@ -107,6 +109,6 @@ def test_a_limit_keeps_what_the_trader_chose() -> None:
 
 
 def test_values_are_compared_as_numbers() -> None:
-    configs = {"chosen": {"stop_loss_percent": 5.0}, "proposed": {"stop_loss_percent": Decimal("5.00")}}
+    kept = {"chosen": {"stop_loss_percent": 5.0}, "proposed": {"stop_loss_percent": Decimal("5.00")}}
 
-    assert limit("stop_loss_percent", **configs).source == Source.DEVELOPER
+    assert limit("stop_loss_percent", **kept).source == Source.DEVELOPER

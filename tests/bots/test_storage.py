@@ -1,6 +1,7 @@
 """One contract for both places of bots' files: a local folder, and a bucket over S3's own protocol."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.core.files.storage import storages
 from moto.server import ThreadedMotoServer
 from pytest_django.fixtures import Settings
 
+from bot_sdk.configs import RiskConfig
 from bots.errors import ArtifactError
 from bots.models import Bot, BotVersion
 from bots.publishing import publish_version
@@ -144,3 +146,24 @@ def test_a_malformed_or_taken_version_number_is_refused(number: str) -> None:
 
     with pytest.raises(ValidationError):
         publish_version(bot=bot, number=number, code=BUYING_BOT)
+
+
+def test_the_risk_limits_that_a_developer_proposes_are_kept() -> None:
+    proposed = {"stop_loss_percent": Decimal("2.5"), "cool_down_minutes": 30, "take_profit_percent": None}
+
+    version = publish_version(bot=make_bot(), number="v1.1.0", code="", risk_defaults=proposed)
+
+    version.refresh_from_db()
+    assert version.risk_defaults == {"stop_loss_percent": 2.5, "cool_down_minutes": 30}
+    assert version.proposed_risk == RiskConfig(stop_loss_percent=Decimal("2.5"), cool_down_minutes=30)
+
+
+@pytest.mark.parametrize("proposed", [{"stop_loss": 5}, {"stop_loss_percent": 0}, {"cool_down_minutes": "5"}])
+def test_a_proposed_limit_that_is_none_is_refused_before_anything_is_stored(proposed: dict[str, Any]) -> None:
+    bot = make_bot()
+
+    with pytest.raises(ValidationError) as caught:
+        publish_version(bot=bot, number="v1.1.0", code="", risk_defaults=proposed)
+
+    assert caught.value.message_dict["risk_defaults"][0].startswith(f"{next(iter(proposed))}: ")
+    assert bot.versions.count() == 1
