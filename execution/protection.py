@@ -14,6 +14,7 @@ from execution.guards import guard_of
 from execution.models import Position
 from execution.orders import position_of
 from subscriptions.models import Subscription
+from subscriptions.platform_limits import platform_limits
 
 UNWATCHED_AFTER = timedelta(seconds=60)
 PROTECTIVE = ("stop_loss_percent", "trailing_stop_percent", "take_profit_percent", "max_drawdown_percent")
@@ -23,7 +24,7 @@ class Protection(StrEnum):
     """Who would sell a position when its stop is reached."""
 
     FLAT = "flat"  # nothing is held
-    OFF = "off"  # the trader set no stop
+    OFF = "off"  # no stop is in force
     HELD = "held"  # a stop order that rests at the exchange, and our price watcher
     WATCHED = "watched"  # our price watcher
     PAUSED = "paused"  # nobody, since the subscription does not run
@@ -45,13 +46,21 @@ def protection_of(subscription: Subscription, at: datetime, *, is_running: bool)
     return Protection.WATCHED if is_fresh else Protection.UNWATCHED
 
 
+def has_stop(path: str = "") -> Q:
+    """Return the condition that a limit in force can sell; `path` leads to the subscription."""
+    if any(getattr(platform_limits(), name) for name in PROTECTIVE):
+        return Q()
+    return Q(**{f"{path}risk_config__has_any_keys": PROTECTIVE})
+
+
 def unwatched(at: datetime) -> QuerySet[Position]:
     """Positions with a stop that nobody has looked after for too long."""
     late = at - UNWATCHED_AFTER
-    has_stop = Q(subscription__risk_config__has_any_keys=PROTECTIVE)
     is_late = Q(watched_at=None, updated_at__lt=late) | Q(watched_at__lt=late)
     running = Subscription.objects.active()
-    return Position.objects.filter(has_stop, is_late, base_amount__gt=0, subscription__in=running)
+    return Position.objects.filter(
+        has_stop("subscription__"), is_late, base_amount__gt=0, subscription__in=running
+    )
 
 
 def seen(position: Position, risk: RiskConfig, *, at: datetime, bid: Decimal) -> RiskState:

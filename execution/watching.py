@@ -22,7 +22,7 @@ from exchanges.vault import VaultError
 from execution import guards
 from execution.models import Order, Position
 from execution.orders import Intent, book, place_order, position_of
-from execution.protection import PROTECTIVE, remember, seen
+from execution.protection import has_stop, remember, seen
 from subscriptions.models import Subscription, SubscriptionQuerySet
 from subscriptions.switches import halted_among
 
@@ -98,9 +98,9 @@ def make_way(subscription: Subscription, gateway: TradingGateway) -> None:
 
 
 def _watched(subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
-    has_stop = Q(position__base_amount__gt=0, risk_config__has_any_keys=PROTECTIVE)
+    is_protected = Q(position__base_amount__gt=0) & has_stop()
     waits_on_paper = Q(pk__in=Order.objects.on_paper().filter(state=Order.State.OPEN).values("subscription"))
-    return subscriptions.filter(has_stop | waits_on_paper)
+    return subscriptions.filter(is_protected | waits_on_paper)
 
 
 def _look(subscription: Subscription, resting: Order | None, ticker: Ticker, now: datetime) -> None:

@@ -10,10 +10,12 @@ from django.urls import reverse
 
 from accounts.models import User
 from bot_sdk.configs import ExecutionConfig, RiskConfig
+from bot_sdk.effective_limits import Limit, effective, limits_in_force
 from bot_sdk.timeframes import duration
 from bots.models import Bot, BotVersion
 from exchanges.fields import AmountField
 from exchanges.models import ExchangeAccount, Market, Timeframe
+from subscriptions.platform_limits import platform_limits
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
@@ -71,7 +73,7 @@ class Subscription(models.Model):
     allocated_capital = AmountField(help_text="quote currency that it may use; its own, apart from others'")
     strategy_config = models.JSONField(default=dict, blank=True)
     execution_config = models.JSONField(default=dict)
-    risk_config = models.JSONField(default=dict, blank=True)
+    risk_config = models.JSONField(default=dict, blank=True)  # as the trader chose; `risk` is what holds
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
     state_reason = models.CharField(max_length=200, blank=True)
     sending_until = models.DateTimeField(
@@ -107,8 +109,20 @@ class Subscription(models.Model):
         return ExecutionConfig.parse(self.execution_config)
 
     @property
-    def risk(self) -> RiskConfig:
+    def chosen_risk(self) -> RiskConfig:
         return RiskConfig.parse(self.risk_config)
+
+    @property
+    def risk(self) -> RiskConfig:
+        """The limits in force: the trader's choice, and the platform's where that is stricter."""
+        return effective(self.chosen_risk, platform_limits())
+
+    @property
+    def limits_in_force(self) -> tuple[Limit, ...]:
+        """Each limit of `risk` with who set it. Select the `version` beforehand."""
+        return limits_in_force(
+            chosen=self.chosen_risk, proposed=self.version.proposed_risk, platform=platform_limits()
+        )
 
     @property
     def config(self) -> dict[str, Any]:
@@ -119,7 +133,7 @@ class Subscription(models.Model):
             "timeframe": self.timeframe,
             "strategy_config": self.strategy_config,
             "execution_config": self.execution_config,
-            "risk_config": self.risk_config,
+            "risk_config": self.risk.to_dict(),
         }
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from bot_sdk.risk import Signal
@@ -304,3 +305,43 @@ def test_the_rest_of_a_limit_is_decided_anew_by_the_rules_of_now() -> None:
 
     assert list(Order.objects.filter(subscription=subscription)) == [order]
     assert position_of(subscription).base_amount == 0
+
+
+def test_a_stop_of_the_platform_sells_where_its_trader_set_none(settings: Settings) -> None:
+    settings.PLATFORM_RISK_LIMITS = {"stop_loss_percent": Decimal(20)}
+    subscription = holding({"max_position_size": 50.0})
+    assert markets_to_watch() == [subscription.market_id]
+
+    look(subscription.market, "48500")
+    assert stops_of(subscription) == []
+    look(subscription.market, "47000")
+
+    assert [order.state for order in stops_of(subscription)] == [Order.State.FILLED]
+
+
+def test_a_stop_of_the_platform_is_nearer_than_a_far_one_of_the_trader(settings: Settings) -> None:
+    settings.PLATFORM_RISK_LIMITS = {"stop_loss_percent": Decimal(5)}
+    subscription = holding({"stop_loss_percent": 50.0})
+
+    look(subscription.market, "56000")
+
+    assert len(stops_of(subscription)) == 1
+
+
+def test_a_position_that_only_the_platform_protects_has_to_be_watched(settings: Settings) -> None:
+    subscription, late = holding({"max_position_size": 50.0}), timezone.now() + timedelta(seconds=61)
+    found = Subscription.objects.with_names().select_related("position").get(pk=subscription.pk)
+    assert not unwatched(late)
+    assert protection_of(found, late, is_running=True) == Protection.OFF
+
+    settings.PLATFORM_RISK_LIMITS = {"max_drawdown_percent": Decimal(30)}
+
+    assert [position.subscription for position in unwatched(late)] == [subscription]
+    assert protection_of(found, late, is_running=True) == Protection.UNWATCHED
+
+
+def test_a_limit_of_the_platform_that_sells_nothing_makes_no_market_watched(settings: Settings) -> None:
+    settings.PLATFORM_RISK_LIMITS = {"max_position_size": Decimal(30), "max_orders_per_day": 5}
+    holding({"max_position_size": 50.0})
+
+    assert markets_to_watch() == []

@@ -319,6 +319,38 @@ def test_sharing_changes_no_decision_and_never_crosses_inputs(view: MarketView, 
         assert (cycle.is_shared, twin.is_shared) == (True, False)
 
 
+def test_a_limit_of_the_platform_cuts_what_is_bought(
+    view: MarketView, fresh: None, settings: Settings
+) -> None:
+    settings.PLATFORM_RISK_LIMITS = {"max_position_size": Decimal(5)}
+    subscription = hourly(view.market, risk_config={"max_position_size": 50.0})
+
+    [cycle] = decide(view, subscription)
+
+    assert (cycle.signal_action, cycle.order.state) == ("BUY", Order.State.FILLED)
+    position = position_of(subscription)
+    assert 0 < position.cost_basis - position.fees_paid <= subscription.allocated_capital / 20
+
+
+def test_choices_that_the_platform_makes_equal_share_one_run(
+    view: MarketView, fresh: None, settings: Settings
+) -> None:
+    settings.PLATFORM_RISK_LIMITS = {"stop_loss_percent": Decimal(5)}
+    bot = make_bot(code=CHOOSING_BOT)
+    subscriptions = [
+        hourly(view.market, bot=bot, strategy_config={"length": 1}, risk_config=risk)
+        for risk in ({"stop_loss_percent": 9.0}, {"stop_loss_percent": 5.0}, {}, {"stop_loss_percent": 4.0})
+    ]
+
+    cycles = {cycle.subscription_id: cycle for cycle in decide(view, *subscriptions)}
+
+    *equal, stricter = [cycles[subscription.pk] for subscription in subscriptions]
+    assert runs_of(equal) == len({cycle.inputs for cycle in equal}) == 1
+    assert all("{'stop_loss_percent': 5.0}" in cycle.log for cycle in equal)
+    assert "{'stop_loss_percent': 4.0}" in stricter.log
+    assert stricter.inputs != equal[0].inputs
+
+
 def test_a_bot_that_asks_about_the_account_is_run_for_each(view: MarketView, fresh: None) -> None:
     bot = make_bot(code=ASKING_BOT)
     subscriptions = [
