@@ -1,7 +1,11 @@
 """The codes of cycles and orders in words for the trader. A code without words shows itself."""
 
+from decimal import Decimal
+
+from bot_sdk.effective_limits import Limit, Source
 from bot_sdk.risk import MAX_DRAWDOWN, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 from bot_sdk.skip_reasons import SkipReason
+from exchanges.templatetags.amounts import GROUP_SPACE, plain
 from execution.models import Action, Cycle, Order
 from execution.protection import Protection
 from execution.sandbox.verdicts import Verdict
@@ -11,11 +15,11 @@ SKIPS: dict[str, str] = {
     SkipReason.INSUFFICIENT_BALANCE: "The free balance does not pay for the smallest order.",
     SkipReason.BELOW_MINIMUM_COST: "The order would be worth less than the exchange accepts.",
     SkipReason.BELOW_MINIMUM_AMOUNT: "The amount would be smaller than the exchange accepts.",
-    SkipReason.POSITION_LIMIT: "The position is as large as your limit allows.",
-    SkipReason.DRAWDOWN_HALT: "Your drawdown limit was reached: nothing is bought until you lift the halt.",
-    SkipReason.DAILY_LOSS_LIMIT: "Today's loss has reached your limit: nothing is bought until midnight UTC.",
-    SkipReason.COOL_DOWN: "The last sale was at a loss, and your pause after it is not over.",
-    SkipReason.ORDERS_PER_DAY: "You allow no more orders today: nothing is bought until midnight UTC.",
+    SkipReason.POSITION_LIMIT: "The position is as large as its limit allows.",
+    SkipReason.DRAWDOWN_HALT: "The drawdown limit was reached: nothing is bought until you lift the halt.",
+    SkipReason.DAILY_LOSS_LIMIT: "Today's loss has reached its limit: nothing is bought until midnight UTC.",
+    SkipReason.COOL_DOWN: "The last sale was at a loss, and the pause after it is not over.",
+    SkipReason.ORDERS_PER_DAY: "No more orders are allowed today: nothing is bought until midnight UTC.",
     SkipReason.BOT_FAILED: "The bot failed, so nothing was traded.",
     SkipReason.VERSION_QUARANTINED: "This version is in quarantine: only your stops act until its release.",
     SkipReason.STALE_CANDLE: "The decision came too late after the candle's close to trade on.",
@@ -65,6 +69,22 @@ PROTECTIONS: dict[str, str] = {
     Protection.PAUSED: "its stops are not watched while it is not running",
     Protection.UNWATCHED: "nobody has watched its stops for a minute",
 }
+LIMITS: dict[str, tuple[str, str]] = {  # its name, and its value in words
+    "stop_loss_percent": ("Stop loss", "{} % below the average entry"),
+    "trailing_stop_percent": ("Trailing stop", "{} % below the highest price"),
+    "take_profit_percent": ("Take profit", "{} % above the average entry"),
+    "max_position_size": ("Largest position", "{} % of the allocated capital"),
+    "max_daily_loss_percent": ("Largest loss per day", "{} % of the allocated capital"),
+    "max_drawdown_percent": ("Largest drawdown", "{} % below the highest equity"),
+    "cool_down_minutes": ("Cool-down", "{} min after a sale at a loss"),
+    "max_orders_per_day": ("Orders per day", "{} at most"),
+}
+LIMIT_SOURCES: dict[str, str] = {
+    Source.TRADER: "you",
+    Source.DEVELOPER: "the developer's default",
+    Source.PLATFORM: "the platform",
+    Source.NOBODY: "nobody",
+}
 DONE_DEEDS: dict[str, str] = {Order.Side.BUY: "Bought", Order.Side.SELL: "Sold"}
 
 
@@ -78,6 +98,23 @@ def source_words(code: str) -> str:
 
 def protection_words(protection: Protection) -> str:
     return PROTECTIONS.get(protection, "")
+
+
+def limit_name(limit: Limit) -> str:
+    return LIMITS[limit.name][0]
+
+
+def limit_words(limit: Limit) -> str:
+    return _limit_value(limit.name, limit.value)
+
+
+def limit_source(limit: Limit) -> str:
+    return LIMIT_SOURCES[limit.source]
+
+
+def overruled(limit: Limit) -> str:
+    """Return the trader's choice that a stricter limit of the platform stands in for, or ""."""
+    return _limit_value(limit.name, limit.chosen) if limit.source == Source.PLATFORM else ""
 
 
 def verdict_words(verdict: str) -> str:
@@ -110,6 +147,10 @@ def outcome(cycle: Cycle) -> str:
     if cycle.skip:
         return skip_words(cycle.skip)
     return "No order." if cycle.signal_action in ("", Action.HOLD) else "The order was not placed."
+
+
+def _limit_value(name: str, value: Decimal | int | None) -> str:
+    return "off" if value is None else LIMITS[name][1].replace(" %", f"{GROUP_SPACE}%").format(plain(value))
 
 
 def _order_outcome(cycle: Cycle, order: Order) -> str:

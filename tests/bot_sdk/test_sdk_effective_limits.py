@@ -109,6 +109,6 @@ def test_a_limit_keeps_what_the_trader_chose() -> None:
 
 
 def test_values_are_compared_as_numbers() -> None:
-    kept = {"chosen": {"stop_loss_percent": 5.0}, "proposed": {"stop_loss_percent": Decimal("5.00")}}
+    chosen, proposed = {"stop_loss_percent": 5.0}, {"stop_loss_percent": Decimal("5.00")}
 
-    assert limit("stop_loss_percent", **kept).source == Source.DEVELOPER
+    assert limit("stop_loss_percent", chosen=chosen, proposed=proposed).source == Source.DEVELOPER

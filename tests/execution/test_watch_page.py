@@ -1,3 +1,5 @@
+import html
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -7,7 +9,7 @@ import pytest
 import time_machine
 from celery import Celery
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from bot_sdk.ledger import apply_fill
@@ -84,7 +86,52 @@ def test_a_new_subscription_says_when_it_runs_and_what_is_in_force(
     assert "10\N{NARROW NO-BREAK SPACE}% of the allocated capital" in page
     assert "5\N{NARROW NO-BREAK SPACE}% below the average entry" in page
     assert "Orders</dt><dd>market orders</dd>" in page
-    assert "Trailing stop</dt><dd>off</dd>" in page
+
+
+def rows_of_limits(page: str) -> dict[str, tuple[str, str]]:
+    """Of each limit its value in words and who set it, as a reader sees them."""
+    table = page.partition('id="limits"')[2].partition("</tbody>")[0].partition("<tbody>")[2]
+    cells = [
+        " ".join(html.unescape(re.sub("<[^>]+>", "", cell)).split())
+        for cell in re.findall(r"<t[hd][ >].*?</t[hd]>", table, re.DOTALL)
+    ]
+    return {name: (value, source) for name, value, source in zip(*[iter(cells)] * 3, strict=True)}
+
+
+def test_each_limit_in_force_is_shown_with_who_set_it(
+    bobs_browser: Client, bob: User, settings: Settings
+) -> None:
+    settings.PLATFORM_RISK_LIMITS = {"max_position_size": Decimal("12.5"), "max_orders_per_day": 200}
+    bot = make_bot(risk_defaults={"stop_loss_percent": 5, "take_profit_percent": 8})
+    chosen = {"stop_loss_percent": 5.0, "max_position_size": 20.0, "cool_down_minutes": 30}
+
+    page = text(bobs_browser, url_of(make_subscription(bob, bot=bot, risk_config=chosen)))
+
+    assert rows_of_limits(page) == {
+        "Stop loss": ("5 % below the average entry", "the developer's default"),
+        "Trailing stop": ("off", "nobody"),
+        "Take profit": ("off", "you"),
+        "Largest position": (
+            "12.5 % of the allocated capital",
+            "the platform · your choice: 20 % of the allocated capital",
+        ),
+        "Largest loss per day": ("off", "nobody"),
+        "Largest drawdown": ("off", "nobody"),
+        "Cool-down": ("30 min after a sale at a loss", "you"),
+        "Orders per day": ("200 at most", "the platform · your choice: off"),
+    }
+
+
+def test_the_limits_table_has_headings_for_those_who_hear_it(
+    bobs_browser: Client, subscription: Subscription
+) -> None:
+    page = text(bobs_browser, url_of(subscription))
+
+    section = page.partition('id="limits"')[2].partition("</section>")[0]
+    assert section.count('<th scope="col">') == 3
+    assert section.count('<th scope="row">') == 8
+    assert 'aria-labelledby="limits-title"' in section
+    assert "style=" not in section
 
 
 def test_the_figures_value_the_position_at_the_newest_closed_candle(
