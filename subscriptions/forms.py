@@ -14,10 +14,12 @@ from django.db.models import QuerySet
 from django.forms import BoundField
 
 from bot_sdk.configs import ALL, CANCEL, FIXED, LIMIT, MARKET, PERCENTAGE
+from bot_sdk.effective_limits import LARGER_IS_STRICTER
 from bot_sdk.parameters import Parameter
 from bots.models import BotVersion
 from exchanges.models import Exchange, ExchangeAccount, Timeframe
 from subscriptions.lifecycle import STRATEGY_PREFIX
+from subscriptions.platform_limits import platform_limits
 
 MARKET_FIELDS = ("exchange_type", "trading_pair", "timeframe")
 SIZING_FIELDS = ("buy_order_type", "buy_order_value", "sell_order_type", "sell_order_value")
@@ -172,52 +174,48 @@ class SubscribeForm(forms.Form):
         label="Stop loss",
         initial=5,
         required=False,
-        help_text="% below the average entry price: there the whole position is sold. Empty switches it off.",
+        help_text="% below the average entry price: there the whole position is sold.",
     )
     trailing_stop_percent = AmountField(
         label="Trailing stop",
         required=False,
-        help_text="% below the highest price since the position was opened: there the whole of it is sold. "
-        "Empty switches it off.",
+        help_text="% below the highest price since the position was opened: there the whole of it is sold.",
     )
     take_profit_percent = AmountField(
         label="Take profit",
         initial=10,
         required=False,
-        help_text="% above the average entry price: there the whole position is sold. Empty switches it off.",
+        help_text="% above the average entry price: there the whole position is sold.",
     )
     max_position_size = AmountField(
         label="Largest position",
         initial=20,
         required=False,
-        help_text="% of the allocated capital that the position's value may reach by buying. "
-        "Empty switches it off.",
+        help_text="% of the allocated capital that the position's value may reach by buying.",
     )
     max_daily_loss_percent = AmountField(
         label="Largest loss per day",
         required=False,
-        help_text="% of the allocated capital. After that nothing is bought until midnight UTC. "
-        "Empty switches it off.",
+        help_text="% of the allocated capital. After that nothing is bought until midnight UTC.",
     )
     max_drawdown_percent = AmountField(
         label="Largest drawdown",
         required=False,
         help_text="% below the highest equity so far: there the whole position is sold, and nothing is "
-        "bought until you lift the halt. Empty switches it off.",
+        "bought until you lift the halt.",
     )
     cool_down_minutes = WholeNumberField(
         label="Cool-down",
         example=30,
         required=False,
-        help_text="Minutes without buying after a sale at a loss, 10080 (a week) at most. "
-        "Empty switches it off.",
+        help_text="Minutes without buying after a sale at a loss, 10080 (a week) at most.",
     )
     max_orders_per_day = WholeNumberField(
         label="Orders per day",
         example=10,
         required=False,
         help_text="After so many orders, buys and sells together, nothing is bought until midnight UTC; "
-        "1000 at most. Empty switches it off.",
+        "1000 at most.",
     )
 
     def __init__(
@@ -239,6 +237,12 @@ class SubscribeForm(forms.Form):
         )
         self.fields["trading_pair"].widget.attrs |= {"list": "trading-pairs", "autocomplete": "off"}
         self.fields["timeframe"].initial = Timeframe.M1 if settings.DEMO else Timeframe.H1
+        bounds = platform_limits()
+        for name in RISK_FIELDS:
+            field = self.fields[name]
+            field.help_text = f"{field.help_text} {_bound(name, getattr(bounds, name))}"
+            if version.risk_defaults:
+                field.initial = _number(version.risk_defaults.get(name))
         for parameter in self.parameters:
             self.fields[STRATEGY_PREFIX + parameter.name] = _parameter_field(parameter)
 
@@ -325,5 +329,13 @@ def _range(parameter: Parameter) -> str:
     return f"Default {default}."
 
 
-def _number(bound: float | None) -> str:
+def _bound(name: str, platform: Decimal | int | None) -> str:
+    """Say what an empty risk limit means, and what one that is weaker than the platform's."""
+    if platform is None:
+        return "Empty switches it off."
+    weaker = "smaller" if name in LARGER_IS_STRICTER else "larger"
+    return f"The platform's limit is {_number(platform)}: it holds when this is {weaker} or empty."
+
+
+def _number(bound: Decimal | float | None) -> str:
     return "" if bound is None else f"{Decimal(str(bound)).normalize():f}"

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.models import User
 from bot_sdk.parameters import Parameter
 from bots.models import Bot
+from bots.publishing import publish_version
+from subscriptions.forms import RISK_FIELDS
 from subscriptions.models import Subscription
 from tests.factories import make_bot, make_market, make_subscription
 
@@ -109,6 +112,46 @@ def test_the_form_begins_with_sane_defaults(
         10,
         20,
     ]
+
+
+def test_the_form_begins_with_what_the_developer_proposes(bobs_browser: Client, bot: Bot) -> None:
+    publish_version(
+        bot=bot, number="v1.1.0", code="", risk_defaults={"stop_loss_percent": 2.5, "cool_down_minutes": 45}
+    )
+
+    answer = bobs_browser.get("/bots/steady/subscribe/")
+
+    form = answer.context["form"]
+    begins_with = {name: form[name].value() for name in RISK_FIELDS if form[name].value()}
+    assert begins_with == {"stop_loss_percent": "2.5", "cool_down_minutes": "45"}
+    assert "what the bot's developer proposes" in answer.content.decode()
+
+
+def test_a_limit_says_what_the_platform_allows(bot: Bot, bobs_browser: Client, settings: Settings) -> None:
+    settings.PLATFORM_RISK_LIMITS = {"max_position_size": Decimal("12.50"), "cool_down_minutes": 10}
+
+    form = bobs_browser.get("/bots/steady/subscribe/").context["form"]
+
+    said = {name: form[name].help_text for name in RISK_FIELDS}
+    assert said["max_position_size"].endswith(
+        "The platform's limit is 12.5: it holds when this is larger or empty."
+    )
+    assert said["cool_down_minutes"].endswith(
+        "The platform's limit is 10: it holds when this is smaller or empty."
+    )
+    assert said["stop_loss_percent"].endswith(" Empty switches it off.")
+
+
+def test_a_choice_weaker_than_the_platforms_limit_is_kept_but_does_not_hold(
+    bot: Bot, bobs_browser: Client, settings: Settings
+) -> None:
+    settings.PLATFORM_RISK_LIMITS = {"max_position_size": Decimal(10)}
+
+    assert post(bobs_browser, max_position_size="20").status_code == 302
+
+    subscription = Subscription.objects.get()
+    assert subscription.risk_config["max_position_size"] == 20
+    assert subscription.risk.max_position_size == 10
 
 
 def test_the_untouched_form_starts_a_subscription(bot: Bot, bobs_browser: Client, bob: User) -> None:
