@@ -1,6 +1,6 @@
 """The demo that `make run` starts with: three people, three categories, three bots."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -35,6 +35,7 @@ class DemoBot:
     module: str  # of bot_sdk.examples
     warm_up: int
     parameters: Sequence[Parameter]
+    risk_defaults: Mapping[str, float]
 
 
 BOTS = [
@@ -59,6 +60,12 @@ BOTS = [
                 "rsi_overbought", "integer", 70, "Overbought above", 50, 99, (), "Sell when RSI is over this."
             ),
         ),
+        risk_defaults={
+            "stop_loss_percent": 5,
+            "take_profit_percent": 10,
+            "max_position_size": 20,
+            "max_daily_loss_percent": 5,
+        },
     ),
     DemoBot(
         name="Moving Average Cross",
@@ -74,6 +81,12 @@ BOTS = [
         module="moving_average_cross",
         warm_up=151,
         parameters=MovingAverageCross.parameters,
+        risk_defaults={  # no take profit: a trend is followed to its end
+            "stop_loss_percent": 5,
+            "trailing_stop_percent": 8,
+            "max_position_size": 30,
+            "max_daily_loss_percent": 5,
+        },
     ),
     DemoBot(
         name="Bollinger Reversion",
@@ -89,6 +102,13 @@ BOTS = [
         module="bollinger_reversion",
         warm_up=28,
         parameters=BollingerReversion.parameters,
+        risk_defaults={
+            "stop_loss_percent": 3,
+            "take_profit_percent": 6,
+            "max_position_size": 20,
+            "max_daily_loss_percent": 5,
+            "cool_down_minutes": 60,
+        },
     ),
 ]
 
@@ -156,5 +176,6 @@ def _publish(demo_bot: DemoBot, developer: User) -> None:
         code=code,
         parameters=demo_bot.parameters,
         warm_up=demo_bot.warm_up,
+        risk_defaults=demo_bot.risk_defaults,
         release_notes="First version.",
     )

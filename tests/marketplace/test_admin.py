@@ -128,3 +128,12 @@ def test_seeding_again_lets_be_what_became_of_a_version(staff: Client, state: st
 
     left_over = state == BotVersion.State.DRAFT  # of a start that was killed within
     assert BotVersion.objects.get(bot__name=bot).state == (BotVersion.State.PUBLISHED if left_over else state)
+
+
+def test_staff_see_which_limits_a_version_proposes(staff: Client) -> None:
+    version = BotVersion.objects.get(bot__slug="bollinger-reversion")
+
+    page = staff.get(page_of(BotVersion, "change", version.pk)).content.decode()
+
+    assert version.proposed_risk.cool_down_minutes == 60
+    assert "cool_down_minutes" in page
