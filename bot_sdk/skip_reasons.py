@@ -22,6 +22,7 @@ class SkipReason(StrEnum):
     GAPPED_CANDLES = "gapped_candles"
     EXCHANGE_UNAVAILABLE = "exchange_unavailable"
     ORDER_REJECTED = "order_rejected"
+    ORDER_NOT_SENT = "order_not_sent"
     ORDER_OPEN = "order_open"
     ORDER_UNKNOWN = "order_unknown"
     REDUCING_ONLY = "reducing_only"

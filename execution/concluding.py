@@ -33,6 +33,10 @@ TOO_LATE = "The bot was asked too late after the candle's close for its signal t
 OUR_FAULT = "Something failed on our side during this cycle. Nothing more was ordered."
 QUARANTINED = "This version of the bot is in quarantine and was not run."
 
+UNDONE = {
+    Order.State.REJECTED: SkipReason.ORDER_REJECTED,
+    Order.State.NOT_SENT: SkipReason.ORDER_NOT_SENT,
+}
 RESULT_FIELDS = (  # what a cycle's end writes
     "state",
     "finished_at",
@@ -148,6 +152,7 @@ def _order(moment: MarketMoment, cycle: Cycle, signal: Signal) -> None:
         cycle.skip, cycle.message = SkipReason.EXCHANGE_UNAVAILABLE, str(error)
     else:
         cycle.message = order.message or cycle.message
+        cycle.skip = UNDONE.get(Order.State(order.state), cycle.skip)
 
 
 def _block(subscription: Subscription, signal: Signal, price: Decimal) -> SkipReason | None:

@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 CLIENT_ORDER_NAMESPACE = uuid.UUID("6d0c7f0a-5a5e-4c39-9f61-0f4f0c1d8a55")
 SIGNAL = "signal"  # the leg of a cycle's order
+MOST_REFUSALS = 3  # in a row; then the subscription is paused
 SEND_WITHIN = timedelta(seconds=5)  # from the claim on; a pause may have to wait for so long
 LEAVING = timedelta(seconds=0.25)  # between the last look at the clock and the network
 FORBIDDEN = {
@@ -113,9 +114,9 @@ def place_order(intent: Intent, gateway: TradingGateway) -> Order:
         report = _send(order, gateway)
     except KeyRefused as error:
         current_app.send_task(CHECK_TASK, args=[intent.subscription.account_id])
-        return finish(order, Order.State.REJECTED, str(error))
+        return _refused(order, str(error))
     except OrderRejected as error:
-        return finish(order, Order.State.REJECTED, str(error))
+        return _refused(order, str(error))
     except ExchangeUnavailable as error:
         return finish(order, Order.State.NOT_SENT, str(error))
     except OutcomeUnknown as error:
@@ -145,6 +146,18 @@ def finish(order: Order, state: Order.State, message: str) -> Order:
     else:
         order.refresh_from_db()
     _leaves_no_more(order)
+    return order
+
+
+def _refused(order: Order, message: str) -> Order:
+    """End a refused order; several in a row are nothing that the next candle mends."""
+    order = finish(order, Order.State.REJECTED, message)
+    sent = Order.objects.filter(subscription=order.subscription_id, sent_at__isnull=False).exclude(leg=GUARD)
+    newest = list(sent.order_by("-sent_at", "-pk").values_list("state", flat=True)[:MOST_REFUSALS])
+    if newest == [Order.State.REJECTED] * MOST_REFUSALS:
+        reason = f"{MOST_REFUSALS} orders in a row were refused. The last one: {message}"
+        with suppress(SubscriptionError):  # it has been stopped
+            lifecycle.pause(subscription=order.subscription, reason=reason[:200])
     return order
 
 

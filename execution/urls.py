@@ -16,6 +16,7 @@ urlpatterns = [
     path("subscriptions/<int:pk>/run/", views.run, name="run"),
     path("exchange-accounts/<int:pk>/reconciliation/", views.reconciliation, name="reconciliation"),
     path("exchange-accounts/<int:pk>/reconciliations/", views.reconciliations, name="reconciliations"),
+    path("subscriptions/<int:pk>/skips/", views.skips, name="skips"),
     path("subscriptions/<int:pk>/lift-halt/", views.lift_halt, name="lift_halt"),
     path("subscriptions/<int:pk>/cycles/<int:cycle_pk>/", views.cycle, name="cycle"),
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
@@ -10,7 +10,7 @@ from celery import current_app
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Max, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, Max, OuterRef, QuerySet, Subquery, Sum
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -29,12 +29,14 @@ from execution.forms import EnvelopeForm, StateForm
 from execution.models import Cycle, Fill, Order
 from execution.progress import next_run_at, token
 from execution.valuation import Valuation, newest_prices, totals, value
+from execution.words import SKIPS
 from subscriptions import switches
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription, SubscriptionQuerySet, TradingState
 
 CYCLES_PER_PAGE = 25
 ORDERS_SHOWN = 20
+SKIPS_SHOWN = timedelta(days=30)
 
 STATE_IS_SET = {
     TradingState.ACTIVE: "Your bots trade normally again.",
@@ -130,6 +132,25 @@ def cycle(request: HttpRequest, pk: int, cycle_pk: int) -> HttpResponse:
     fills = Fill.objects.filter(order__cycle=shown).order_by("filled_at", "pk")
     context = {"subscription": found, "cycle": shown, "fills": fills}
     return render(request, "execution/cycle.html", context)
+
+
+@login_required
+@require_safe
+def skips(request: HttpRequest, pk: int) -> HttpResponse:
+    """The skip ledger: every wish that became no order, with its reason, and how often each came."""
+    found = get_object_or_404(_watched(request), pk=pk)
+    since = timezone.now() - SKIPS_SHOWN
+    skipped = Cycle.objects.of(found).filter(candle_opened_at__gte=since).exclude(skip="")
+    counts = skipped.order_by().values_list("skip").annotate(count=Count("pk"))
+    code = request.GET.get("reason", "")
+    chosen = skipped.filter(skip=code) if code in SKIPS else skipped
+    context = {
+        "subscription": found,
+        "counts": list(counts.order_by("-count", "skip")),
+        "code": code,
+        "cycles": Paginator(chosen, CYCLES_PER_PAGE).get_page(request.GET.get("page")),
+    }
+    return render(request, "execution/skips.html", context)
 
 
 @login_required

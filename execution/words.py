@@ -27,6 +27,7 @@ SKIPS: dict[str, str] = {
     SkipReason.GAPPED_CANDLES: "Too many of the newest candles are missing at the exchange.",
     SkipReason.EXCHANGE_UNAVAILABLE: "The exchange did not answer.",
     SkipReason.ORDER_REJECTED: "The exchange refused the order.",
+    SkipReason.ORDER_NOT_SENT: "The order was stopped before it left.",
     SkipReason.ORDER_OPEN: "An earlier order is still open, so no other one was placed.",
     SkipReason.ORDER_UNKNOWN: "What became of an earlier order is being checked; until then none is placed.",
     SkipReason.REDUCING_ONLY: "Only sales are allowed here at the moment, so nothing was bought.",

@@ -264,3 +264,30 @@ def test_the_first_look_opens_the_paper_account() -> None:
     assert position_of(subscription).quote_balance == Decimal("123.45")
     assert position_of(subscription).pk == position_of(subscription).pk
     assert Position.objects.count() == 1
+
+
+def test_three_refusals_in_a_row_pause_the_subscription_with_the_last_reason() -> None:
+    subscription = make_subscription()
+    gateway = CountingGateway(Cycle(subscription=subscription), error=OrderRejected("no_funds: too little"))
+
+    for age in (3, 2):
+        place(running_cycle(subscription, age=age), signal(), gateway)
+    subscription.refresh_from_db()
+    assert subscription.state == Subscription.State.ACTIVE
+    place(running_cycle(subscription), signal(), gateway)
+
+    subscription.refresh_from_db()
+    assert subscription.state == Subscription.State.PAUSED
+    assert "3 orders in a row were refused" in subscription.state_reason
+    assert "no_funds" in subscription.state_reason
+
+
+def test_refusals_with_a_fill_between_pause_nothing() -> None:
+    subscription = make_subscription()
+    refusing = CountingGateway(Cycle(subscription=subscription), error=OrderRejected("no_funds"))
+
+    for age, gateway in enumerate([refusing, refusing, CountingGateway(refusing.cycle), refusing, refusing]):
+        place(running_cycle(subscription, age=9 - age), signal(), gateway)
+
+    subscription.refresh_from_db()
+    assert subscription.state == Subscription.State.ACTIVE
