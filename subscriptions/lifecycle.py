@@ -125,7 +125,9 @@ def _pause_and_tell(account: ExchangeAccount, reasons: Mapping[int, str], letter
             paused.append(pause(subscription=subscription, reason=reasons[subscription.pk][:200]))
     if paused and account.owner.email:
         context = {"account": account, "subscriptions": paused, "site": settings.PUBLIC_URL}
-        subject = f"{len(paused)} subscriptions on {account.label} are paused"
+        count = len(paused)
+        which = "Your subscription" if count == 1 else f"{count} subscriptions"
+        subject = f"{which} on {account.label} {'is' if count == 1 else 'are'} paused"
         send_mail(subject, render_to_string(letter, context), None, [account.owner.email])
     return paused
 
