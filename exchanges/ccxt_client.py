@@ -4,9 +4,11 @@ ccxt's own request code runs unchanged. What we control sits below it, in the ad
 client reaches its own exchange's hosts over https and nothing else, or, in their place, the simulator.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +22,9 @@ from exchanges.errors import UnknownExchange
 from exchanges.rate_budget import RateBudget
 
 TIMEOUT_MS = 10_000  # to connect, and again between two pieces of an answer
+CONNECT_SECONDS = 2.0  # then nothing has left
+ORDERS_OF_ACCOUNT = "-1015"  # Binance's 429 about one account's orders
+KRAKEN_STOPS = ("EGeneral:Temporary lockout", "EService:Throttled")  # said with a status of 200
 TOLD_TO_STOP = (418, 429)  # HTTP statuses: a ban, and too many requests
 
 
@@ -93,7 +98,7 @@ class HostGuard(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Raise requests' ConnectionError for any other host and for a success whose body is not JSON."""
         url = urlsplit(request.url or "")
-        if url.scheme != "https" or url.hostname not in self._hosts:
+        if url.scheme != "https" or url.hostname not in self._hosts or url.port not in (None, 443):
             raise requests.ConnectionError(
                 f"refused to contact {url.scheme}://{url.hostname};"
                 f" allowed: https to {', '.join(sorted(self._hosts))}"
@@ -108,10 +113,16 @@ class HostGuard(HTTPAdapter):
         if self._budget is not None:
             request_log.count(self._budget.server, self._budget.exchange, request.method or "", url.path)
         self.has_sent = True
+        kwargs["timeout"] = (CONNECT_SECONDS, TIMEOUT_MS / 1000)
         response = super().send(request, *args, **kwargs)
+        if response.is_redirect or response.is_permanent_redirect:
+            # followed, it would send an order a second time
+            raise requests.ConnectionError(
+                f"refused to follow a redirect to {response.headers['Location']!r}"
+            )
         if response.ok:
             _require_json(response)
-        elif response.status_code in TOLD_TO_STOP and self._budget is not None:
+        if self._budget is not None and _tells_all_to_stop(response):
             self._budget.halt(_retry_after_seconds(response))
         return response
 
@@ -163,8 +174,21 @@ def _require_json(response: requests.Response) -> None:
         raise requests.ConnectionError(f"expected JSON, got {beginning!r}") from error
 
 
+def _tells_all_to_stop(response: requests.Response) -> bool:
+    """Whether it is about this address, and not about one account's orders or one key's calls."""
+    if response.status_code in TOLD_TO_STOP:
+        return ORDERS_OF_ACCOUNT not in response.text
+    return response.ok and any(words in response.text for words in KRAKEN_STOPS)
+
+
 def _retry_after_seconds(response: requests.Response) -> float:
+    """Return what the header says, in seconds or as a date."""
+    said = response.headers.get("Retry-After", "")
     try:
-        return float(response.headers.get("Retry-After", ""))
+        seconds = float(said)
     except ValueError:
-        return DEFAULT_PAUSE_SECONDS
+        try:
+            seconds = (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return DEFAULT_PAUSE_SECONDS
+    return seconds if math.isfinite(seconds) else DEFAULT_PAUSE_SECONDS

@@ -4,6 +4,7 @@ Only an answer that says no is a no. An order that may have arrived is UNKNOWN u
 (promise I4): whatever has no row here, and whatever is not ccxt's, counts as that.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -116,15 +117,26 @@ MEANINGS: dict[type[Exception], Row] = {
     ccxt.UnsubscribeError: _doubt(),
 }
 
+# Kraken's and Coinbase's own words for a no, of which ccxt has no class. What is not among them may be
+# anything, an order of that id that is at work among it.
+_KRAKENS_NO = (
+    r"EOrder:(Cannot|Cost minimum|Insufficient|Invalid|Margin|Order minimum|Orders limit|Positions limit"
+    r"|Post only|Reduce only|Scheduled orders limit|Tick size|Trading agreement|Trigger price"
+    r"|Unknown position)|EService:Deadline elapsed"
+)
+_COINBASES_NO = (
+    r'"(error|preview_failure_reason|new_order_failure_reason)"\s*:\s*'
+    r'"(PREVIEW_(?!UNKNOWN)|INVALID_|UNSUPPORTED_|INSUFFICIENT_|INELIGIBLE_|ORDER_ENTRY_DISABLED)'
+)
+
 # Where the class alone misleads: what the exchange's own words then mean.
 WORDS: dict[tuple[str, type[Exception]], tuple[str, Row]] = {
     # The first order of that id may be at work.
     ("BINANCE", ccxt.InvalidOrder): ("Duplicate order sent", _doubt(Meaning.REJECTED)),
     # Key, address or rights; ccxt takes it for a ban once a call of the client has succeeded.
     ("BINANCE", ccxt.DDoSProtection): ("-2015", _refusal(Meaning.KEY)),
-    # ccxt has no class for these; they are Kraken's and Coinbase's envelopes for a no.
-    ("KRAKEN", ccxt.ExchangeError): ("EOrder:", _refusal()),
-    ("COINBASE", ccxt.ExchangeError): ('"success":false', _refusal()),
+    ("KRAKEN", ccxt.ExchangeError): (_KRAKENS_NO, _refusal()),
+    ("COINBASE", ccxt.ExchangeError): (_COINBASES_NO, _refusal()),
 }
 
 
@@ -132,7 +144,7 @@ def meaning_of(exchange: str, error: Exception, phase: Phase) -> Meaning:
     """Return what the error means. What ccxt did not raise came from taking an answer apart."""
     kind = type(error)
     words, row = WORDS.get((exchange, kind), (None, _doubt()))
-    if words is None or words not in str(error):
+    if words is None or not re.search(words, str(error)):
         row = MEANINGS.get(kind, _doubt())
     return row.of(phase)
 

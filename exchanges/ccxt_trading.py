@@ -24,6 +24,7 @@ from exchanges.order_checks import require_acceptable, require_on_tick
 
 ORDER_VALID_SECONDS = 5  # Kraken drops what reaches it later
 WORST_PRICE_FRACTION = Decimal("0.02")  # beyond the best price that Coinbase's market order may pay
+CLOCKS_APART = timedelta(seconds=60)  # how much earlier than we an exchange may date an order
 ROWS_PER_CALL = 100
 BINANCE_TRADES_PER_CALL = 1000
 KRAKEN_TRADES_PER_CALL = 50  # it has no parameter for it
@@ -152,7 +153,8 @@ class CcxtTrading:
     def fetch_open_orders(self) -> list[OrderReport]:
         """Return the account's open orders on this market, ours or not."""
         with self._account.reading("its open orders"):
-            orders = self._client.fetch_open_orders(self._pair)
+            asked = {"trades": True} if self._exchange == "KRAKEN" else {}
+            orders = self._client.fetch_open_orders(self._pair, params=asked)
             return [self._report(order) for order in orders]
 
     def fetch_fills(self, since: datetime) -> list[AccountFill]:
@@ -192,9 +194,9 @@ class CcxtTrading:
         params: Mapping[str, str] | None = None,
         send_by: datetime | None = None,
     ) -> OrderReport:
-        what = f"an order to {side} {amount} {self._pair}"
+        what = f"an order to {side} {amount.normalize():f} {self._pair}"
         self._account.make_ready()
-        sent = {**(params or {}), self._habits.client_id: client_order_id, **self._deadline()}
+        sent = {**(params or {}), self._habits.client_id: client_order_id, **self._own_params()}
         with self._sending(what, send_by):
             kind, price = ("market", None) if limit is None else ("limit", f"{limit:f}")
             answer = self._client.create_order(self._pair, kind, side.lower(), f"{amount:f}", price, sent)
@@ -208,10 +210,12 @@ class CcxtTrading:
                 f"{self._exchange} took {what} as {number}, but does not tell what became of it: {error}"
             ) from None
 
-    def _deadline(self) -> dict[str, str]:
+    def _own_params(self) -> dict[str, str]:
+        """What Kraken alone has to be told: until when the order is good, and to take its fee in quote."""
         if self._exchange != "KRAKEN":
             return {}
-        return {"deadline": (datetime.now(UTC) + timedelta(seconds=ORDER_VALID_SECONDS)).isoformat()}
+        good_until = datetime.now(UTC) + timedelta(seconds=ORDER_VALID_SECONDS)
+        return {"deadline": good_until.isoformat(), "oflags": "fciq"}
 
     @contextmanager
     def _sending(self, what: str, send_by: datetime | None) -> Iterator[None]:
@@ -250,7 +254,7 @@ class CcxtTrading:
 
     def _sent_since(self, since: datetime) -> Iterator[Mapping[str, Any]]:
         """Go through Coinbase's orders, which cannot be asked for by our id."""
-        start, cursor = int(since.timestamp() * 1000), ""
+        start, cursor = int((since - CLOCKS_APART).timestamp() * 1000), ""
         while True:
             params = {"cursor": cursor} if cursor else {}
             page = self._client.fetch_orders(self._pair, start, ROWS_PER_CALL, params)

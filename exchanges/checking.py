@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from exchanges.credentials import rights_problem
-from exchanges.errors import ExchangeError, ExchangeUnavailable
+from exchanges.errors import ExchangeError, ExchangeUnavailable, KeyRefused, UnknownExchange
 from exchanges.gateways import account_client
 from exchanges.models import ExchangeAccount
 from exchanges.vault import VaultError, opened
@@ -53,10 +53,12 @@ def _find(account: ExchangeAccount) -> Finding:
                 client.fetch_balances()
                 return Finding([], [TESTNET_HAS_NO_RIGHTS])
             return Finding(*rights_problem(account.exchange, client.fetch_rights()))
+    except (KeyRefused, UnknownExchange, VaultError) as error:
+        return Finding([str(error)])
     except ExchangeUnavailable:
         raise
-    except (ExchangeError, VaultError) as error:
-        return Finding([str(error)])
+    except ExchangeError as error:  # not about the key: a bad minute takes nobody's rights
+        raise ExchangeUnavailable(str(error)) from error
 
 
 def _store(account: ExchangeAccount, finding: Finding) -> bool:

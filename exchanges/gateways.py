@@ -57,7 +57,7 @@ def account_client(exchange: str, environment: str, credentials: "Credentials") 
 
     # the testnet has markets of its own
     markets_of = public_gateway(exchange) if environment == "LIVE" else None
-    budget = shared_budget(exchange)
+    budget = shared_budget(exchange, environment)
     url = _simulator_url()
     return CcxtAccount(exchange, environment, credentials, url, budget, markets_of=markets_of)
 
@@ -98,9 +98,13 @@ def _simulator_url() -> str | None:
     return settings.EXCHANGE_SIMULATOR_URL if settings.MARKET_DATA == "simulator" else None
 
 
-def shared_budget(exchange: str) -> RateBudget:
-    """Return what all processes that leave by this machine's address may ask of the exchange together."""
-    return RateBudget(shared_redis(), exchange, settings.EGRESS_ADDRESS)
+def shared_budget(exchange: str, environment: str = "LIVE") -> RateBudget:
+    """Return what all processes that leave by this machine's address may ask of the exchange together.
+
+    A testnet counts, and bans, by itself.
+    """
+    address = settings.EGRESS_ADDRESS if environment == "LIVE" else f"{settings.EGRESS_ADDRESS}:{environment}"
+    return RateBudget(shared_redis(), exchange, address)
 
 
 def shared_redis() -> redis.Redis:

@@ -42,6 +42,11 @@ end
 return {1, wait}
 """
 
+# KEYS: the halt. ARGV: ms. A shorter halt never takes the place of a longer one.
+_HALT = """
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end
+"""
+
 # KEYS: the last nonce. Returns the next one: microseconds, and always more than the last.
 _NONCE = """
 local clock = redis.call('TIME')
@@ -73,14 +78,15 @@ class RateBudget:
         self._prefix = f"rate:{exchange}"
         self._halt = f"{self._prefix}:halt:{egress}"
         self._take = server.register_script(_TAKE)
+        self._stop_all = server.register_script(_HALT)
         self._next_nonce = server.register_script(_NONCE)
 
     def take(self, buckets: Sequence[Bucket], cost: float = 1.0) -> None:
         """Book a call of `cost` in each bucket and return when it may be sent.
 
         Raises RateLimited, having booked nothing, when that would take longer than our patience or the
-        exchange has told us to stop, and ExchangeUnavailable when Redis cannot be asked: an exchange that
-        is asked without a budget bans everybody.
+        exchange has told us to stop, also while we waited for our turn; and ExchangeUnavailable when Redis
+        cannot be asked: an exchange that is asked without a budget bans everybody.
         """
         arguments = [int(self.patience_seconds * 1e6)]
         for bucket in buckets:
@@ -92,7 +98,9 @@ class RateBudget:
         wait = microseconds / 1e6
         if not is_booked:
             raise RateLimited(f"The exchange's rate budget is used up; free in {wait:.0f} s.", wait)
-        time.sleep(wait)
+        if wait:
+            time.sleep(wait)
+            self._require_no_halt()
 
     def halted_seconds(self) -> float:
         """Return for how long everyone still has to stop; 0 when nobody has to."""
@@ -107,8 +115,12 @@ class RateBudget:
         """Have everyone stop for so long, unless they were told to stop for longer."""
         milliseconds = int(min(max(seconds, 1), LONGEST_HALT_SECONDS) * 1000)
         with _asking_redis():
-            if self.server.pttl(self._halt) < milliseconds:
-                self.server.set(self._halt, 1, px=milliseconds)
+            self._stop_all(keys=[self._halt], args=[milliseconds])
+
+    def _require_no_halt(self) -> None:
+        seconds = self.halted_seconds()
+        if seconds:
+            raise RateLimited(f"The exchange told us to stop; free in {seconds:.0f} s.", seconds)
 
     @contextlib.contextmanager
     def in_turn(self, key: str) -> Iterator[None]:

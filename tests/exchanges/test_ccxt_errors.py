@@ -53,6 +53,11 @@ def test_only_an_answer_ends_an_order_that_has_left(exchange: str, kind: type[Ex
     assert isinstance(translated(exchange, kind("text"), Phase.AFTER_SEND, "an order"), ExchangeError)
 
 
+COINBASE_NO = (
+    '{{"success":false,"failure_reason":"UNKNOWN_FAILURE_REASON","error_response":{{"error":"{}"}}}}'
+)
+
+
 @pytest.mark.parametrize(
     ("exchange", "error", "meaning"),
     [
@@ -62,7 +67,23 @@ def test_only_an_answer_ends_an_order_that_has_left(exchange: str, kind: type[Ex
         ("BINANCE", ccxt.DDoSProtection("429 Too Many Requests"), Meaning.LIMITED),
         ("KRAKEN", ccxt.ExchangeError('{"error":["EOrder:Cost minimum not met"]}'), Meaning.REJECTED),
         ("KRAKEN", ccxt.ExchangeError("SSLError"), Meaning.UNKNOWN),
-        ("COINBASE", ccxt.ExchangeError('{"success":false,"error_response":{}}'), Meaning.REJECTED),
+        ("KRAKEN", ccxt.ExchangeError('{"error":["EService:Deadline elapsed"]}'), Meaning.REJECTED),
+        ("KRAKEN", ccxt.ExchangeError('{"error":["EOrder:Duplicate cl_ord_id"]}'), Meaning.UNKNOWN),
+        ("COINBASE", ccxt.ExchangeError('{"success":false,"error_response":{}}'), Meaning.UNKNOWN),
+        ("COINBASE", ccxt.ExchangeError(COINBASE_NO.format("INSUFFICIENT_FUND", "")), Meaning.REJECTED),
+        ("COINBASE", ccxt.ExchangeError(COINBASE_NO.format("UNKNOWN_FAILURE_REASON", "")), Meaning.UNKNOWN),
+        (
+            "COINBASE",
+            ccxt.ExchangeError(COINBASE_NO.format("DUPLICATE_CLIENT_ID", "")),
+            Meaning.UNKNOWN,
+        ),
+        (
+            "COINBASE",
+            ccxt.ExchangeError(
+                '"error": "UNKNOWN_FAILURE_REASON", "preview_failure_reason": "PREVIEW_INVALID_X"'
+            ),
+            Meaning.REJECTED,
+        ),
         ("COINBASE", KeyError("order_id"), Meaning.UNKNOWN),
         ("BINANCE", ValueError("malformed PEM"), Meaning.UNKNOWN),
     ],

@@ -2,6 +2,7 @@ import multiprocessing
 import time
 import uuid
 from collections.abc import Iterator
+from threading import Timer
 
 import pytest
 import redis
@@ -138,3 +139,19 @@ def test_without_redis_nothing_is_asked(exchange: str) -> None:
 
     with pytest.raises(ExchangeUnavailable, match="is Redis up"):
         RateBudget(nowhere, exchange, "here").take([Bucket("public", 1, 1)])
+
+
+def test_a_ban_stops_who_is_already_waiting_for_a_turn(budget: RateBudget) -> None:
+    bucket = budget.bucket_of_address(0.4, 1)
+    budget.take([bucket])
+    Timer(0.1, budget.halt, [5]).start()
+
+    with pytest.raises(RateLimited, match="told us to stop"):
+        budget.take([bucket])
+
+
+def test_a_shorter_halt_takes_no_longer_ones_place(budget: RateBudget) -> None:
+    budget.halt(3600)
+    budget.halt(30)
+
+    assert budget.halted_seconds() > 3500
