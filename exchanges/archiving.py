@@ -5,11 +5,13 @@ A candle leaves the database only after it was read back from its file.
 
 from datetime import datetime
 
-from django.db.models import Min
+from django.db.models import Min, Window
+from django.db.models.functions import Lag
 
 from bot_sdk.timeframes import duration
 from exchanges import candle_store
 from exchanges.candle_store import month_after, month_of
+from exchanges.candles import CATCH_UP_CANDLES
 from exchanges.errors import CandleStoreError
 from exchanges.gateway import CandleRow
 from exchanges.models import Candle, Market
@@ -21,33 +23,57 @@ FIGURES = ("open", "high", "low", "close", "volume")
 def archive(market: Market, timeframe: str, now: datetime) -> int:
     """Move the whole months that lie before the newest KEEP_CANDLES durations; return how many candles.
 
-    A first month of which the beginning was never asked for stays in the database, since its file would
-    claim a hole there. Killed anywhere and started again, it loses and doubles nothing. Raises
-    CandleStoreError; what was not moved stays.
+    Of what was never asked for a file would claim that the exchange has nothing: so a first month whose
+    beginning is missing stays in the database, and a month is moved only up to where a pause of ours began.
+    Killed anywhere and started again, it loses and doubles nothing. Raises CandleStoreError; what was not
+    moved stays.
     """
     stored = Candle.objects.of(market, timeframe)
     first = stored.aggregate(first=Min("opened_at"))["first"]
     if first is None:
         return 0
+    pauses = _pauses(market, timeframe)
     moved, month, keep_from = 0, month_of(first), now - KEEP_CANDLES * duration(timeframe)
     while month_after(month) <= keep_from:
-        moved += _move(market, timeframe, month, first)
+        moved += _move(market, timeframe, month, first, pauses)
         month = month_after(month)
     return moved
 
 
-def _move(market: Market, timeframe: str, month: datetime, first: datetime) -> int:
-    end = month_after(month)
+def _pauses(market: Market, timeframe: str) -> list[tuple[datetime, datetime]]:
+    """Return the stretches, from their first to before their last opening, that nobody asked for.
+
+    A collector that comes back asks for all that it missed, up to CATCH_UP_CANDLES: longer ones are ours.
+    """
+    step = duration(timeframe)
+    before = Window(Lag("opened_at"), order_by="opened_at")
+    rows = Candle.objects.of(market, timeframe).annotate(before=before).values_list("before", "opened_at")
+    longest = CATCH_UP_CANDLES * step
+    return [(at + step, after) for at, after in rows.order_by("opened_at") if at and after - at > longest]
+
+
+def _move(
+    market: Market,
+    timeframe: str,
+    month: datetime,
+    first: datetime,
+    pauses: list[tuple[datetime, datetime]],
+) -> int:
     asked_until = candle_store.asked_until(market, timeframe, month)
-    if first > asked_until:
+    paused = [(begin, end) for begin, end in pauses if begin < month_after(month) and end > asked_until]
+    end = min([month_after(month), *(begin for begin, _ in paused)])
+    if first > asked_until or end <= month:
         return 0
     old = Candle.objects.of(market, timeframe).filter(opened_at__gte=month, opened_at__lt=end)
-    rows = [CandleRow(*values) for values in old.order_by("opened_at").values_list("opened_at", *FIGURES)]
-    new = [row for row in rows if row.opened_at >= asked_until]
-    if asked_until < end:
-        candle_store.write_month(market, timeframe, month, new, asked_from=asked_until, asked_until=end)
+    known = list(old.order_by("opened_at").values_list("pk", "opened_at", *FIGURES))
+    rows = [CandleRow(*values) for _, *values in known]
+    # also those before what was asked for: a download may have begun in the middle of the month
+    candle_store.write_month(
+        market, timeframe, month, rows, asked_from=min(asked_until, end), asked_until=end
+    )
     _require_stored(market, timeframe, rows)
-    old.delete()
+    # by their keys: what came meanwhile was not written
+    Candle.objects.filter(pk__in=[pk for pk, *_ in known]).delete()
     return len(rows)
 
 

@@ -11,7 +11,8 @@ significant digits, and a float64 gives back no more than 15 for certain.
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -24,6 +25,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.db import connection, transaction
 from s3transfer.exceptions import RetriesExceededError
 
 from bot_sdk.timeframes import duration, floor
@@ -99,6 +101,19 @@ def write_month(
     _require_openings(timeframe, [asked_until, *by_opening])
     _require_inside(month, asked_until, by_opening)
     key = _key(market, timeframe, month)
+    with _alone_with(key):
+        return _add(market, timeframe, month, by_opening, asked_from, asked_until)
+
+
+def _add(  # noqa: PLR0917 - those of write_month
+    market: Market,
+    timeframe: str,
+    month: datetime,
+    by_opening: Mapping[datetime, CandleRow],
+    asked_from: datetime,
+    asked_until: datetime,
+) -> int:
+    key = _key(market, timeframe, month)
     stored, stored_until = _load(market, timeframe, month)
     if stored_until < asked_from:
         raise CandleStoreError(
@@ -110,6 +125,14 @@ def write_month(
     if added or asked_until > stored_until:
         _save(market, timeframe, month, merged, max(asked_until, stored_until))
     return added
+
+
+@contextmanager
+def _alone_with(key: str) -> Iterator[None]:
+    """Let one process at a time read, change and write a file; the database keeps the turn."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"candles:{key}"])
+        yield
 
 
 def asked_until(market: Market, timeframe: str, month: datetime) -> datetime:

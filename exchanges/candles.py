@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import redis
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Q
 
 from bot_sdk.timeframes import duration, floor
 from exchanges.errors import CandleNotReady
@@ -23,6 +23,7 @@ from exchanges.models import Candle, Market
 if TYPE_CHECKING:
     import pandas as pd
 
+CATCH_UP_CANDLES = 20_000  # missed in a pause of ours, that are asked for when somebody needs candles again
 TURN_SECONDS = 20  # longer than it takes to ask for one market's newest candles
 
 # The oldest candle that the exchange has, by (market, timeframe), where it lies within a window. This process
@@ -54,18 +55,22 @@ def crawl(market: Market, timeframe: str, gateway: PublicGateway, opened_at: dat
     """Store the closed candles missing among the `count` that end with the one opened at `opened_at`.
 
     Only what lies before the oldest or after the newest stored one is asked for, so that after the first time
-    it is the newest candle alone. Raises CandleNotReady when the exchange does not have the last one yet
-    (what it has is stored), and the gateway's errors; crawling again is harmless.
+    it is the newest candle alone. After a pause all that was missed is asked for, unless the pause was longer
+    than CATCH_UP_CANDLES: so no hole of ours lies between two candles that are nearer. Raises CandleNotReady
+    when the exchange does not have the last one yet (what it has is stored), and the gateway's errors;
+    crawling again is harmless.
     """
     step = duration(timeframe)
     first = opened_at - (count - 1) * step
     stored = Candle.objects.of(market, timeframe).until(opened_at)
-    held = stored.filter(opened_at__gte=first).aggregate(oldest=Min("opened_at"), newest=Max("opened_at"))
+    held = stored.filter(opened_at__gte=opened_at - CATCH_UP_CANDLES * step).aggregate(
+        oldest=Min("opened_at", filter=Q(opened_at__gte=first)), newest=Max("opened_at")
+    )
     oldest, newest = held["oldest"], held["newest"]
     if newest is None:
         _store(market, timeframe, _fetch(market, timeframe, gateway, first, opened_at))
     else:
-        if oldest > first and _beginnings.get((market.pk, timeframe)) != oldest:
+        if oldest is not None and oldest > first and _beginnings.get((market.pk, timeframe)) != oldest:
             older = list(_fetch(market, timeframe, gateway, first, oldest - step))
             _store(market, timeframe, older)
             if not older:

@@ -1,7 +1,11 @@
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from threading import Thread
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from exchanges import archiving, candle_store, tasks
 from exchanges.archiving import archive
@@ -125,3 +129,98 @@ def test_the_task_goes_on_with_the_others(market: Market, caplog: pytest.LogCapt
     assert not Candle.objects.filter(market=other, opened_at__lt=MARCH).exists()
     assert Candle.objects.filter(market=market, opened_at=JANUARY).exists()
     assert "are not in the history as they are in the database" in caplog.text
+
+
+def history_of(market: Market) -> list[datetime]:
+    rows = candle_store.read_rows(market, "1h", JANUARY, MARCH - HOUR)
+    return [row.opened_at for row in rows]
+
+
+def test_what_was_never_asked_for_is_not_archived_as_the_exchanges_hole(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archiving, "CATCH_UP_CANDLES", 200)
+    tenth = JANUARY + 9 * 24 * HOUR
+    store(market, JANUARY, tenth)
+    store(market, FEBRUARY + 9 * 24 * HOUR, NOW)
+
+    archive(market, "1h", NOW)
+
+    assert candle_store.asked_until(market, "1h", JANUARY) == tenth + HOUR
+    assert candle_store.asked_until(market, "1h", FEBRUARY) == FEBRUARY
+    assert kept()[0] == FEBRUARY + 9 * 24 * HOUR
+
+
+def test_a_hole_that_was_asked_for_is_the_exchanges(market: Market) -> None:
+    store(market, JANUARY, JANUARY + 9 * 24 * HOUR)
+    store(market, JANUARY + 19 * 24 * HOUR, NOW)
+
+    archive(market, "1h", NOW)
+
+    assert candle_store.asked_until(market, "1h", JANUARY) == FEBRUARY
+    assert kept()[0] == MARCH
+
+
+def test_candles_before_a_download_that_began_in_the_middle_of_the_month_move_too(market: Market) -> None:
+    store(market, JANUARY, NOW)
+    middle = JANUARY + 18 * 24 * HOUR
+    values = Candle.objects.filter(opened_at__gte=middle, opened_at__lt=FEBRUARY).order_by("opened_at")
+    rows = [CandleRow(*row) for row in values.values_list("opened_at", *archiving.FIGURES)]
+    candle_store.write_month(market, "1h", JANUARY, rows, asked_from=JANUARY, asked_until=FEBRUARY)
+
+    archive(market, "1h", NOW)
+
+    assert history_of(market)[: 31 * 24] == [JANUARY + hour * HOUR for hour in range(31 * 24)]
+    assert kept()[0] == MARCH
+
+
+def test_a_candle_that_comes_while_its_month_is_archived_stays(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = JANUARY + 50 * HOUR
+    store(market, JANUARY, NOW)
+    Candle.objects.filter(opened_at=late).delete()
+    wrote: list[bool] = []
+    write = candle_store.write_month
+
+    def write_and_collect(*args: Any, **kwargs: Any) -> int:
+        added = write(*args, **kwargs)
+        if not wrote:
+            wrote.append(True)
+            store(market, late, late)
+        return added
+
+    monkeypatch.setattr(candle_store, "write_month", write_and_collect)
+
+    archive(market, "1h", NOW)
+
+    assert late in [*kept(), *history_of(market)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_write_one_month_at_once_lose_nothing(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(market, JANUARY, NOW)
+    first = Candle.objects.order_by("opened_at")[:10].values_list("opened_at", *archiving.FIGURES)
+    rows = [CandleRow(*row) for row in first]
+    threads: list[Thread] = []
+    save = candle_store._save
+
+    def archive_elsewhere() -> None:
+        archive(market, "1h", NOW)
+        connection.close()
+
+    def save_slowly(*args: Any) -> None:
+        if not threads:
+            threads.append(Thread(target=archive_elsewhere))
+            threads[0].start()
+            time.sleep(0.5)
+        save(*args)
+
+    monkeypatch.setattr(candle_store, "_save", save_slowly)
+    candle_store.write_month(market, "1h", JANUARY, rows, asked_from=JANUARY, asked_until=JANUARY + 10 * HOUR)
+    threads[0].join()
+
+    assert history_of(market) == [JANUARY + hour * HOUR for hour in range((31 + 28) * 24)]
+    assert kept()[0] == MARCH
