@@ -50,8 +50,9 @@ class Bubblewrap:
     name = "bubblewrap"
 
     def layers(self) -> Layers:
-        """Return every layer; without Landlock where the kernel has none."""
-        return tuple(layer for layer in ALL_LAYERS if layer != Layer.LANDLOCK or landlock.version())
+        """Return every layer but the doorman, who has no work here; without Landlock where there is none."""
+        left_out = {Layer.DOORMAN} if landlock.version() else {Layer.DOORMAN, Layer.LANDLOCK}
+        return tuple(layer for layer in ALL_LAYERS if layer not in left_out)
 
     def launch(self, preload: tuple[str, ...], layers: Layers) -> Launch:
         """Return how to start a zygote. Raises SandboxUnavailable without bubblewrap or a runtime."""

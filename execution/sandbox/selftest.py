@@ -29,6 +29,7 @@ _EXPECTED_STATUS = {
     "Threads": "1",  # another one would be without the filter
 }
 _ROOT = "0"
+_BEFORE_FILES = (Layer.LANDLOCK, Layer.DOORMAN)
 _CALLS = (  # of probe_bot.py
     "open a socket",
     "start a process",
@@ -45,6 +46,11 @@ def prove_engine(engine: Engine, layers: Layers) -> None:
 
     Raises SandboxUnavailable, whose message says what got through.
     """
+    if Layer.NAMESPACES not in layers:
+        # Of the two walls before this machine's files each has to hold without the other.
+        for wall in _BEFORE_FILES:
+            with closing(Nursery(engine, tuple(layer for layer in layers if layer != wall))) as nursery:
+                _prove_walls(nursery)
     with closing(Nursery(engine, layers)) as nursery:
         _prove_walls(nursery)
         _prove_filter(nursery)
@@ -89,7 +95,7 @@ def check_rights(process: WatchedProcess, layers: Layers) -> None:
     if Layer.NAMESPACES in layers:  # else the bounding set stays, which means nothing without new privileges
         expected["CapBnd"] = _NO_CAPABILITY
     if "Seccomp_filters" in status:  # since Linux 5.9
-        expected["Seccomp_filters"] = "2"
+        expected["Seccomp_filters"] = "3" if Layer.DOORMAN in layers else "2"
     found = {name: status.get(name, "missing") for name in expected}
     if found != expected or _ROOT in status["Uid"].split():
         raise SandboxUnavailable(
@@ -109,7 +115,7 @@ def _probe(*, file: str = "", call: str = "", layers: Layers = (), never_answers
         config={
             "file": file,
             "call": call,
-            "has_landlock": Layer.LANDLOCK in layers,
+            "can_list_nothing": any(wall in layers for wall in _BEFORE_FILES),
             "variables": sorted(os.environ.keys() - set(runtime.VARIABLES) - {"PWD"}),
             "never_answers": never_answers,
             "too_many_bytes": 2 * _LIMITS.memory_mb << 20,

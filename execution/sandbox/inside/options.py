@@ -11,6 +11,7 @@ class Layer(StrEnum):
 
     NAMESPACES = "namespaces"
     LANDLOCK = "landlock"
+    DOORMAN = "doorman"
     ZYGOTE_FILTER = "zygote_filter"
     RUN_FILTER = "run_filter"
     LIMITS = "limits"

@@ -1,8 +1,8 @@
-"""Which system calls are allowed, as tables: one for the zygote, one for a bot's run.
+"""Which system calls are allowed, as tables: for the zygote, for a bot's run, and for the door of a run.
 
-A run lives under both filters; the stricter answer counts. What is named nowhere does not exist for a run
-(ENOSYS). Of what is named, KILL ends the process, and with it the run as FORBIDDEN: calls that no honest bot
-makes by accident. REFUSE answers EPERM: calls that libraries try, and live without.
+A run lives under all of its filters; the strictest answer counts. What is named nowhere does not exist for a
+run (ENOSYS). Of what is named, KILL ends the process, and with it the run as FORBIDDEN: calls that no honest
+bot makes by accident. REFUSE answers EPERM: calls that libraries try, and live without.
 """
 
 import errno
@@ -14,13 +14,14 @@ ALLOW = 0x7FFF0000
 KILL = 0x80000000  # the whole process
 REFUSE = 0x00050000 | errno.EPERM
 UNKNOWN = 0x00050000 | errno.ENOSYS
+ASK_LISTENER = 0x7FC00000  # SECCOMP_RET_USER_NOTIF
 
 WORD = 0xFFFFFFFF
 CLONE_THREAD = 0x00010000
 CLONE_VM = 0x00000100
 CLONE_NEWPID = 0x20000000
 _CLONE_NAMESPACES = 0x7E020080  # every CLONE_NEW*
-_WRITING = 0o3 | 0o100 | 0o1000  # O_ACCMODE, O_CREAT, O_TRUNC
+WRITING = 0o3 | 0o100 | 0o1000  # O_ACCMODE, O_CREAT, O_TRUNC
 _MAP_SHARED_ANONYMOUS = 0x01 | 0x20
 _MAP_GROWSDOWN = 0x0100
 _FCNTL = (
@@ -35,6 +36,7 @@ _IOCTL = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, FIONREAD, FIONBIO, 
 _PRCTL = (3, 15, 16, 0x53564D41)  # PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_SET_VMA
 # MADV_REMOVE, MADV_MERGEABLE, MADV_COLD, MADV_PAGEOUT, MADV_HWPOISON, MADV_SOFT_OFFLINE
 _MADVISE_DANGERS = (9, 12, 20, 21, 100, 101)
+NEW_LISTENER = 8  # SECCOMP_FILTER_FLAG_NEW_LISTENER
 _FUTEX_PRIVATE = 128
 _FUTEX_WAITS = (0, 9)  # FUTEX_WAIT, FUTEX_WAIT_BITSET
 
@@ -102,8 +104,8 @@ _ALLOWED = """
 """
 
 _CHECKED: dict[str, Rule] = {
-    "open": Check((When(1, (0,), ALLOW, mask=_WRITING),), REFUSE),
-    "openat": Check((When(2, (0,), ALLOW, mask=_WRITING),), REFUSE),
+    "open": Check((When(1, (0,), ALLOW, mask=WRITING),), REFUSE),
+    "openat": Check((When(2, (0,), ALLOW, mask=WRITING),), REFUSE),
     # Neither shared anonymous memory nor what says that it is a stack counts towards RLIMIT_DATA.
     "mmap": Check(
         (
@@ -132,6 +134,16 @@ _CHECKED: dict[str, Rule] = {
     "ioctl": Check((When(1, _IOCTL, ALLOW),), REFUSE),
     "prctl": Check((When(0, _PRCTL, ALLOW),), REFUSE),
     "prlimit64": Check((IfNull(2, ALLOW),), REFUSE),  # asking, not setting
+}
+
+# A filter by itself, for runs with a doorman, who answers what it asks. They have no namespaces, so it is the
+# second no to what would outlive the run or hold others of the same user, too.
+DOOR_POLICY: Policy = {
+    "openat": ASK_LISTENER,
+    "open": UNKNOWN,
+    **dict.fromkeys(("fork", "vfork", "pidfd_open"), KILL),
+    "clone": Check((When(0, (CLONE_THREAD,), ALLOW, mask=CLONE_THREAD),), KILL),
+    "clone3": UNKNOWN,
 }
 
 _REFUSED = """
@@ -179,9 +191,13 @@ _SAME_USER = """
 
 # The zygote forks, drops rights and passes descriptors on. For all else that reaches beyond a process it has
 # no use once it is up, so every run is refused it a second time.
-ZYGOTE_POLICY: Policy = {
+_ZYGOTE: Policy = {
     **dict.fromkeys(_BEYOND.split(), REFUSE),
     **dict.fromkeys(_SAME_USER.split(), REFUSE),
+    # what passes between processes through pages that they share
+    **dict.fromkeys(("fadvise64", "mincore", "readahead"), REFUSE),
+    "futex": _CHECKED["futex"],
+    "madvise": _CHECKED["madvise"],
     # its own limits and priority: 0 is oneself, and of the kinds of priority the first is a process's
     "prlimit64": Check((When(0, (0,), ALLOW),), REFUSE),
     "setpriority": Check((When(0, (1, 2), REFUSE), When(1, (0,), ALLOW)), REFUSE),
@@ -190,3 +206,13 @@ ZYGOTE_POLICY: Policy = {
     "clone": Check((When(0, (0,), ALLOW, mask=_CLONE_NAMESPACES),), REFUSE),
     "clone3": UNKNOWN,
 }
+
+
+def zygote_policy(*, has_doorman: bool) -> Policy:
+    """Return the rules for a zygote; all else is allowed. For a doorman, runs make a listener each.
+
+    A second one the kernel refuses.
+    """
+    if not has_doorman:
+        return _ZYGOTE
+    return {**_ZYGOTE, "seccomp": Check((When(1, (NEW_LISTENER,), ALLOW),), REFUSE)}

@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,23 +16,29 @@ import pandas as pd
 
 from bot_sdk.model_files import ModelFile
 
-from . import bot_run, coaching, inspection, landlock, lockdown, output
+from . import bot_run, coaching, doorman, inspection, landlock, lockdown, output
 from .channel import Channel
 from .frame import decode_frame
 from .job_file import read_part
 from .options import Layer, Options
 from .seccomp import Filter
 
-_NOTHING, _LOG, _ERRORS, _CHANNEL, _JOB, _RULESET = range(6)
+_NOTHING, _LOG, _ERRORS, _CHANNEL, _JOB, _RULESET, _DOORMAN = range(7)
 _ABOVE_ALL_OF_THEM = 100
+_ABOVE_ALL = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """What the zygote has prepared for its runs: Landlock's ruleset and the filter, None where left out."""
+    """What the zygote has prepared for its runs; None for what is left out.
+
+    That is Landlock's ruleset, the door's filter with the doorman's socket, and the run's filter.
+    """
 
     options: Options
     ruleset: int | None
+    doorman: int | None
+    door: Filter
     filter: Filter | None
     zygote: int  # process id
 
@@ -41,7 +48,7 @@ def begin(order: dict[str, Any], *, channel: int, log: int, job: int, walls: Wal
 
     Raises what goes wrong while the walls go up, and what a bot has broken when its answer is to be sent.
     """
-    _place(log, channel, job, walls.ruleset)
+    _place(log, channel, job, walls)
     _put_up(walls, order)
     prints = output.send_prints_to(_LOG)
     questions = Channel(_CHANNEL)
@@ -69,7 +76,7 @@ def warm_up() -> None:
     np.random.seed(0)
 
 
-def _place(log: int, channel: int, job: int, ruleset: int | None) -> None:
+def _place(log: int, channel: int, job: int, walls: Walls) -> None:
     """Give each descriptor the number that it has in every run, and close all others."""
     # Opened anew: flags that a bot sets on a description which others have too would reach them.
     wanted = {
@@ -79,15 +86,18 @@ def _place(log: int, channel: int, job: int, ruleset: int | None) -> None:
         _CHANNEL: channel,
         _JOB: job,
     }
-    if ruleset is not None:
-        wanted[_RULESET] = ruleset
+    if walls.ruleset is not None:
+        wanted[_RULESET] = walls.ruleset
+    if walls.doorman is not None:
+        wanted[_DOORMAN] = walls.doorman
     # First out of the way, since a number may be another's place.
     moved = {
         place: fcntl.fcntl(number, fcntl.F_DUPFD, _ABOVE_ALL_OF_THEM) for place, number in wanted.items()
     }
     for place, number in moved.items():
         os.dup2(number, place)
-    os.closerange(max(wanted) + 1, 1 << 30)
+    for place, next_place in pairwise([*wanted, _ABOVE_ALL]):
+        os.closerange(place + 1, next_place)
 
 
 def _put_up(walls: Walls, order: dict[str, Any]) -> None:
@@ -101,11 +111,14 @@ def _put_up(walls: Walls, order: dict[str, Any]) -> None:
         if options.changes_user:
             lockdown.become(order["uid"])
         lockdown.drop_capabilities()
+    memory = lockdown.open_own_memory() if walls.doorman is not None else None
     lockdown.hide_memory()
     lockdown.die_with_zygote(None if options.has_namespaces else walls.zygote)
     if walls.ruleset is not None:
         landlock.apply(_RULESET)
         os.close(_RULESET)
+    if memory is not None:
+        doorman.introduce(_DOORMAN, listener=walls.door.apply_with_listener(), memory=memory)
     if walls.filter is not None:
         walls.filter.apply()
 

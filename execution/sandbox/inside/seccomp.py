@@ -5,7 +5,7 @@ import os
 import struct
 from pathlib import Path
 
-from .policy import ALLOW, KILL, WORD, Check, IfNull, Policy, Rule
+from .policy import ALLOW, KILL, NEW_LISTENER, WORD, Check, IfNull, Policy, Rule
 
 # <linux/bpf_common.h>: load a word, compare with a constant, mask, return
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _AND, _RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
@@ -16,6 +16,7 @@ _MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_* of <li
 _X32_CALLS = 0x40000000  # x86_64's second set of numbers, for 32-bit pointers
 
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
+_SECCOMP_SET_MODE_FILTER = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -28,7 +29,9 @@ class Filter:
     """A program that is ready to be applied, in this process or in one that is forked from it."""
 
     def __init__(self, policy: Policy, default: int) -> None:
-        code = compile_policy(policy, default, os.uname().machine)
+        machine = os.uname().machine
+        code = compile_policy(policy, default, machine)
+        self._seccomp = system_calls(machine)["seccomp"]
         self._program = _Program(len(code) // 8, code)
 
     def apply(self) -> None:
@@ -36,6 +39,14 @@ class Filter:
         program = ctypes.byref(self._program)
         if _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "the kernel refused the system call filter")
+
+    def apply_with_listener(self) -> int:
+        """Apply it, and return the descriptor that hears of the calls which it asks about. Raises OSError."""
+        program = ctypes.byref(self._program)
+        listener: int = _libc.syscall(self._seccomp, _SECCOMP_SET_MODE_FILTER, NEW_LISTENER, program)
+        if listener < 0:
+            raise OSError(ctypes.get_errno(), "the kernel refused the system call filter with a listener")
+        return listener
 
 
 def compile_policy(policy: Policy, default: int, machine: str) -> bytes:

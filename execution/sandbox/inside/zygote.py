@@ -14,7 +14,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from . import landlock, lockdown, policy, run
+from . import doorman, landlock, lockdown, policy, run
 from .options import Layer, Options
 from .seccomp import Filter
 
@@ -56,23 +56,35 @@ class _Zygote:
         self._events = selectors.EpollSelector()
         self._pid = os.getpid()
         self._handle = os.pidfd_open(self._pid)
+        lockdown.hide_memory()
+        lockdown.bar_new_privileges()
+        ruleset = landlock.make_ruleset(options.readable) if Layer.LANDLOCK in options.layers else None
+        self._doorman: int | None = None
+        door: int | None = None
+        has_doorman = Layer.DOORMAN in options.layers
+        if has_doorman:
+            self._doorman, door = doorman.hire(options.readable, ruleset=ruleset, zygote=self._pid)
+        if Layer.ZYGOTE_FILTER in options.layers:
+            Filter(policy.zygote_policy(has_doorman=has_doorman), policy.ALLOW).apply()
         self._walls = run.Walls(
             options=options,
-            ruleset=landlock.make_ruleset(options.readable) if Layer.LANDLOCK in options.layers else None,
+            ruleset=ruleset,
+            doorman=door,
+            door=Filter(policy.DOOR_POLICY, policy.ALLOW),
             filter=self._run_filter() if Layer.RUN_FILTER in options.layers else None,
             zygote=self._pid,
         )
-        lockdown.hide_memory()
-        lockdown.bar_new_privileges()
-        if Layer.ZYGOTE_FILTER in options.layers:
-            Filter(policy.ZYGOTE_POLICY, policy.ALLOW).apply()
 
     def serve(self) -> NoReturn:
         self._events.register(self._control, selectors.EVENT_READ)
+        if self._doorman is not None:
+            self._events.register(self._doorman, selectors.EVENT_READ)
         while True:
             for key, _ in self._events.select():
                 if key.fileobj is self._control:
                     self._take_order()
+                elif key.fd == self._doorman:  # without him no run could open a file
+                    os._exit(_FAILED)
                 else:
                     self._report_end(key.fd)
 

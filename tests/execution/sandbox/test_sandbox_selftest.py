@@ -11,7 +11,7 @@ from execution.sandbox.bubblewrap import Bubblewrap, find_bubblewrap
 from execution.sandbox.choice import ENGINES
 from execution.sandbox.engine import Engine
 from execution.sandbox.inside.options import Layer
-from execution.sandbox.inside.policy import UNKNOWN, ZYGOTE_POLICY, Policy, run_policy
+from execution.sandbox.inside.policy import DOOR_POLICY, UNKNOWN, Policy, run_policy, zygote_policy
 from execution.sandbox.inside.seccomp import compile_policy
 from execution.sandbox.landlock import Landlock
 from execution.sandbox.process import WatchedProcess
@@ -39,7 +39,7 @@ def test_this_machine_confines_bots(engine: Engine, settings: Settings) -> None:
 
 
 # Landlock would cover up for the holes.
-NAMESPACES_ALONE = tuple(layer for layer in Layer if layer != Layer.LANDLOCK)
+NAMESPACES_ALONE = tuple(layer for layer in Bubblewrap().layers() if layer != Layer.LANDLOCK)
 
 
 def test_a_jail_with_a_hole_is_found_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_jail_that_lets_a_variable_through_is_found_out(
     )
 
     with pytest.raises(SandboxUnavailable, match="could see the variable DATABASE_URL"):
-        prove_engine(Bubblewrap(), tuple(Layer))
+        prove_engine(Bubblewrap(), Bubblewrap().layers())
 
 
 def test_a_process_with_rights_is_found_out() -> None:
@@ -100,7 +100,7 @@ def test_missing_libraries_are_told(settings: Settings, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-@pytest.mark.parametrize("policy", [run_policy(1), run_policy(None), ZYGOTE_POLICY])
+@pytest.mark.parametrize("policy", [run_policy(1), run_policy(None), zygote_policy(has_doorman=True)])
 def test_the_filters_fit_the_kernels_limits(policy: Policy, machine: str) -> None:
     program = compile_policy(policy, UNKNOWN, machine)
 
@@ -111,15 +111,19 @@ def test_the_filters_fit_the_kernels_limits(policy: Policy, machine: str) -> Non
 
 def test_a_machine_without_a_table_gets_no_filter() -> None:
     with pytest.raises(KeyError, match="riscv64"):
-        compile_policy(ZYGOTE_POLICY, UNKNOWN, "riscv64")
+        compile_policy(DOOR_POLICY, UNKNOWN, "riscv64")
+
+
+WALLS = tuple(layer for layer in Layer if layer not in (Layer.NAMESPACES, Layer.DOORMAN))
 
 
 @pytest.mark.parametrize(
     ("engine", "missing"),
     [
-        *((Bubblewrap(), layer) for layer in Layer if layer not in (Layer.NAMESPACES, Layer.LANDLOCK)),
+        # what hides files there is the file system of its own
+        *((Bubblewrap(), layer) for layer in WALLS if layer != Layer.LANDLOCK),
         # without namespaces nothing has rights to drop
-        *((Landlock(), layer) for layer in Layer if layer not in (Layer.NAMESPACES, Layer.RIGHTS)),
+        *((Landlock(), layer) for layer in (*WALLS, Layer.DOORMAN) if layer != Layer.RIGHTS),
     ],
 )
 def test_an_engine_without_one_of_its_walls_is_found_out(engine: Engine, missing: Layer) -> None:
