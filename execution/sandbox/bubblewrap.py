@@ -29,7 +29,6 @@ _ISOLATION = [
     "--unshare-ipc",
     "--unshare-uts",
     "--unshare-cgroup-try",
-    "--new-session",
     "--clearenv",
     *("--hostname", "bot"),
     *("--cap-drop", "ALL"),

@@ -129,7 +129,9 @@ class Zygote:
                 user=self._launch.user,
                 group=self._launch.user,
                 extra_groups=None if self._launch.user is None else [],
-                start_new_session=True,
+                # Out of reach of a terminal's signals, but in the worker's session: between sessions niceness
+                # means nothing where the kernel shares time out among them first (sched_autogroup).
+                process_group=0,
             )
         except OSError as error:
             raise SandboxUnavailable(f"the zygote cannot be started: {error}.") from error

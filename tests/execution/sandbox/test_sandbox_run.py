@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import subprocess
@@ -269,6 +270,29 @@ def test_nothing_of_a_run_is_left_when_it_is_over(nursery: Nursery) -> None:
 
         assert ending.exit_code == -signal.SIGKILL
         assert not process.exists()
+
+
+@pytest.mark.parametrize(("bot", "priority"), [(SPIN, 19), (SLEEP, 0)], ids=["computes", "waits"])
+def test_a_long_run_yields_to_others_once_it_has_used_the_processor(
+    nursery: Nursery, bot: str, priority: int
+) -> None:
+    limits = make_limits(seconds=1)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        nursery.zygote(()) as zygote,
+        zygote.run(make_job(bot), limits) as confined,
+    ):
+        pid = confined.process.pid
+        ending = pool.submit(confined.follow)
+        seen = {os.getpriority(os.PRIO_PROCESS, pid)}
+        while not ending.done():
+            with contextlib.suppress(ProcessLookupError):
+                seen.add(os.getpriority(os.PRIO_PROCESS, pid))
+            time.sleep(0.01)
+
+        # between sessions it may mean nothing
+        assert os.getsid(zygote.pid) == os.getsid(0)
+    assert seen == {0, priority}
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
