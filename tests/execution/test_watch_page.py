@@ -544,3 +544,17 @@ def test_the_dashboard_takes_as_many_queries_with_many_subscriptions(
     # session, person, subscriptions, prices, running ones, newest cycles, switches
     with django_assert_num_queries(7):
         bobs_browser.get("/dashboard/")
+
+
+def test_a_quarantined_version_is_explained_and_cannot_be_run(
+    bobs_browser: Client, subscription: Subscription
+) -> None:
+    assert "Run now" in bobs_browser.get(subscription.get_absolute_url()).text
+    BotVersion.objects.update(state=BotVersion.State.QUARANTINED, state_reason="Three strikes <b>in a day")
+
+    page = bobs_browser.get(subscription.get_absolute_url()).text
+
+    assert "v1.0.0 is in quarantine and is not run until staff release it" in page
+    assert "Three strikes &lt;b&gt;in a day" in page
+    assert "Your stops are checked next" in page
+    assert "Run now" not in page
