@@ -15,7 +15,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from exchanges.errors import ExchangeError
+from exchanges.errors import ExchangeError, KeyRefused
 from exchanges.gateway import ExchangeGateway, Ticker
 from execution.errors import OrderError
 from execution.models import Cycle, Order
@@ -108,7 +108,7 @@ def look_after(
     """Settle or tend orders of one account on one market; what one lacks holds no other up.
 
     `prices` asks for the market's, where they are needed. Without them orders are only brought up to date:
-    none is ended and none placed.
+    none is ended and none placed. Raises KeyRefused: then no other order can be looked up either.
     """
     for order in orders:
         try:
@@ -116,6 +116,8 @@ def look_after(
                 tend(order, gateway, prices)
             else:
                 settle(order, gateway)
+        except KeyRefused:
+            raise
         except ExchangeError as error:
             logger.warning("Order %s could not be looked up: %s", order.pk, error)
 

@@ -146,6 +146,10 @@ def look_after_orders_at(account_id: int, market_id: int) -> None:
     try:
         with exchange_gateway(account, market, ticker) as gateway:
             settling.look_after(orders, gateway, None if ticker is None else lambda: ticker)
+    except KeyRefused as error:
+        logger.warning("Orders on %s cannot be looked up: %s", account, error)
+        if account.state == ExchangeAccount.State.ACTIVE:  # else it is known, and this comes every 10 s
+            current_app.send_task(CHECK_TASK, args=[account_id])
     except (ExchangeError, VaultError) as error:
         logger.warning("Orders on %s cannot be looked up: %s", account, error)
 
