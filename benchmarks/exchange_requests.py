@@ -8,6 +8,7 @@ from itertools import product
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.cache import cache
 
 from bot_sdk.timeframes import duration
 from exchanges.gateways import public_gateway
@@ -55,6 +56,7 @@ def requests_of(markets: int, subscriptions: int) -> Counter[str]:
             now[0] = CLOSE + timedelta(minutes=minutes, seconds=2)
             if minutes == 0:
                 paths.clear()
+                cache.clear()  # prices, which in truth are a minute old
             _collect(CLOSE + timedelta(minutes=minutes))
     Subscription.objects.all().delete()
     Candle.objects.all().delete()

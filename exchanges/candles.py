@@ -11,20 +11,18 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
-import redis
 from django.db.models import Max, Min, Q
 
 from bot_sdk.timeframes import duration, floor
 from exchanges.errors import CandleNotReady
 from exchanges.gateway import CandleRow, PublicGateway
-from exchanges.gateways import shared_redis
 from exchanges.models import Candle, Market
+from exchanges.turns import in_turn
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CATCH_UP_CANDLES = 20_000  # missed in a pause of ours, that are asked for when somebody needs candles again
-TURN_SECONDS = 20  # longer than it takes to ask for one market's newest candles
 
 # The oldest candle that the exchange has, by (market, timeframe), where it lies within a window. This process
 # learned it by asking in vain for older ones and does not ask again.
@@ -45,7 +43,7 @@ def collect(
     So an exchange is asked once per market and moment, however many timeframes are traded. Where one of
     the small candles is missing (nobody traded, or we never asked) the exchange's own larger one is taken.
     """
-    with _in_turn(market):
+    with in_turn(f"crawl:{market.pk}"):
         if smallest != timeframe:
             _build(market, timeframe, smallest, gateway, opened_at)
         crawl(market, timeframe, gateway, opened_at, count)
@@ -119,19 +117,6 @@ def window(market: Market, timeframe: str, opened_at: datetime, count: int) -> "
     rows = list(newest_first.values_list("opened_at", *columns)[:count])[::-1]
     index = pd.DatetimeIndex([row[0] for row in rows], dtype="datetime64[us, UTC]", name="opened_at")
     return pd.DataFrame([row[1:] for row in rows], index=index, columns=columns, dtype="float64")
-
-
-@contextlib.contextmanager
-def _in_turn(market: Market) -> Iterator[None]:
-    """Let the second of two that need the same candle find it stored. This saves requests, no more."""
-    turn = shared_redis().lock(f"crawl:{market.pk}", timeout=TURN_SECONDS, blocking_timeout=TURN_SECONDS)
-    with contextlib.suppress(redis.RedisError):
-        turn.acquire()
-    try:
-        yield
-    finally:
-        with contextlib.suppress(redis.RedisError):  # it ran out, or was never had
-            turn.release()
 
 
 def _build(

@@ -41,6 +41,7 @@ class Profile:
     key_unit: float | None = (
         None  # ccxt's cost of a call that counts once for its key, and not for the address
     )
+    tells_all_prices: bool = False  # best bid and ask of all markets in one call that costs one
     client_options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -75,6 +76,7 @@ PROFILES = {
         key_interval_seconds=3,
         key_burst=10,
         key_unit=3,
+        tells_all_prices=True,
     ),
 }
 

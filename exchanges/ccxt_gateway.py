@@ -1,7 +1,7 @@
 """An exchange's public market data through ccxt."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -97,6 +97,11 @@ class CcxtGateway:
         newest = answered_at - SETTLING - duration(timeframe)
         return [candle for candle in candles if since <= candle.opened_at <= newest]
 
+    @property
+    def tells_all_prices(self) -> bool:
+        """Whether one `fetch_tickers` brings the prices of all markets."""
+        return self._profile.tells_all_prices
+
     def fetch_ticker(self, trading_pair: str) -> Ticker:
         """Return last, bid and ask. `at` is the exchange's time of them, or ours if it gives none (Kraken).
 
@@ -104,14 +109,23 @@ class CcxtGateway:
         """
         self._require_market(trading_pair)
         with self._asking(f"the ticker of {trading_pair}"):
-            ticker = self._client.fetch_ticker(trading_pair)
-            stamp = ticker["timestamp"]
-            return Ticker(
-                last=_decimal(ticker["last"]),
-                bid=_decimal(ticker["bid"]),
-                ask=_decimal(ticker["ask"]),
-                at=datetime.now(UTC) if stamp is None else _at(stamp),
-            )
+            return _ticker(self._client.fetch_ticker(trading_pair))
+
+    def fetch_tickers(self, trading_pair: str) -> dict[str, Ticker]:
+        """Return, by trading pair, what `fetch_ticker` does, and all others that come in the same call.
+
+        Raises what `fetch_ticker` raises; others that lack one of the three are left out.
+        """
+        if not self.tells_all_prices:
+            return {trading_pair: self.fetch_ticker(trading_pair)}
+        self._require_market(trading_pair)
+        with self._asking("all tickers"):
+            rows = self._client.fetch_tickers()
+            tickers = {trading_pair: _ticker(rows[trading_pair])}
+            for pair, row in rows.items():
+                with suppress(ValueError):  # without trades or offers, which is no other market's trouble
+                    tickers[pair] = _ticker(row)
+        return tickers
 
     def fetch_time(self) -> datetime:
         """Return the exchange's clock."""
@@ -176,6 +190,16 @@ def _market_info(market: Mapping[str, Any], default_fee: float) -> MarketInfo | 
         taker_fee_fraction=_decimal(default_fee if market["taker"] is None else market["taker"]),
     )
     return MarketInfo(market["symbol"], market["base"], market["quote"], rules)
+
+
+def _ticker(row: Mapping[str, Any]) -> Ticker:
+    stamp = row["timestamp"]
+    return Ticker(
+        last=_decimal(row["last"]),
+        bid=_decimal(row["bid"]),
+        ask=_decimal(row["ask"]),
+        at=datetime.now(UTC) if stamp is None else _at(stamp),
+    )
 
 
 def _decimal(value: object) -> Decimal:

@@ -3,7 +3,7 @@
 Amounts, prices and costs are Decimal; times are aware UTC. Each method raises `exchanges.errors`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -134,8 +134,12 @@ class PublicGateway(Protocol):
         no history).
         """
 
-    def fetch_ticker(self, trading_pair: str) -> Ticker:
-        """Return the market's prices now."""
+    @property
+    def tells_all_prices(self) -> bool:
+        """Whether one `fetch_tickers` brings the prices of all markets."""
+
+    def fetch_tickers(self, trading_pair: str) -> Mapping[str, Ticker]:
+        """Return the market's prices now, by trading pair, with all others that come in the same call."""
 
     def fetch_time(self) -> datetime:
         """Return the exchange's clock."""

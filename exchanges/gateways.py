@@ -41,11 +41,6 @@ def public_gateway(exchange: str) -> "CcxtGateway":
     return CcxtGateway(exchange, _simulator_url(), budget)
 
 
-def fetch_ticker(market: "Market") -> Ticker:
-    """Return the market's prices now. Raises ExchangeError; loads ccxt, as above."""
-    return public_gateway(market.exchange).fetch_ticker(market.trading_pair)
-
-
 def account_client(exchange: str, environment: str, credentials: "Credentials") -> "CcxtAccount":
     """Return a client for one account, for one task. Raises UnknownExchange; loads ccxt, as above.
 

@@ -26,6 +26,7 @@ from exchanges import candles
 from exchanges.frames import HISTORY_CANDLES, frame_of, gap_in
 from exchanges.gateway import PublicGateway, Ticker
 from exchanges.models import Market
+from exchanges.prices import fetch_ticker
 from execution.sandbox import Limits, encode_frame
 from subscriptions.models import Subscription
 
@@ -100,7 +101,7 @@ def view_market(market: Market, timeframe: str, opened_at: datetime, gateway: Pu
     smallest = Subscription.objects.active().filter(market=market).smallest_timeframe() or timeframe
     candles.collect(market, timeframe, gateway, opened_at, HISTORY_CANDLES, smallest=smallest)
     seen = frame_of(market, timeframe, opened_at)
-    ticker = gateway.fetch_ticker(market.trading_pair)
+    ticker = fetch_ticker(market)
     frame, newest_candles = encode_frame(seen.window), candles_of(seen.history)
     gap = gap_in(pd.DatetimeIndex(seen.window.index), timeframe)
     return MarketView(market, timeframe, opened_at, ticker, frame, newest_candles, gap)

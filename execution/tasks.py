@@ -24,9 +24,10 @@ from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
 from exchanges.clocks import MOST_SKEW, skew
 from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable, KeyRefused, RateLimited
 from exchanges.gateway import SETTLING, Ticker
-from exchanges.gateways import exchange_gateway, fetch_ticker, public_gateway, shared_redis
+from exchanges.gateways import exchange_gateway, public_gateway, shared_redis
 from exchanges.markets import refresh_markets as refresh
 from exchanges.models import ExchangeAccount, Market
+from exchanges.prices import fetch_ticker
 from exchanges.vault import VaultError
 from execution import protection, reconciling, sandbox, settling, watching, wave
 from execution.alarms import Trouble, alarm

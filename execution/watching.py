@@ -18,6 +18,7 @@ from exchanges.errors import ExchangeError
 from exchanges.gateway import OrderState, Ticker, TradingGateway
 from exchanges.gateways import trading_gateway
 from exchanges.models import Market
+from exchanges.prices import GOOD_FOR_SECONDS
 from exchanges.vault import VaultError
 from execution import guards
 from execution.models import Order, Position
@@ -29,7 +30,7 @@ from subscriptions.switches import halted_among
 logger = logging.getLogger(__name__)
 
 STOP, TIMEOUT = "stop", "timeout"  # legs of orders
-PRICE_IS_GOOD_FOR = timedelta(seconds=15)  # a protective exit is not sent on an older one
+PRICE_IS_GOOD_FOR = timedelta(seconds=15 - GOOD_FOR_SECONDS)  # a stop sells on none older than 15 s
 
 
 def markets_to_watch() -> list[int]:

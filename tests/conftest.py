@@ -14,7 +14,7 @@ from django.db import connections
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
-from exchanges import gateways
+from exchanges import gateways, prices
 from exchanges.simulator.server import serve
 from tests.factories import make_user
 
@@ -67,6 +67,12 @@ def throwaway_storage(settings: Settings, tmp_path: Path) -> None:
     settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid.uuid4().hex}}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+
+@pytest.fixture(autouse=True)
+def prices_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a price that a test sets be seen at once."""
+    monkeypatch.setattr(prices, "GOOD_FOR_SECONDS", 0)
 
 
 @pytest.fixture

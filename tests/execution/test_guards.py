@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from bot_sdk.ledger import Holding
-from exchanges.gateways import exchange_gateway, fetch_ticker
+from exchanges.gateways import exchange_gateway
+from exchanges.prices import fetch_ticker
 from execution import tasks
 from execution.guards import guard_of, keep_guard, stop_prices
 from execution.models import GUARD, Order
