@@ -123,6 +123,7 @@ def _put_in(account: ExchangeAccount, credentials: Credentials) -> None:
     account.api_key_hint = credentials.api_key[-4:]
     account.state, account.state_reason = State.UNCHECKED, ""
     account.checked_at, account.permissions, account.has_address_restriction = None, {}, None
+    account.balances_at, account.balances = None, {}  # they may be another account's keys
     account.save()
     _ask_for_check(account)
 

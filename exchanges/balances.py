@@ -23,8 +23,9 @@ def refresh_balances(account: ExchangeAccount) -> dict[str, Balance]:
 
 
 def store_balances(account: ExchangeAccount, balances: Mapping[str, Balance]) -> None:
-    """Keep what the exchange told just now."""
+    """Keep what the exchange told just now, unless the account got other keys meanwhile."""
     told = {
         asset: {"free": f"{held.free:f}", "locked": f"{held.locked:f}"} for asset, held in balances.items()
     }
-    ExchangeAccount.objects.filter(pk=account.pk).update(balances=told, balances_at=timezone.now())
+    same = ExchangeAccount.objects.filter(pk=account.pk, sealed=account.sealed)
+    same.update(balances=told, balances_at=timezone.now())

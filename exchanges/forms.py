@@ -5,10 +5,30 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from exchanges.credentials import BadCredentials, Credentials, read_credentials
+from exchanges.credentials import STEPS, BadCredentials, Credentials, read_credentials
 from exchanges.models import Exchange, ExchangeAccount
 
 Environment = ExchangeAccount.Environment
+
+# what each exchange calls its key and secret, and how they look
+NAMES = {
+    Exchange.BINANCE: (
+        ("API key", "64 letters and digits."),
+        (
+            "Secret key",
+            "64 letters and digits, or a private key (Ed25519 or RSA) as its PEM file's text.",
+        ),
+    ),
+    Exchange.COINBASE: (
+        ("Key name or id", "organizations/…/apiKeys/…, or the id of an Ed25519 key."),
+        ("Private key", "The whole text of the PEM file, or an Ed25519 key in base64."),
+    ),
+    Exchange.KRAKEN: (
+        ("API key", "Letters, digits, + and /."),
+        ("Private key", "Base64, which ends with ==."),
+    ),
+}
+KEPT = "It is stored encrypted, and no page shows it again."
 
 
 class UnreturnedInput(forms.TextInput):
@@ -32,15 +52,22 @@ class KeyForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         required=False,
         help_text="Binance: the secret key, or a private key in PEM form. Coinbase: the private key. "
-        "Kraken: the private key. It is stored encrypted, and no page shows it again.",
+        f"Kraken: the private key. {KEPT}",
     )
 
     def __init__(self, *args: Any, key_exchange: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.key_exchange = key_exchange
-        for name in ("api_key", "secret"):
-            self.fields[name].required = bool(key_exchange)
         self.credentials: Credentials | None = None
+        if key_exchange:
+            self.ask_for_keys_of(key_exchange)
+
+    def ask_for_keys_of(self, exchange: str) -> None:
+        """Name and describe the fields as this exchange does, and require them."""
+        for name, (label, help_text) in zip(("api_key", "secret"), NAMES[Exchange(exchange)], strict=True):
+            field = self.fields[name]
+            field.label, field.required = label, True
+            field.help_text = f"{help_text} {KEPT}" if name == "secret" else help_text
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -84,6 +111,12 @@ class AddAccountForm(KeyForm):
         ):  # still a choice of the field's, so that it is refused with a reason
             shown = [choice for choice in Environment.choices if choice[0] != Environment.LIVE]
             self.fields["environment"].widget = forms.Select(choices=shown)
+        self.steps = STEPS
+        if self["environment"].value() in (Environment.LIVE, Environment.TESTNET):
+            chosen = self["exchange"].value()
+            if chosen in settings.SUPPORTED_EXCHANGES:
+                self.ask_for_keys_of(chosen)
+                self.steps = {Exchange(chosen): STEPS[Exchange(chosen)]}
 
     def takes_keys(self) -> bool:
         data = self.cleaned_data

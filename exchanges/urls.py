@@ -7,6 +7,7 @@ app_name = "exchanges"
 urlpatterns = [
     path("exchange-accounts/", views.accounts, name="accounts"),
     path("exchange-accounts/add/", views.add, name="add"),
+    path("exchange-accounts/add/keys/", views.key_fields, name="key_fields"),
     path("exchange-accounts/<int:pk>/", views.account, name="account"),
     path("exchange-accounts/<int:pk>/state/", views.state, name="state"),
     path("exchange-accounts/<int:pk>/check/", views.check, name="check"),

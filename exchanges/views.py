@@ -45,8 +45,16 @@ def add(request: HttpRequest) -> HttpResponse:
         if account:
             messages.success(request, f"{account.label} is added.")
             return redirect(account)
-    steps = [(Exchange(exchange).label, list_of_steps) for exchange, list_of_steps in STEPS.items()]
-    return render(request, "exchanges/add.html", {"form": form, "steps": steps})
+    return render(request, "exchanges/add.html", _fields(form))
+
+
+@login_required
+@require_safe
+def key_fields(request: HttpRequest) -> HttpResponse:
+    """The part of the page that asks for keys, for the exchange and the kind of account just chosen."""
+    form = AddAccountForm(initial=request.GET.dict())
+    is_paper = form["environment"].value() == ExchangeAccount.Environment.PAPER
+    return render(request, "exchanges/add.html#keys", _fields(form) | {"is_paper": is_paper})
 
 
 @login_required
@@ -124,6 +132,10 @@ def _page(request: HttpRequest, own: ExchangeAccount, **forms: Form) -> HttpResp
         "key_form": KeyForm(key_exchange=own.exchange),
     }
     return render(request, "exchanges/account.html", _facts(own) | shown | forms)
+
+
+def _fields(form: AddAccountForm) -> dict[str, Any]:
+    return {"form": form, "steps": [(exchange.label, steps) for exchange, steps in form.steps.items()]}
 
 
 def _facts(own: ExchangeAccount) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def test_the_sign_in_page_looks_like_ours(client: Client) -> None:
 
     assert "Username or email" in html
     assert 'class="form-control"' in html
-    assert "Paper trading. Not investment advice." in html
+    assert "Not investment advice." in html
     assert "Forgot your password?" in html
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +16,11 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User
-from exchanges.accounts import MOST_ACCOUNTS
-from exchanges.models import ExchangeAccount
+from exchanges.accounts import MOST_ACCOUNTS, replace_keys
+from exchanges.balances import store_balances
+from exchanges.credentials import Credentials
+from exchanges.gateway import Balance
+from exchanges.models import Exchange, ExchangeAccount
 from exchanges.vault import opened
 from marketplace import celery_app
 from tests.factories import make_exchange_account
@@ -29,7 +33,7 @@ TYPED = {
     "api_key": KEY,
     "secret": SECRET,
 }
-LIST, ADD = "/exchange-accounts/", "/exchange-accounts/add/"
+LIST, ADD, KEYS = "/exchange-accounts/", "/exchange-accounts/add/", "/exchange-accounts/add/keys/"
 
 
 @pytest.fixture
@@ -171,6 +175,50 @@ def test_live_accounts_are_offered_where_they_are_allowed(browser: Client, setti
     assert ExchangeAccount.objects.get().environment == "LIVE"
 
 
+@pytest.mark.parametrize(
+    ("exchange", "names"),
+    [
+        ("BINANCE", ("API key", "Secret key")),
+        ("COINBASE", ("Key name or id", "Private key")),
+        ("KRAKEN", ("API key", "Private key")),
+    ],
+)
+def test_the_fields_and_steps_are_those_of_the_exchange_that_was_chosen(
+    browser: Client, exchange: str, names: tuple[str, str]
+) -> None:
+    chosen = {"exchange": exchange, "environment": "LIVE"}
+    label = Exchange(exchange).label
+
+    for page in (browser.get(KEYS, chosen), browser.post(ADD, chosen)):
+        form = page.context["form"]
+        assert (form.fields["api_key"].label, form.fields["secret"].label) == names
+        text = page.content.decode()
+        assert text.count("How to make the right key at") == 1
+        assert f"How to make the right key at {label}" in text
+
+
+def test_for_a_paper_account_no_keys_are_asked_for(browser: Client) -> None:
+    page = browser.get(KEYS, {"exchange": "KRAKEN", "environment": "PAPER"}).content.decode()
+
+    assert "needs no keys" in page
+    assert "<input" not in page
+
+
+@pytest.mark.parametrize("chosen", [{"exchange": "FTX", "environment": "LIVE"}, {"environment": "\0"}])
+def test_for_nonsense_the_fields_are_those_of_any_exchange(browser: Client, chosen: dict[str, str]) -> None:
+    page = browser.get(KEYS, chosen | {"api_key": KEY, "secret": SECRET}).content.decode()
+
+    assert page.count("How to make the right key at") == 3
+    assert "Canary" not in page
+
+
+def test_the_page_sends_the_choice_alone_when_it_asks_for_the_fields(browser: Client) -> None:
+    page = browser.get(ADD).content.decode()
+
+    assert f'hx-get="{KEYS}"' in page
+    assert 'hx-include="#id_exchange, #id_environment"' in page
+
+
 def test_a_person_has_so_many_accounts_at_most(browser: Client, bob: User) -> None:
     ExchangeAccount.objects.bulk_create(
         ExchangeAccount(owner=bob, exchange="KRAKEN", environment="PAPER", label=str(number))
@@ -245,6 +293,7 @@ def test_replaced_keys_are_sealed_and_checked_anew(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     ExchangeAccount.objects.update(permissions={"can_read": True}, state_reason="old")
+    store_balances(account, {"USDT": Balance(Decimal(5000), Decimal(0))})
 
     with django_capture_on_commit_callbacks(execute=True):
         browser.post(
@@ -254,9 +303,18 @@ def test_replaced_keys_are_sealed_and_checked_anew(
     account.refresh_from_db()
     assert (account.state, account.state_reason, account.permissions) == ("UNCHECKED", "", {})
     assert account.api_key_hint == "nnnn"
+    assert (account.balances, account.balances_at) == ({}, None)  # they may be another account's keys
     with opened(account) as credentials:
         assert credentials.secret == "m" * 64
     assert sent_tasks() == [("exchanges.tasks.check_account", [account.pk])]
+
+
+def test_what_was_told_about_former_keys_is_not_stored(account: ExchangeAccount) -> None:
+    replace_keys(account=account, credentials=Credentials("n" * 64, "m" * 64))
+
+    store_balances(account, {"USDT": Balance(Decimal(5000), Decimal(0))})
+
+    assert ExchangeAccount.objects.get().balances == {}
 
 
 @pytest.mark.parametrize(
@@ -340,7 +398,7 @@ def test_an_account_is_its_owners_alone(
     assert ExchangeAccount.objects.count() == 1
 
 
-@pytest.mark.parametrize("url", [LIST, ADD])
+@pytest.mark.parametrize("url", [LIST, ADD, KEYS])
 def test_a_visitor_is_asked_to_sign_in(client: Client, url: str) -> None:
     assert client.get(url).headers["Location"] == f"/accounts/login/?next={url}"
 
