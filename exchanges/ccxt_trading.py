@@ -18,6 +18,7 @@ import ccxt
 from bot_sdk.market_rules import MarketRules
 from exchanges.ccxt_account import CcxtAccount
 from exchanges.ccxt_errors import BROKEN, Phase, translated
+from exchanges.clocks import now_at
 from exchanges.errors import ExchangeError, ExchangeUnavailable, OrderRejected, OutcomeUnknown
 from exchanges.gateway import AccountFill, Fill, OrderReport, OrderState, Ticker
 from exchanges.order_checks import require_acceptable, require_on_tick
@@ -214,7 +215,7 @@ class CcxtTrading:
         """What Kraken alone has to be told: until when the order is good, and to take its fee in quote."""
         if self._exchange != "KRAKEN":
             return {}
-        good_until = datetime.now(UTC) + timedelta(seconds=ORDER_VALID_SECONDS)
+        good_until = now_at(self._exchange) + timedelta(seconds=ORDER_VALID_SECONDS)
         return {"deadline": good_until.isoformat(), "oflags": "fciq"}
 
     @contextmanager

@@ -21,7 +21,7 @@ from redis.exceptions import LockError
 
 from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import TIMEFRAMES, duration, last_closed
-from exchanges.clocks import MOST_SKEW, skew
+from exchanges.clocks import MOST_SKEW, remember, skew
 from exchanges.errors import CandleNotReady, ExchangeError, ExchangeUnavailable, KeyRefused, RateLimited
 from exchanges.gateway import SETTLING, Ticker
 from exchanges.gateways import exchange_gateway, public_gateway, shared_redis
@@ -224,8 +224,9 @@ def refresh_markets(exchange: str) -> None:
 
 @shared_task(autoretry_for=[ExchangeUnavailable], max_retries=3, default_retry_delay=30, time_limit=60)
 def check_clock(exchange: str) -> None:
-    """Tell the operator when this machine's clock is not the exchange's: candles and orders go by theirs."""
+    """Measure our clock against the exchange's, by which orders go; the operator is told when it is wrong."""
     ahead = skew(public_gateway(exchange))
+    remember(exchange, ahead)
     if abs(ahead) > MOST_SKEW:
         seconds = ahead.total_seconds()
         alarm(

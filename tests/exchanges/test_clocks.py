@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -5,6 +6,18 @@ import pytest
 from exchanges.ccxt_gateway import CcxtGateway
 from exchanges.clocks import skew
 from exchanges.simulator.server import serve
+from tests.exchanges.simulated import simulating
+
+
+@pytest.mark.parametrize("exchange", ["COINBASE", "KRAKEN"])
+def test_a_clock_that_tells_whole_seconds_is_not_taken_for_one_that_is_late(exchange: str) -> None:
+    with simulating() as simulator:
+        gateway = simulator.public(exchange)
+        gateway.fetch_time()  # the connection is there
+        time.sleep((0.85 - datetime.now(UTC).microsecond / 1e6) % 1)  # towards the end of a second
+        measured = skew(gateway)
+
+    assert abs(measured) < timedelta(seconds=0.7)
 
 
 @pytest.mark.parametrize("seconds", [-30, 0, 5])

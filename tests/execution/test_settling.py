@@ -209,6 +209,14 @@ def test_what_left_too_late_does_not_leave(trader: Trader) -> None:
     assert trader.orders() == []
 
 
+def test_orders_go_by_the_exchanges_clock_once_ours_was_measured(trader: Trader) -> None:
+    trader.control("clock", move_seconds=30)
+
+    tasks.check_clock(trader.exchange)
+
+    assert place(subscribed(trader)).state == Order.State.FILLED
+
+
 def test_a_key_that_is_refused_refuses_the_order_and_is_checked(
     trader: Trader, published: list[tuple[str, list[Any]]]
 ) -> None:
