@@ -47,6 +47,7 @@ class CcxtAccount:
         self.exchange = exchange
         self.budget = budget
         self._markets_of = markets_of
+        self._secrets = (credentials.api_key, credentials.secret)
         self._is_clock_right = exchange != "BINANCE"  # the only one that judges a request by its time stamp
         profile = profile_of(exchange)
         hosts = _hosts(exchange, environment, profile)
@@ -109,7 +110,11 @@ class CcxtAccount:
             raise
         except BROKEN as error:
             # "from None": what ccxt raised may carry the key or the signature of a call
-            raise translated(self.exchange, error, Phase.READ, what) from None
+            raise self.translated(error, Phase.READ, what) from None
+
+    def translated(self, error: Exception, phase: Phase, what: str) -> ExchangeError:
+        """Return our exception for what ccxt raised when asked for `what`; it never holds the keys."""
+        return translated(self.exchange, error, phase, what, self._secrets)
 
     def make_ready(self) -> None:
         """Do what the first call needs, now: clock and markets. Raises what reading raises."""

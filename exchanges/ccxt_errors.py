@@ -5,6 +5,7 @@ Only an answer that says no is a no. An order that may have arrived is UNKNOWN u
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -149,9 +150,14 @@ def meaning_of(exchange: str, error: Exception, phase: Phase) -> Meaning:
     return row.of(phase)
 
 
-def translated(exchange: str, error: Exception, phase: Phase, what: str) -> ExchangeError:
-    """Return our exception for what ccxt raised when the exchange was asked for `what`."""
-    said = f"{type(error).__name__}: {text_of(error)}"
+def translated(
+    exchange: str, error: Exception, phase: Phase, what: str, secrets: Iterable[str] = ()
+) -> ExchangeError:
+    """Return our exception for what ccxt raised when the exchange was asked for `what`.
+
+    Its message holds none of the `secrets`, even if the exchange repeated them.
+    """
+    said = f"{type(error).__name__}: {scrub(str(error), secrets)[:TEXT_LIMIT]}"
     match meaning_of(exchange, error, phase):
         case Meaning.LATER:
             return ExchangeUnavailable(
@@ -170,8 +176,3 @@ def translated(exchange: str, error: Exception, phase: Phase, what: str) -> Exch
             return OrderRejected(f"{exchange} refused {what}: {said}")
         case Meaning.UNKNOWN:
             return OutcomeUnknown(f"Nobody can tell whether {exchange} took {what}; look it up. {said}")
-
-
-def text_of(error: Exception) -> str:
-    """Return what the error says: no secrets, and nothing that a database or a page cannot take."""
-    return scrub(str(error))[:TEXT_LIMIT]

@@ -17,7 +17,7 @@ import ccxt
 
 from bot_sdk.market_rules import MarketRules
 from exchanges.ccxt_account import CcxtAccount
-from exchanges.ccxt_errors import BROKEN, Phase, translated
+from exchanges.ccxt_errors import BROKEN, Phase
 from exchanges.clocks import now_at
 from exchanges.errors import ExchangeError, ExchangeUnavailable, OrderRejected, OutcomeUnknown
 from exchanges.gateway import AccountFill, Fill, OrderReport, OrderState, Ticker
@@ -231,7 +231,7 @@ class CcxtTrading:
                 raise
             phase = Phase.AFTER_SEND if guard.has_sent else Phase.BEFORE_SEND
             # "from None": what ccxt raised may carry the key or the signature of a call
-            raise translated(self._exchange, error, phase, what) from None
+            raise self._account.translated(error, phase, what) from None
         finally:
             guard.send_by = None
 

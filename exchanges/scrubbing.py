@@ -1,6 +1,8 @@
 """Take credentials out of what an exchange or ccxt says before anybody keeps it."""
 
 import re
+from collections.abc import Iterable
+from urllib.parse import quote
 
 from bot_sdk.text import printable
 
@@ -13,8 +15,14 @@ _PATTERNS = (
 )
 
 
-def scrub(text: str) -> str:
-    """Return the text without signatures, keys, tokens and key files, fit for a database and a page."""
+def scrub(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the text without signatures, keys, tokens and key files, fit for a database and a page.
+
+    `secrets` are hidden wherever they stand, also as an address writes them.
+    """
+    for secret in secrets:
+        for written in (secret, quote(secret, safe="")):
+            text = text.replace(written, _HIDDEN)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return printable(text)

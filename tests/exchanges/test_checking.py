@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -19,9 +20,10 @@ from exchanges import checking, gateways, tasks
 from exchanges.accounts import replace_keys
 from exchanges.ccxt_account import CcxtAccount
 from exchanges.credentials import Credentials
-from exchanges.errors import ExchangeUnavailable, UnknownExchange
+from exchanges.errors import ExchangeError, ExchangeUnavailable, UnknownExchange
 from exchanges.gateways import shared_budget
 from exchanges.models import ExchangeAccount
+from exchanges.vault import opened
 from tests.exchanges.replay import CLOSED, replaying
 from tests.exchanges.simulated import Simulator, Trader, simulating
 from tests.factories import make_exchange_account
@@ -151,6 +153,19 @@ def test_no_answer_changes_nothing_and_giving_up_refuses(serve: Serve, exchange:
     assert (fresh.state, good.state) == (State.REFUSED, State.ACTIVE)
     assert "could not be checked" in fresh.state_reason
     assert SECRET not in fresh.state_reason
+
+
+@pytest.mark.parametrize("exchange", KEYS)
+def test_what_an_exchange_says_of_a_key_is_told_without_the_key(serve: Serve, exchange: str) -> None:
+    account, (api_key, secret) = account_at(exchange), KEYS[exchange]
+    words = f"{quote(secret, safe='')} for {api_key} is not ours"
+    said = {"BINANCE": {"code": -1, "msg": words}, "COINBASE": {"error": words}, "KRAKEN": {"error": [words]}}
+    serve({PATHS[exchange]: json.dumps(said[exchange]).encode()})
+
+    with opened(account) as credentials, pytest.raises(ExchangeError) as caught:
+        gateways.account_client(exchange, "LIVE", credentials).fetch_rights()
+
+    assert "[hidden] for [hidden] is not ours" in str(caught.value)
 
 
 def test_keys_that_were_replaced_meanwhile_are_not_judged_by_the_old_ones(serve: Serve) -> None:
