@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from exchanges.simulator.server import serve
 from execution import schedule, tasks
 from execution.models import Cycle, Order
 from marketplace import celery_app
-from tests.factories import make_cycle, make_subscription
+from tests.exchanges.simulated import Simulator
+from tests.factories import make_cycle, make_exchange_account, make_subscription
 
 PATIENCE_SECONDS = 60
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,15 +66,29 @@ def test_a_tick_trades_for_every_due_subscription(market: Market, worker: None) 
 
 
 @pytest.mark.parametrize("exchange", ["BINANCE", "COINBASE", "KRAKEN"])
-def test_a_tick_trades_on_every_exchange(market: Market, worker: None, exchange: str) -> None:
+def test_a_tick_trades_at_every_exchange_on_paper_and_on_an_account(
+    market: Market, worker: None, simulated_exchange: str, settings: Settings, exchange: str
+) -> None:
+    settings.EXCHANGE_TESTNET_MODE = False
     refresh_markets(exchange)
     own = Market.objects.get(exchange=exchange, trading_pair="BTC/USDT")
+    trader = Simulator(simulated_exchange).trader(exchange)
+    account = make_exchange_account(
+        exchange=exchange,
+        environment="LIVE",
+        api_key=trader.credentials.api_key,
+        secret=trader.credentials.secret,
+    )
     make_subscription(market=own, timeframe="1h")
+    real = make_subscription(account.owner, account=account, market=own, timeframe="1h")
 
     tasks.tick.delay("1h")
 
-    eventually(done)
-    assert Order.objects.get().state == Order.State.FILLED, Cycle.objects.get().message
+    eventually(lambda: Cycle.objects.filter(state=Cycle.State.DONE).count() == 2)
+    told = list(Cycle.objects.values_list("message", flat=True))
+    assert list(Order.objects.values_list("state", flat=True)) == [Order.State.FILLED] * 2, told
+    [placed] = trader.orders()
+    assert Decimal(placed["filled"]) == Order.objects.get(subscription=real).amount
 
 
 def test_a_doubled_tick_decides_once(market: Market, worker: None) -> None:
