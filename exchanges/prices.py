@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 from exchanges.gateway import Ticker
 from exchanges.gateways import public_gateway
 from exchanges.models import Market
+from exchanges.rate_budget import SHORT_WAIT_SECONDS
 from exchanges.turns import in_turn
 
 GOOD_FOR_SECONDS = 5  # timeframes of a market that close at once are viewed within this
@@ -23,7 +24,8 @@ def fetch_ticker(market: Market) -> Ticker:
         return known
     gateway = public_gateway(market.exchange)
     of_what = market.exchange if gateway.tells_all_prices else market.pk
-    with in_turn(f"prices:{of_what}"):
+    # not for long: an exchange that hangs must not take the workers from the others
+    with in_turn(f"prices:{of_what}", SHORT_WAIT_SECONDS):
         return _known(market) or _asked(market)
 
 

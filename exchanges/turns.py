@@ -7,13 +7,13 @@ import redis
 
 from exchanges.gateways import shared_redis
 
-TURN_SECONDS = 20  # longer than it takes to ask for one market's newest candles, or for prices
+TURN_SECONDS = 20  # longer than it takes to ask for one market's newest candles
 
 
 @contextlib.contextmanager
-def in_turn(name: str) -> Iterator[None]:
-    """Wait for those who do `name` already, and then do it. This saves requests, no more."""
-    turn = shared_redis().lock(name, timeout=TURN_SECONDS, blocking_timeout=TURN_SECONDS)
+def in_turn(name: str, patience_seconds: float = TURN_SECONDS) -> Iterator[None]:
+    """Wait so long for those who do `name` already, and then do it. This saves requests, no more."""
+    turn = shared_redis().lock(name, timeout=TURN_SECONDS, blocking_timeout=patience_seconds)
     with contextlib.suppress(redis.RedisError):
         turn.acquire()
     try:
