@@ -45,6 +45,7 @@ CRAWL_TRIES = 12
 CRAWL_PAUSE_SECONDS = 2  # an exchange shows a closed candle one to a few seconds after its close
 SHORTEST_PAUSE_SECONDS = 0.5
 LOOK_EVERY_SECONDS = 10  # at prices, and at orders that are open or unknown
+REFUSED_SECONDS = 600  # before a key that was refused is tried again for the orders it left behind
 RECONCILE_EVERY_SECONDS = 600
 RECONCILE_SECONDS = 300  # the longest that one account may take
 STARTING_TOGETHER_SECONDS = 120
@@ -142,6 +143,9 @@ def look_after_orders_at(account_id: int, market_id: int) -> None:
     account = ExchangeAccount.objects.with_keys().filter(pk=account_id).first()
     if account is None or not orders:
         return
+    refused = f"key-refused:{account_id}:{account.api_key_hint}"
+    if shared_redis().exists(refused):
+        return
     market = Market.objects.get(pk=market_id)
     ticker = _price_to_end_at(orders, market)
     try:
@@ -149,7 +153,9 @@ def look_after_orders_at(account_id: int, market_id: int) -> None:
             settling.look_after(orders, gateway, None if ticker is None else lambda: ticker)
     except KeyRefused as error:
         logger.warning("Orders on %s cannot be looked up: %s", account, error)
-        if account.state == ExchangeAccount.State.ACTIVE:  # else it is known, and this comes every 10 s
+        # an exchange bars who keeps coming with a bad key, and that may be all of us
+        shared_redis().set(refused, 1, ex=REFUSED_SECONDS)
+        if account.state == ExchangeAccount.State.ACTIVE:
             current_app.send_task(CHECK_TASK, args=[account_id])
     except (ExchangeError, VaultError) as error:
         logger.warning("Orders on %s cannot be looked up: %s", account, error)

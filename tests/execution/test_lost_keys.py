@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from exchanges.accounts import replace_keys
+from exchanges.credentials import Credentials
 from exchanges.models import ExchangeAccount
 from exchanges.tasks import check_account, check_accounts
 from execution.models import Order
@@ -94,10 +96,30 @@ def test_a_key_that_is_refused_when_orders_are_looked_up_is_checked_once(
     look_after_orders_at(subscription.account_id, subscription.market_id)
     asked = [name for name, _ in published]
     deliver(published)
+    trader.control("log", clear=True)
     look_after_orders_at(subscription.account_id, subscription.market_id)
 
     assert asked == [check_account.name]
-    assert published == []
+    assert (published, trader.control("log")["requests"]) == ([], [])
     assert states() == {Subscription.State.PAUSED}
     order.refresh_from_db()
     assert order.state == Order.State.OPEN  # it may live on at the exchange
+
+
+def test_orders_are_looked_up_again_once_the_account_has_a_key_that_works(
+    trader: Trader,  # noqa: F811
+    published: Messages,
+) -> None:
+    subscription = subscribed(trader)
+    place(subscription, limit=trader.simulator.rules(trader.exchange).price_tick * 1_000_000)
+    account = subscription.account
+    assert account is not None
+    good = trader.credentials
+    replace_keys(account=account, credentials=Credentials(f"{good.api_key[:-4]}xxxx", good.secret))
+    look_after_orders_at(account.pk, subscription.market_id)
+    assert trader.control("log", clear=True)["requests"]
+
+    replace_keys(account=account, credentials=good)
+    look_after_orders_at(account.pk, subscription.market_id)
+
+    assert trader.control("log")["requests"]
