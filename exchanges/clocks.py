@@ -6,19 +6,26 @@ from datetime import UTC, datetime, timedelta
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
+from exchanges.errors import ExchangeUnavailable
 from exchanges.gateway import PublicGateway
 
 MOST_SKEW = timedelta(seconds=1)
 KEPT_SECONDS = 3600  # it is measured every ten minutes
+MOST_DOUBT = timedelta(seconds=3)  # a turn that was waited for, and a second on the way
 _TRIES = 3  # a call may have waited for its turn; the quickest answer tells best
 
 
 def skew(gateway: PublicGateway) -> timedelta:
     """Return our clock minus the exchange's, to within the time that its answer was on its way.
 
-    Where it tells whole seconds, half a second may come on top. Raises ExchangeUnavailable.
+    Where it tells whole seconds, half a second may come on top. Raises ExchangeUnavailable, also when every
+    answer took so long that orders must not go by it.
     """
-    _, difference = min(_difference(gateway) for _ in range(_TRIES))
+    took, difference = min(_difference(gateway) for _ in range(_TRIES))
+    if took > MOST_DOUBT:
+        raise ExchangeUnavailable(
+            f"The exchange took {took.total_seconds():.1f} s to tell the time; ask later."
+        )
     return difference
 
 

@@ -3,8 +3,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from exchanges import clocks
 from exchanges.ccxt_gateway import CcxtGateway
 from exchanges.clocks import skew
+from exchanges.errors import ExchangeUnavailable
 from exchanges.simulator.server import serve
 from tests.exchanges.simulated import simulating
 
@@ -26,3 +28,10 @@ def test_the_skew_is_ours_minus_theirs(seconds: int) -> None:
         measured = skew(CcxtGateway("BINANCE", url))
 
     assert abs(measured - timedelta(seconds=seconds)) < timedelta(seconds=0.5)
+
+
+def test_an_answer_that_took_too_long_tells_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clocks, "MOST_DOUBT", timedelta(0))
+
+    with serve() as url, pytest.raises(ExchangeUnavailable, match="to tell the time"):
+        skew(CcxtGateway("BINANCE", url))
