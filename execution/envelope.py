@@ -64,7 +64,11 @@ def together_of(trader: User, quote: str, *, is_on_paper: bool) -> Together:
     all_of_them = Subscription.objects.of(trader).filter(market__quote=quote)
     papers = all_of_them.on_paper()
     chosen = papers if is_on_paper else all_of_them.exclude(pk__in=papers.values("pk"))
-    is_current = ~Q(state=Subscription.State.STOPPED) | Q(position__base_amount__gt=0)
+    # one that was stopped may hold something still, and what it lost today stays lost
+    may_count = Q(position__base_amount__gt=0) | Q(
+        position__risk_state__day=timezone.now().date().isoformat()
+    )
+    is_current = ~Q(state=Subscription.State.STOPPED) | may_count
     subscriptions = list(chosen.filter(is_current).with_names().select_related("position"))
     prices = newest_prices(subscriptions)
     exposure = loss = ZERO

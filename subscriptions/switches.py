@@ -102,6 +102,8 @@ def _set(trader: User | None, state: TradingState, reason: str, *, by: User) -> 
         switch, _ = TradingSwitch.objects.select_for_update(of=["self"]).get_or_create(trader=trader)
         switch.state, switch.reason, switch.changed_by = state, reason.strip()[:200], by
         switch.save()
-    in_scope = Subscription.objects.filter(state=Subscription.State.ACTIVE)
+    # an order of one that has just been paused may be leaving, too
+    may_send = Q(state=Subscription.State.ACTIVE) | Q(sending_until__isnull=False)
+    in_scope = Subscription.objects.filter(may_send)
     wait_until_quiet(in_scope if trader is None else in_scope.filter(trader=trader))
     return switch

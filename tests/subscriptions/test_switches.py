@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.db import IntegrityError, connection
 from django.utils import timezone
@@ -20,6 +21,7 @@ from exchanges.gateway import OrderReport
 from execution import envelope
 from execution.models import Cycle, Order
 from execution.orders import Intent, place_order, position_of
+from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription, TradingState, TradingSwitch
 from subscriptions.switches import (
@@ -256,3 +258,27 @@ def test_after_the_switch_returns_no_order_leaves(bob: User, monkeypatch: pytest
 
     monkeypatch.setattr("subscriptions.switches.wait_until_quiet", lambda _: None)
     assert late_orders(subscription, halt, rounds=25) > 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_switch_waits_also_for_an_order_of_what_was_just_paused(bob: User) -> None:
+    subscription = make_subscription(bob, state=Subscription.State.PAUSED)
+    leaves_until = timezone.now() + timedelta(seconds=0.5)
+    Subscription.objects.filter(pk=subscription.pk).update(sending_until=leaves_until)
+
+    set_trader_state(trader=bob, state=HALTED)
+
+    assert timezone.now() >= leaves_until
+
+
+def test_what_a_stopped_bot_lost_today_stays_lost(bob: User) -> None:
+    subscription = holding(trader=bob)
+    look(subscription.market, "60000")
+    trades(subscription, "SELL", "0.01", "50000")
+    lost = envelope.together_of(bob, "USDT", is_on_paper=True).loss_today
+
+    lifecycle.stop(subscription=subscription)
+
+    assert envelope.together_of(bob, "USDT", is_on_paper=True).loss_today == lost > 100
+    with time_machine.travel(timezone.now() + timedelta(days=1)):
+        assert envelope.together_of(bob, "USDT", is_on_paper=True).loss_today == 0
