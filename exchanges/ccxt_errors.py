@@ -168,11 +168,11 @@ def translated(
             return RateLimited(message, DEFAULT_PAUSE_SECONDS)
         case Meaning.KEY:
             return KeyRefused(f"{exchange} does not accept this key for {what}; check its rights. {said}")
-        case Meaning.MARKET:
+        case Meaning.MARKET if phase == Phase.READ:
             return UnknownMarket(f"{exchange} refused {what}: {said}")
         case Meaning.REJECTED if phase == Phase.READ:
             return ExchangeError(f"{exchange} refused {what}: {said}")
-        case Meaning.REJECTED:
+        case Meaning.REJECTED | Meaning.MARKET:
             return OrderRejected(f"{exchange} refused {what}: {said}")
         case Meaning.UNKNOWN:
             return OutcomeUnknown(f"Nobody can tell whether {exchange} took {what}; look it up. {said}")

@@ -74,7 +74,7 @@ def place(
     market, account = subscription.market, subscription.account
     assert account is not None
     cycle = make_cycle(subscription, state=Cycle.State.RUNNING, age=overrides.pop("age", 0))
-    ticker = gateways.public_gateway(market.exchange).fetch_ticker(PAIR)
+    ticker = overrides.pop("ticker", None) or gateways.public_gateway(market.exchange).fetch_ticker(PAIR)
     intent = Intent(
         subscription=subscription,
         signal=Signal(side, AMOUNT, "because", "bot", limit_price=limit),
@@ -230,6 +230,17 @@ def test_a_key_that_is_refused_refuses_the_order_and_is_checked(
     assert ("exchanges.tasks.check_account", [subscription.account_id]) in published
 
 
+def test_a_market_that_the_exchange_no_longer_lists_refuses_the_order(trader: Trader) -> None:
+    rules = {"price_tick": Decimal("0.01"), "amount_step": Decimal("0.00001")}
+    gone = make_market(exchange=trader.exchange, trading_pair="DOGE/USDT", **rules)
+    subscription = subscribed(trader, market=gone)
+
+    order = place(subscription, ticker=gateways.public_gateway(trader.exchange).fetch_ticker(PAIR))
+
+    assert (order.state, "BadSymbol" in order.message) == (Order.State.REJECTED, True)
+    assert places() == []
+
+
 def test_an_open_limit_fills_later_and_is_booked(trader: Trader) -> None:
     trader.control("price", pair=PAIR, price="60000")
     subscription = subscribed(trader)
@@ -278,3 +289,27 @@ def test_a_limit_whose_time_is_over_ends_as_its_trader_chose(trader: Trader, act
     assert order.state == Order.State.CANCELED
     rest = [(each.leg, each.state, each.message) for each in Order.objects.exclude(pk=order.pk)]
     assert rest == ([("timeout", Order.State.FILLED, "")] if action == "MARKET" else [])
+
+
+CANCEL_PATHS = {
+    "BINANCE": "DELETE /api/v3/order",
+    "COINBASE": "POST /api/v3/brokerage/orders/batch_cancel",
+    "KRAKEN": "POST /0/private/CancelOrder",
+}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_while_nobody_knows_whether_it_is_canceled_the_rest_is_not_bought(trader: Trader, when: str) -> None:
+    execution = {"buy_order_type": "ALL", "sell_order_type": "ALL", "order_type": "LIMIT"}
+    subscription = subscribed(trader, execution_config=execution | {"limit_timeout_action": "MARKET"})
+    order = place(subscription, limit=Decimal(10_000), expires_at=timezone.now() - timedelta(minutes=1))
+    trader.control("fault", kind="drop", when=when, match=CANCEL_PATHS[trader.exchange])
+
+    look_after_all(subscription)
+    assert list(Order.objects.values_list("state", flat=True)) == [Order.State.OPEN]
+    look_after_all(subscription)
+
+    order.refresh_from_db()
+    assert order.state == Order.State.CANCELED
+    assert Order.objects.exclude(pk=order.pk).get().state == Order.State.FILLED
+    assert len(trader.orders()) == 2
