@@ -20,7 +20,7 @@ from exchanges.gateway import ExchangeGateway, Ticker
 from execution.errors import OrderError
 from execution.models import Cycle, Order
 from execution.orders import book, finish
-from execution.watching import leave
+from execution.watching import is_over, leave
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +55,9 @@ def settle(order: Order, gateway: ExchangeGateway) -> Order:
 
 
 def tend(order: Order, gateway: ExchangeGateway, prices: Callable[[], Ticker] | None) -> Order:
-    """Bring an open order up to date; with `prices`, one that has rested for its time is ended."""
+    """Bring an open order up to date; with `prices`, one that is over is ended."""
     now = timezone.now()
-    if prices is not None and order.expires_at is not None and now >= order.expires_at:
+    if prices is not None and is_over(order, now):
         return leave(order, gateway, prices(), now)
     return book(order=order, report=gateway.fetch_order(order.exchange_order_id))
 
@@ -72,9 +72,9 @@ def end_by_staff(*, order: Order, staff: User, reason: str) -> Order:
     with transaction.atomic():
         rows = Order.objects.select_for_update(of=["self"]).select_related("subscription__market")
         row = rows.get(pk=order.pk)
-        if row.state != Order.State.UNKNOWN:
+        if row.state not in (Order.State.UNKNOWN, Order.State.SENDING) or row.settles_at is None:
             raise OrderError(f"Order {row.pk} is {row.get_state_display().lower()}, not of unknown fate.")
-        if row.settles_at is None or timezone.now() < row.settles_at:
+        if timezone.now() < row.settles_at:
             raise OrderError(f"Order {row.pk} may still arrive until {row.settles_at:%Y-%m-%d %H:%M:%S} UTC.")
         if row.fills.exists():
             raise OrderError(f"Order {row.pk} has fills, so it did arrive.")

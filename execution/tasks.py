@@ -186,7 +186,7 @@ def check_protection() -> None:
     unwatched = list(protection.unwatched(timezone.now()).values_list("subscription", flat=True)[:100])
     if unwatched:
         listed = ", ".join(map(str, unwatched))
-        alarm(Trouble.POSITION_IS_UNPROTECTED, f"nobody watches the stops of subscriptions {listed}")
+        alarm(Trouble.POSITION_IS_UNPROTECTED, f"nobody watches the stops of subscriptions {listed}, or they did not sell")
 
 
 @worker_ready.connect
@@ -254,9 +254,9 @@ def check_invariants() -> None:
 
 
 def _price_to_end_at(orders: list[Order], market: Market) -> Ticker | None:
-    """Return the market's prices when an order's time is over: ending it may need them. None leaves it."""
+    """Return the market's prices when an order is over: ending it may need them. None leaves it."""
     now = timezone.now()
-    if not any(order.expires_at is not None and order.expires_at <= now for order in orders):
+    if not any(order.state == Order.State.OPEN and watching.is_over(order, now) for order in orders):
         return None
     try:
         return fetch_ticker(market)

@@ -5,11 +5,12 @@ was reached, so that it is placed once, however many look.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError
-from django.db.models import Q
 
 from bot_sdk.action import BUY, Action
 from bot_sdk.configs import MARKET
@@ -21,7 +22,7 @@ from exchanges.models import Market
 from exchanges.prices import GOOD_FOR_SECONDS
 from exchanges.vault import VaultError
 from execution import guards
-from execution.models import Order, Position
+from execution.models import Order, OrderQuerySet, Position
 from execution.orders import Intent, book, place_order, position_of
 from execution.protection import has_stop, remember, seen
 from subscriptions.models import Subscription, SubscriptionQuerySet
@@ -35,40 +36,46 @@ PRICE_IS_GOOD_FOR = timedelta(seconds=15 - GOOD_FOR_SECONDS)  # a stop sells on 
 
 def markets_to_watch() -> list[int]:
     """Return the markets on which a position has a stop, or a limit order on paper waits."""
-    markets = _watched(Subscription.objects.active()).order_by("market")
-    return list(markets.values_list("market", flat=True).distinct())
+    protected = _protected().order_by().values_list("market", flat=True).distinct()
+    waiting = _waiting_on_paper().order_by().values_list("subscription__market", flat=True).distinct()
+    return sorted({*protected, *waiting})
 
 
 def watch(market: Market, ticker: Ticker, now: datetime) -> None:
     """Look after all positions and paper orders on the market at these prices.
 
-    One subscription's trouble stays its own.
+    One subscription's trouble stays its own. Watched is what needs no sale, or was sold: a stop that was
+    reached and did not sell protects nobody.
     """
-    active = Subscription.objects.active().filter(market=market)
-    subscriptions = list(_watched(active).with_names().select_related("position"))
-    waiting = Order.objects.on_paper().filter(state=Order.State.OPEN, subscription__in=subscriptions)
-    resting = {order.subscription_id: order for order in waiting}
+    for order in (
+        _waiting_on_paper()
+        .filter(subscription__market=market)
+        .select_related("subscription__market", "subscription__account")
+    ):
+        with _trouble_of(order.subscription), trading_gateway(None, market, ticker) as paper:
+            _tend_on_paper(order, paper, ticker, now)
+    subscriptions = list(_protected().filter(market=market).with_names().select_related("position"))
     halted = halted_among({subscription.trader_id for subscription in subscriptions})
+    safe = []
     for subscription in subscriptions:
         if subscription.trader_id in halted:
             continue
-        try:
-            _look(subscription, resting.get(subscription.pk), ticker, now)
-        except (ExchangeError, VaultError, DatabaseError):
-            logger.exception("%s could not be looked after", subscription)
+        with _trouble_of(subscription):
+            if _look(subscription, ticker, now):
+                safe.append(subscription)
     remember(subscriptions, at=now, bid=ticker.bid)
-    watched = Position.objects.filter(subscription__in=subscriptions)
-    watched.exclude(subscription__trader__in=halted).update(watched_at=now)
+    Position.objects.filter(subscription__in=safe).update(watched_at=now)
 
 
 def leave(order: Order, gateway: TradingGateway, ticker: Ticker, now: datetime) -> Order:
-    """End an open order whose time is over; where its trader wants that, order what is left at the market.
+    """End an open order that is over; where its trader wants that, order what is left at the market.
 
     That is decided anew, by the rules and prices of now, and is never more than what was left.
     """
     ended = book(order=order, report=gateway.cancel_order(order.exchange_order_id))
     subscription = ended.subscription
-    if ended.state != Order.State.CANCELED or subscription.execution.limit_timeout_action != MARKET:
+    is_wanted = subscription.execution.limit_timeout_action == MARKET and not _has_stopped(subscription)
+    if ended.state != Order.State.CANCELED or not is_wanted:
         return ended
     position = position_of(subscription)
     signal = decide(
@@ -92,35 +99,50 @@ def leave(order: Order, gateway: TradingGateway, ticker: Ticker, now: datetime) 
     return ended
 
 
+def is_over(order: Order, now: datetime) -> bool:
+    """Whether an open order has rested for its time, or its subscription was stopped."""
+    has_expired = order.expires_at is not None and now >= order.expires_at
+    return has_expired or _has_stopped(order.subscription)
+
+
 def make_way(subscription: Subscription, gateway: TradingGateway) -> None:
     """Cancel the open order of a subscription that has to sell now."""
     for order in Order.objects.filter(subscription=subscription, state=Order.State.OPEN):
         book(order=order, report=gateway.cancel_order(order.exchange_order_id))
 
 
-def _watched(subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
-    is_protected = Q(position__base_amount__gt=0) & has_stop()
-    waits_on_paper = Q(pk__in=Order.objects.on_paper().filter(state=Order.State.OPEN).values("subscription"))
-    return subscriptions.filter(is_protected | waits_on_paper)
+def _protected() -> SubscriptionQuerySet:
+    return Subscription.objects.active().filter(has_stop(), position__base_amount__gt=0)
 
 
-def _look(subscription: Subscription, resting: Order | None, ticker: Ticker, now: datetime) -> None:
-    position: Position | None = getattr(subscription, "position", None)
-    if resting is not None:
-        with trading_gateway(None, subscription.market, ticker) as paper:
-            _tend_on_paper(resting, paper, ticker, now)
-        position = position_of(subscription)
-    if position is None:
-        return
-    if _exit_of(position, subscription, ticker, now) is None:
+def _waiting_on_paper() -> OrderQuerySet:
+    return Order.objects.on_paper().filter(state=Order.State.OPEN)
+
+
+def _has_stopped(subscription: Subscription) -> bool:
+    return subscription.state == Subscription.State.STOPPED
+
+
+@contextmanager
+def _trouble_of(subscription: Subscription) -> Iterator[None]:
+    try:
+        yield
+    except (ExchangeError, VaultError, DatabaseError):
+        logger.exception("%s could not be looked after", subscription)
+
+
+def _look(subscription: Subscription, ticker: Ticker, now: datetime) -> bool:
+    """Sell what a stop asks for; return whether none asks any more."""
+    if _exit_of(subscription.position, subscription, ticker, now) is None:
         _guard(subscription, ticker, now)
-        return
+        return True
     with trading_gateway(subscription.account, subscription.market, ticker) as gateway:
         make_way(subscription, gateway)
         signal = _exit_of(position_of(subscription), subscription, ticker, now)  # of what is held now
         if signal is not None:
             minute = now.replace(second=0, microsecond=0)
             place_order(_intent(subscription, signal, STOP, minute, ticker=ticker, now=now), gateway)
+    return _exit_of(position_of(subscription), subscription, ticker, now) is None
 
 
 def _guard(subscription: Subscription, ticker: Ticker, now: datetime) -> None:
@@ -132,7 +154,7 @@ def _guard(subscription: Subscription, ticker: Ticker, now: datetime) -> None:
 
 
 def _tend_on_paper(order: Order, paper: TradingGateway, ticker: Ticker, now: datetime) -> None:
-    """Fill the order if its price has come; end it if its time is over."""
+    """Fill the order if its price has come; end it if it is over."""
     market = order.subscription.market
     assert order.limit_price is not None
     report = paper.create_limit_order(
@@ -140,7 +162,7 @@ def _tend_on_paper(order: Order, paper: TradingGateway, ticker: Ticker, now: dat
     )
     if report.state == OrderState.FILLED:
         book(order=order, report=report)
-    elif order.expires_at is not None and now >= order.expires_at:
+    elif is_over(order, now):
         leave(order, paper, ticker, now)
 
 

@@ -75,6 +75,14 @@ def test_an_order_that_never_arrived_is_ended_with_the_reason_in_the_log(
     assert REASON in entry.change_message
 
 
+def test_an_order_that_a_dead_worker_left_behind_is_ended_too(settler: Client, order: Order) -> None:
+    Order.objects.update(state=Order.State.SENDING)
+
+    never_arrived(settler, order)
+
+    assert Order.objects.get().state == Order.State.NOT_SENT
+
+
 @pytest.mark.parametrize(
     "said",
     [

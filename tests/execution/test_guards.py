@@ -69,6 +69,16 @@ def test_it_sells_at_the_exchange_while_nobody_watches(trader: Trader) -> None: 
     assert books_fit(subscription)
 
 
+def test_what_is_stopped_leaves_nothing_at_the_exchange(trader: Trader) -> None:  # noqa: F811
+    subscription = holding(trader)
+    lifecycle.stop(subscription=subscription)
+
+    tasks.look_after_orders_at(subscription.account_id, subscription.market_id)
+
+    assert Order.objects.get(leg=GUARD).state == Order.State.CANCELED
+    assert trader.account().fetch_balances()["BTC"].locked == 0
+
+
 def test_a_further_buy_is_not_hindered_and_the_stop_grows(trader: Trader) -> None:  # noqa: F811
     subscription = holding(trader)
 

@@ -1,5 +1,6 @@
 """Between two candles: stops act at the price of the moment, limits on paper fill, nobody is forgotten."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,8 +22,10 @@ from execution.orders import Intent, fold, place_order, position_of
 from execution.protection import Protection, lift_halt, protection_of, remember, unwatched
 from execution.watching import markets_to_watch, watch
 from subscriptions import lifecycle
-from subscriptions.models import Subscription
+from subscriptions.models import Subscription, TradingState
+from subscriptions.switches import set_trader_state
 from tests.exchanges.simulated import PAIR, Trader
+from tests.exchanges.test_ccxt_trading import ORDER_PATHS
 from tests.execution.test_settling import place, simulator, subscribed, trader  # noqa: F401 - fixtures
 from tests.factories import make_candles, make_cycle, make_market, make_subscription
 
@@ -196,6 +199,25 @@ def test_a_limit_whose_time_is_over_is_ended_as_the_trader_wants(action: str, le
     assert position_of(subscription).base_amount == (Decimal("0.01") if len(legs) == 2 else 0)
 
 
+def hold_back(*, subscription: Subscription) -> None:
+    set_trader_state(trader=subscription.trader, state=TradingState.HALTED)
+
+
+@pytest.mark.parametrize("deed", [lifecycle.pause, lifecycle.stop, hold_back])
+def test_a_limit_on_paper_ends_also_when_its_bot_may_not_trade(deed: Callable[..., object]) -> None:
+    subscription = make_subscription(execution_config=LIMITS | {"limit_timeout_action": "MARKET"})
+    order = trades(subscription, "BUY", "0.01", "60000", limit="59000", expires_at=timezone.now())
+    deed(subscription=subscription)
+    assert markets_to_watch() == [subscription.market_id]
+
+    look(subscription.market, "60500")
+
+    order.refresh_from_db()
+    assert order.state == Order.State.CANCELED
+    assert not Fill.objects.exists()
+    assert markets_to_watch() == []
+
+
 def test_a_stop_cancels_what_rests_and_sells_all() -> None:
     subscription = holding()
     resting = trades(subscription, "SELL", "0.01", "60000", limit="66000")
@@ -345,3 +367,16 @@ def test_a_limit_of_the_platform_that_sells_nothing_makes_no_market_watched(sett
     holding({"max_position_size": 50.0})
 
     assert markets_to_watch() == []
+
+
+def test_a_stop_that_was_reached_and_does_not_sell_raises_an_alarm(trader: Trader) -> None:  # noqa: F811
+    trader.control("price", pair=PAIR, price="60000")
+    subscription = subscribed(trader, risk_config={"stop_loss_percent": 5.0})
+    place(subscription, age=5)
+    trader.control("price", pair=PAIR, price="56000")
+    trader.control("fault", kind="status", status=503, match=ORDER_PATHS[trader.exchange])
+
+    tasks.watch_market(subscription.market_id)
+
+    assert stops_of(subscription)[0].state == Order.State.UNKNOWN
+    assert [each.subscription for each in unwatched(timezone.now() + timedelta(seconds=61))] == [subscription]
