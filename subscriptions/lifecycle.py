@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -24,10 +25,12 @@ from subscriptions.models import Subscription, SubscriptionQuerySet
 
 MINIMUM_CAPITAL_IN_ORDERS = 2  # a smaller account could not even place one order after a loss
 LARGEST_CAPITAL = 10**9  # in any quote currency; what it buys of the cheapest asset still fits the columns
+CLOCKS_APART = timedelta(seconds=60)  # how much earlier than we an exchange may date what was bought
 QUIET_PAUSE_SECONDS = 0.05
 STRATEGY_PREFIX = "strategy-"  # a bot may name a parameter as one of our own fields is named
 
 
+@transaction.atomic
 def subscribe(
     *,
     trader: User,
@@ -187,8 +190,11 @@ def _move(
 def _account_problems(
     trader: User, account: ExchangeAccount, exchange: str, market: Market | None, capital: Decimal
 ) -> dict[str, str]:
-    if not ExchangeAccount.objects.of(trader).filter(pk=account.pk).exists():
+    # locked, so that two subscriptions at once cannot both take what is free
+    own = ExchangeAccount.objects.of(trader).select_for_update(no_key=True).filter(pk=account.pk).first()
+    if own is None:
         return {"account": "Choose one of your accounts."}
+    account = own
     if account.exchange != exchange:
         return {"account": f"{account} cannot trade on {exchange}. Choose an account of that exchange."}
     if not account.needs_keys or market is None:
@@ -205,12 +211,25 @@ def _account_problems(
 
 
 def free_capital(account: ExchangeAccount, quote: str) -> Decimal:
-    """Return what the account's free balance of `quote` leaves beside the budgets of its subscriptions."""
-    using = account.subscriptions.exclude(state=Subscription.State.STOPPED).filter(market__quote=quote)
-    budget = Coalesce("position__quote_balance", "allocated_capital")
-    reserved = using.aggregate(total=Sum(budget))["total"] or Decimal(0)
+    """Return what the account's free balance of `quote` leaves beside the budgets of its subscriptions.
+
+    What they bought since the balance was read is no longer there, nor in a budget.
+    """
     held = account.held.get(quote)
-    return max(held.free - reserved, Decimal(0)) if held else Decimal(0)
+    if held is None or account.balances_at is None:
+        return Decimal(0)
+    on_quote = account.subscriptions.filter(market__quote=quote)
+    budget = Coalesce("position__quote_balance", "allocated_capital")
+    using = on_quote.exclude(state=Subscription.State.STOPPED)
+    reserved = using.aggregate(total=Sum(budget))["total"] or Decimal(0)
+    bought = on_quote.filter(
+        orders__side="BUY", orders__fills__filled_at__gt=account.balances_at - CLOCKS_APART
+    ).aggregate(
+        cost=Sum("orders__fills__cost"),
+        fees=Sum("orders__fills__fee", filter=Q(orders__fills__fee_currency=quote)),
+    )
+    spent = (bought["cost"] or Decimal(0)) + (bought["fees"] or Decimal(0))
+    return max(held.free - reserved - spent, Decimal(0))
 
 
 def _market(exchange: str, trading_pair: str, problems: dict[str, str]) -> Market | None:

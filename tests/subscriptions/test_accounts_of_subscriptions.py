@@ -18,6 +18,7 @@ from accounts.models import User
 from bot_sdk.parameters import ConfigError
 from bots.models import Bot
 from exchanges.models import ExchangeAccount
+from execution.models import Position
 from execution.orders import position_of
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
@@ -26,8 +27,11 @@ from subscriptions.tasks import pause_for_account
 from tests.factories import (
     PASSWORD,
     make_bot,
+    make_cycle,
     make_exchange_account,
+    make_fill,
     make_market,
+    make_order,
     make_subscription,
 )
 from tests.subscriptions.test_subscribe_page import CHOICES
@@ -93,6 +97,41 @@ def test_capital_is_set_aside_for_each_subscription(bob: User, bot: Bot) -> None
     account.balances["USDT"]["free"] = "500"
     account.save()
     assert lifecycle.free_capital(account, "USDT") == 0
+
+
+def test_what_was_bought_since_the_balance_was_read_is_not_free(bob: User, bot: Bot) -> None:
+    account = funded(bob)
+    first = subscribe(bob, bot, account=account)
+    order = make_order(make_cycle(first))
+    make_fill(order, cost=Decimal(599), fee=Decimal("0.6"))
+    Position.objects.create(subscription=first, quote_balance=Decimal("0.4"))
+
+    assert lifecycle.free_capital(account, "USDT") == 400
+    lifecycle.stop(subscription=first)
+    assert lifecycle.free_capital(account, "USDT") == Decimal("400.4")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_begin_at_once_do_not_get_the_same_money(bob: User, bot: Bot) -> None:
+    account = funded(bob)
+    outcomes: list[str] = []
+
+    def begin() -> None:
+        try:
+            subscribe(bob, bot, account=account)
+            outcomes.append("begun")
+        except ConfigError:
+            outcomes.append("refused")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=begin) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["begun", "refused", "refused", "refused"]
 
 
 def test_what_a_stopped_subscription_had_is_free_again(bob: User, bot: Bot) -> None:
