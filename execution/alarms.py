@@ -16,6 +16,7 @@ class Trouble(StrEnum):
     CLOCK_IS_WRONG = "clock-is-wrong"
     POSITION_IS_UNPROTECTED = "position-is-unprotected"
     BOOKS_DO_NOT_FIT = "books-do-not-fit"
+    MARKET_IS_GONE = "market-is-gone"
     INVARIANT_BROKEN = "invariant-broken"
 
 

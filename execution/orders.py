@@ -10,7 +10,6 @@ import json
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -31,7 +30,6 @@ from execution import envelope
 from execution.alarms import Trouble, alarm
 from execution.models import GUARD, NOT_FINAL, Cycle, Fill, Order, Position
 from subscriptions import lifecycle
-from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription
 
 logger = logging.getLogger(__name__)
@@ -156,8 +154,7 @@ def _refused(order: Order, message: str) -> Order:
     newest = list(sent.order_by("-sent_at", "-pk").values_list("state", flat=True)[:MOST_REFUSALS])
     if newest == [Order.State.REJECTED] * MOST_REFUSALS:
         reason = f"{MOST_REFUSALS} orders in a row were refused. The last one: {message}"
-        with suppress(SubscriptionError):  # it has been stopped
-            lifecycle.pause(subscription=order.subscription, reason=reason[:200])
+        lifecycle.pause_and_tell(subscriptions=[order.subscription], reason=reason)
     return order
 
 
@@ -430,8 +427,6 @@ def _doubt(order: Order, problem: str) -> Order:
     logger.error("Order %s: %s", order.pk, problem)
     finish(order, Order.State.UNKNOWN, f"The exchange's report does not fit our books: {problem}")
     alarm(Trouble.BOOKS_DO_NOT_FIT, f"order {order.pk}: {problem}")
-    with suppress(SubscriptionError):  # it has been stopped
-        lifecycle.pause(
-            subscription=order.subscription, reason="An order does not fit the books; staff look."
-        )
+    reason = "An order does not fit the books; staff look."
+    lifecycle.pause_and_tell(subscriptions=[order.subscription], reason=reason)
     return order

@@ -37,6 +37,7 @@ from execution.deciding import Decided
 from execution.invariants import find_breaches
 from execution.models import Cycle, Order
 from execution.orders import CHECK_TASK
+from subscriptions import lifecycle
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
 logger = logging.getLogger(__name__)
@@ -186,7 +187,10 @@ def check_protection() -> None:
     unwatched = list(protection.unwatched(timezone.now()).values_list("subscription", flat=True)[:100])
     if unwatched:
         listed = ", ".join(map(str, unwatched))
-        alarm(Trouble.POSITION_IS_UNPROTECTED, f"nobody watches the stops of subscriptions {listed}, or they did not sell")
+        alarm(
+            Trouble.POSITION_IS_UNPROTECTED,
+            f"nobody watches the stops of subscriptions {listed}, or they did not sell",
+        )
 
 
 @worker_ready.connect
@@ -224,8 +228,10 @@ def reconcile_account(account_id: int) -> None:
 
 @shared_task(autoretry_for=[ExchangeUnavailable], max_retries=3, default_retry_delay=30, time_limit=300)
 def refresh_markets(exchange: str) -> None:
-    """Bring one exchange's pairs, steps, minimums and fees up to date."""
+    """Bring one exchange's pairs, steps, minimums and fees up to date; what trades on a lost one pauses."""
     refresh(exchange)
+    if gone := lifecycle.pause_where_unlisted(exchange=exchange):
+        alarm(Trouble.MARKET_IS_GONE, f"paused is what traded on {', '.join(map(str, gone))}.")
 
 
 @shared_task(autoretry_for=[ExchangeUnavailable], max_retries=3, default_retry_delay=30, time_limit=60)

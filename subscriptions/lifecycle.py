@@ -1,12 +1,13 @@
 """A subscription's life: it begins active, may pause and resume, and ends stopped."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from celery import current_app
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
@@ -27,6 +28,7 @@ MINIMUM_CAPITAL_IN_ORDERS = 2  # a smaller account could not even place one orde
 LARGEST_CAPITAL = 10**9  # in any quote currency; what it buys of the cheapest asset still fits the columns
 CLOCKS_APART = timedelta(seconds=60)  # how much earlier than we an exchange may date what was bought
 QUIET_PAUSE_SECONDS = 0.05
+TELL_TASK = "subscriptions.tasks.tell_of_pause"
 STRATEGY_PREFIX = "strategy-"  # a bot may name a parameter as one of our own fields is named
 
 
@@ -104,6 +106,38 @@ def pause(*, subscription: Subscription, reason: str = "") -> Subscription:
     return paused
 
 
+def pause_and_tell(*, subscriptions: Iterable[Subscription], reason: str) -> None:
+    """Pause what cannot go on by itself, and have each trader told in one message.
+
+    What has been stopped stays so.
+    """
+    told: dict[int, list[int]] = {}
+    for subscription in subscriptions:
+        with suppress(SubscriptionError):
+            pause(subscription=subscription, reason=reason[:200])
+            told.setdefault(subscription.trader_id, []).append(subscription.pk)
+    for ids in told.values():
+        current_app.send_task(TELL_TASK, args=[ids])
+
+
+def tell_of_pause(*, subscriptions: Iterable[Subscription]) -> None:
+    """Write to the trader of these subscriptions, which are one person's, why they are paused."""
+    paused = [each for each in subscriptions if each.state == Subscription.State.PAUSED]
+    if paused and paused[0].trader.email:
+        _write(paused[0].trader, paused, "subscriptions/paused.txt")
+
+
+def pause_where_unlisted(*, exchange: str) -> list[Market]:
+    """Pause what trades on markets that the exchange no longer lists; return those markets."""
+    gone = Market.objects.filter(exchange=exchange, is_active=False)
+    markets = list(gone.filter(subscriptions__in=Subscription.objects.active()).distinct())
+    for market in markets:
+        running = Subscription.objects.active().filter(market=market)
+        reason = f"{market} is not listed any more. The exchange says what becomes of what is held there."
+        pause_and_tell(subscriptions=running, reason=reason)
+    return markets
+
+
 def pause_on(*, account: ExchangeAccount) -> list[Subscription]:
     """Pause all that trades on the account, and tell its owner in one message; return what was paused."""
     active = account.subscriptions.filter(state=Subscription.State.ACTIVE)
@@ -127,12 +161,19 @@ def _pause_and_tell(account: ExchangeAccount, reasons: Mapping[int, str], letter
         with suppress(SubscriptionError):  # its trader has just stopped it
             paused.append(pause(subscription=subscription, reason=reasons[subscription.pk][:200]))
     if paused and account.owner.email:
-        context = {"account": account, "subscriptions": paused, "site": settings.PUBLIC_URL}
-        count = len(paused)
-        which = "Your subscription" if count == 1 else f"{count} subscriptions"
-        subject = f"{which} on {account.label} {'is' if count == 1 else 'are'} paused"
-        send_mail(subject, render_to_string(letter, context), None, [account.owner.email])
+        _write(account.owner, paused, letter, account)
     return paused
+
+
+def _write(
+    trader: User, paused: Sequence[Subscription], letter: str, account: ExchangeAccount | None = None
+) -> None:
+    context = {"account": account, "subscriptions": paused, "site": settings.PUBLIC_URL}
+    count = len(paused)
+    which = "Your subscription" if count == 1 else f"{count} subscriptions"
+    where = f" on {account.label}" if account else ""
+    subject = f"{which}{where} {'is' if count == 1 else 'are'} paused"
+    send_mail(subject, render_to_string(letter, context), None, [trader.email])
 
 
 def resume(*, subscription: Subscription) -> Subscription:

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from exchanges.models import ExchangeAccount
 from subscriptions import lifecycle
+from subscriptions.models import Subscription
 
 
 @shared_task(time_limit=120)
@@ -14,3 +15,10 @@ def pause_for_account(account_id: int) -> None:
     account = refused.select_related("owner").filter(pk=account_id).first()
     if account is not None:
         lifecycle.pause_on(account=account)
+
+
+@shared_task(autoretry_for=[OSError], max_retries=3, default_retry_delay=60, time_limit=60)
+def tell_of_pause(subscription_ids: list[int]) -> None:
+    """Write to one trader why these subscriptions are paused; retries while mail does not leave."""
+    paused = Subscription.objects.with_names().select_related("trader").filter(pk__in=subscription_ids)
+    lifecycle.tell_of_pause(subscriptions=paused)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.mail import EmailMessage
 from django.utils import timezone
 
 from accounts.models import User
@@ -20,7 +21,8 @@ from execution.orders import Intent, book, client_order_id, place_order, positio
 from execution.settling import settle_on_paper
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
-from tests.factories import NOON, make_cycle, make_order, make_subscription
+from subscriptions.tasks import tell_of_pause
+from tests.factories import NOON, make_cycle, make_order, make_subscription, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -266,7 +268,9 @@ def test_the_first_look_opens_the_paper_account() -> None:
     assert Position.objects.count() == 1
 
 
-def test_three_refusals_in_a_row_pause_the_subscription_with_the_last_reason() -> None:
+def test_three_refusals_in_a_row_pause_the_subscription_with_the_last_reason(
+    published: list[tuple[str, list[Any]]],
+) -> None:
     subscription = make_subscription()
     gateway = CountingGateway(Cycle(subscription=subscription), error=OrderRejected("no_funds: too little"))
 
@@ -280,6 +284,20 @@ def test_three_refusals_in_a_row_pause_the_subscription_with_the_last_reason() -
     assert subscription.state == Subscription.State.PAUSED
     assert "3 orders in a row were refused" in subscription.state_reason
     assert "no_funds" in subscription.state_reason
+    assert published == [("subscriptions.tasks.tell_of_pause", [[subscription.pk]])]
+
+
+def test_the_trader_of_what_was_paused_is_written_to_once(mailoutbox: list[EmailMessage]) -> None:
+    trader = make_user()
+    paused = [make_subscription(trader, state="PAUSED", state_reason="Because of this.") for _ in range(2)]
+    resumed = make_subscription(trader)
+
+    tell_of_pause([subscription.pk for subscription in [*paused, resumed]])
+
+    [mail] = mailoutbox
+    assert (mail.to, mail.subject) == ([trader.email], "2 subscriptions are paused")
+    assert mail.body.count("Because of this.") == 2
+    assert resumed.get_absolute_url() not in mail.body
 
 
 def test_refusals_with_a_fill_between_pause_nothing() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery.contrib.testing.worker import start_worker
@@ -21,10 +22,12 @@ from exchanges.markets import refresh_markets
 from exchanges.models import Market
 from exchanges.simulator.server import serve
 from execution import schedule, tasks
+from execution.alarms import Trouble
 from execution.models import Cycle, Order
 from marketplace import celery_app
+from subscriptions.models import Subscription
 from tests.exchanges.simulated import Simulator
-from tests.factories import make_cycle, make_exchange_account, make_subscription
+from tests.factories import make_cycle, make_exchange_account, make_market, make_subscription
 
 PATIENCE_SECONDS = 60
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,3 +214,20 @@ def test_a_wrong_clock_is_told_to_the_operator(
     gateways.public_gateway.cache_clear()
 
     assert ("clock-is-wrong" in caplog.text) == is_told
+
+
+def test_what_trades_on_a_market_that_is_gone_pauses_and_people_are_told(
+    market: Market, published: list[tuple[str, list[Any]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = make_market(trading_pair="GONE/USDT", refreshed_at=timezone.now() - timedelta(days=1))
+    lost, stays = make_subscription(market=gone), make_subscription(market=market)
+
+    for _ in range(2):
+        tasks.refresh_markets("BINANCE")
+
+    lost.refresh_from_db()
+    stays.refresh_from_db()
+    assert (lost.state, stays.state) == (Subscription.State.PAUSED, Subscription.State.ACTIVE)
+    assert "not listed any more" in lost.state_reason
+    assert published == [("subscriptions.tasks.tell_of_pause", [[lost.pk]])]
+    assert caplog.text.count(str(Trouble.MARKET_IS_GONE)) == 1
