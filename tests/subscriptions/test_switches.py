@@ -31,6 +31,7 @@ from subscriptions.switches import (
     set_trader_state,
     standing_of,
 )
+from tests.execution.proof import new_seed
 from tests.execution.test_orders import CountingGateway, signal
 from tests.execution.test_watching import holding, look, stops_of, trades
 from tests.factories import make_bot, make_candles, make_market, make_subscription
@@ -227,7 +228,8 @@ def late_orders(subscription: Subscription, stop: Callable[[], object], rounds: 
     """Return how many orders left after `stop` had returned, over so many races."""
     late = 0
     for _ in range(rounds):
-        set_trader_state(trader=subscription.trader, state=ACTIVE)
+        TradingSwitch.objects.update(state=ACTIVE)
+        lifecycle.resume(subscription=subscription)
         cycle = Cycle(subscription=subscription)
         gateway = SlowGateway(cycle)
         gateway.left_at = []
@@ -244,9 +246,7 @@ def late_orders(subscription: Subscription, stop: Callable[[], object], rounds: 
 
 @pytest.mark.django_db(transaction=True)
 def test_after_the_switch_returns_no_order_leaves(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    random.seed(seed)
+    random.seed(new_seed())
     subscription = make_subscription(bob)
     position_of(subscription)
 
@@ -258,6 +258,42 @@ def test_after_the_switch_returns_no_order_leaves(bob: User, monkeypatch: pytest
 
     monkeypatch.setattr("subscriptions.switches.wait_until_quiet", lambda _: None)
     assert late_orders(subscription, halt, rounds=25) > 0
+
+
+def halt_own(subscription: Subscription) -> None:
+    set_trader_state(trader=subscription.trader, state=HALTED)
+
+
+def halt_all(subscription: Subscription) -> None:
+    set_platform_state(state=HALTED, reason="We look.", by=subscription.bot.developer)
+
+
+def pause(subscription: Subscription) -> None:
+    lifecycle.pause(subscription=subscription)
+
+
+def halt_while_it_is_paused(subscription: Subscription) -> None:
+    """Return with the switch; the pause may take longer."""
+
+    def pause_elsewhere() -> None:
+        pause(subscription)
+        connection.close()
+
+    threading.Thread(target=pause_elsewhere).start()
+    time.sleep(random.uniform(0, 0.02))
+    halt_own(subscription)
+
+
+@pytest.mark.release
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("stop", [halt_own, halt_all, pause, halt_while_it_is_paused])
+def test_after_a_thousand_stops_no_order_leaves(bob: User, stop: Callable[[Subscription], None]) -> None:
+    random.seed(new_seed())
+    subscription = make_subscription(bob)
+    position_of(subscription)
+
+    assert late_orders(subscription, lambda: stop(subscription), rounds=250) == 0
+    assert Order.objects.filter(state=Order.State.FILLED).count() > 25  # the machine may be busy
 
 
 @pytest.mark.django_db(transaction=True)
