@@ -34,7 +34,10 @@ class StateForm(forms.Form):
 
     state = forms.ChoiceField(label="Bots", choices=TradingState.choices, widget=forms.RadioSelect)
     reason = forms.CharField(
-        label="Why", max_length=200, required=False, help_text="Shown wherever bots are held back."
+        label="Why",
+        max_length=200,
+        required=False,
+        help_text="Needed unless bots trade. Shown wherever they are held back.",
     )
 
 

@@ -69,6 +69,9 @@ class AmountField(forms.DecimalField):
             **kwargs,
         )
 
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
 
 class AccountField(forms.ModelChoiceField):
     """One of a person's own accounts, or paper."""

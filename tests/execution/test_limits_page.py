@@ -81,6 +81,16 @@ def test_limits_are_set_per_currency_beside_the_figures_of_now(bobs_browser: Cli
     assert all(shown in page for shown in ("In USDT", "In USDC", "600.60", "1500.5"))
 
 
+def test_a_limit_is_shown_as_it_was_typed(bobs_browser: Client, bob: User) -> None:
+    make_subscription(bob)
+    set_envelope(trader=bob, quote="USDT", max_exposure=Decimal(20_000), max_daily_loss=Decimal("0.5"))
+
+    page = text(bobs_browser)
+
+    assert 'value="20000"' in page
+    assert 'value="0.5"' in page
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
