@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import ccxt
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import HTTPConnectionPool
 
 from exchanges import request_log
 from exchanges.ccxt_errors import DEFAULT_PAUSE_SECONDS, TEXT_LIMIT
@@ -97,6 +98,11 @@ class HostGuard(HTTPAdapter):
         self.has_sent = False  # since somebody set it to False: whether a request has left
         self.send_by: datetime | None = None  # later than that nothing leaves
 
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pools = self.poolmanager.pool_classes_by_scheme
+        self.poolmanager.pool_classes_by_scheme = {scheme: self._timely(pools[scheme]) for scheme in pools}
+
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Raise requests' ConnectionError for any other host and for a success whose body is not JSON."""
         url = urlsplit(request.url or "")
@@ -105,8 +111,7 @@ class HostGuard(HTTPAdapter):
                 f"refused to contact {url.scheme}://{url.hostname};"
                 f" allowed: https to {', '.join(sorted(self._hosts))}"
             )
-        if self.send_by is not None and datetime.now(UTC) >= self.send_by:
-            raise requests.ConnectionError("it is too late to send this")
+        self._require_in_time()
         if self._simulator_url is not None:
             request = request.copy()
             request.headers["Host"] = url.netloc
@@ -127,6 +132,28 @@ class HostGuard(HTTPAdapter):
         if self._budget is not None and _tells_all_to_stop(response):
             self._budget.halt(_retry_after_seconds(response))
         return response
+
+    def _require_in_time(self) -> None:
+        if self.send_by is not None and datetime.now(UTC) >= self.send_by:
+            raise requests.ConnectionError("it is too late to send this")
+
+    def _timely(self, pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+        """Return the pool with connections that look at the clock once more before anything leaves by them.
+
+        Names, addresses tried one after the other and TLS may each have taken their time.
+        """
+        guard = self
+
+        class TimelyConnection(pool.ConnectionCls):  # type: ignore[name-defined, misc]
+            def connect(self) -> None:
+                super().connect()
+                try:
+                    guard._require_in_time()
+                except requests.ConnectionError:
+                    self.close()
+                    raise
+
+        return type(pool.__name__, (pool,), {"ConnectionCls": TimelyConnection})
 
 
 def profile_of(exchange: str) -> Profile:

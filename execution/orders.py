@@ -38,7 +38,7 @@ CLIENT_ORDER_NAMESPACE = uuid.UUID("6d0c7f0a-5a5e-4c39-9f61-0f4f0c1d8a55")
 SIGNAL = "signal"  # the leg of a cycle's order
 MOST_REFUSALS = 3  # in a row; then the subscription is paused
 SEND_WITHIN = timedelta(seconds=5)  # from the claim on; a pause may have to wait for so long
-LEAVING = timedelta(seconds=2.25)  # to connect, between the last look at the clock and the network
+LEAVING = timedelta(seconds=2.25)  # for a worker held up between its last look at the clock and the network
 FORBIDDEN = {
     SkipReason.TRADING_HALTED: "Trading is halted.",
     SkipReason.REDUCING_ONLY: "Only sales are allowed now.",

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -260,7 +260,7 @@ def free_capital(account: ExchangeAccount, quote: str) -> Decimal:
     if held is None or account.balances_at is None:
         return Decimal(0)
     on_quote = account.subscriptions.filter(market__quote=quote)
-    budget = Coalesce("position__quote_balance", "allocated_capital")
+    budget = Greatest(Coalesce("position__quote_balance", "allocated_capital"), Decimal(0))
     using = on_quote.exclude(state=Subscription.State.STOPPED)
     reserved = using.aggregate(total=Sum(budget))["total"] or Decimal(0)
     bought = on_quote.filter(

@@ -1,14 +1,17 @@
 """The adapter below ccxt: where it lets requests go, and what it makes of answers."""
 
+import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import requests
+import urllib3.util.connection
 
 from exchanges.ccxt_client import HostGuard
 from exchanges.gateways import shared_redis
@@ -82,6 +85,26 @@ def test_what_is_too_late_does_not_leave(server: tuple[str, type[Answering]]) ->
         made.post("https://api.binance.com/order", timeout=5)
 
     assert (server[1].paths, guard.has_sent) == ([], False)
+
+
+def test_what_became_too_late_while_it_connected_does_not_leave(
+    server: tuple[str, type[Answering]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*args: Any, **kwargs: Any) -> socket.socket:
+        time.sleep(0.3)
+        return create_connection(*args, **kwargs)
+
+    create_connection = urllib3.util.connection.create_connection
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", slowly)
+    made = session(server[0])
+    guard = made.get_adapter("https://")
+    assert isinstance(guard, HostGuard)
+    guard.send_by = datetime.now(UTC) + timedelta(seconds=0.2)
+
+    with pytest.raises(requests.ConnectionError, match="too late"):
+        made.post("https://api.binance.com/order", timeout=5)
+
+    assert server[1].paths == []
 
 
 @pytest.mark.parametrize(

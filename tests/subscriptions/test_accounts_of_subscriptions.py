@@ -97,6 +97,8 @@ def test_capital_is_set_aside_for_each_subscription(bob: User, bot: Bot) -> None
     account.balances["USDT"]["free"] = "500"
     account.save()
     assert lifecycle.free_capital(account, "USDT") == 0
+    Position.objects.update(quote_balance=Decimal(-100))  # it cost more than was thought
+    assert lifecycle.free_capital(account, "USDT") == 100
 
 
 def test_what_was_bought_since_the_balance_was_read_is_not_free(bob: User, bot: Bot) -> None:
