@@ -70,7 +70,7 @@ MOST_PASSES = 40
 class Steps:
     """What this process does to the world, counted; at the chosen step it is no more."""
 
-    def __init__(self, last: int | None, epitaphs: Path) -> None:
+    def __init__(self, last: int | str | None, epitaphs: Path) -> None:
         self._last = last
         self._epitaphs = epitaphs
         self._request = ""
@@ -78,7 +78,7 @@ class Steps:
 
     def reach(self, name: str) -> None:
         self.names.append(name)
-        if len(self.names) == self._last:
+        if self._last in (len(self.names), name):
             with self._epitaphs.open("a") as file:
                 file.write(f"{name}\n")
             os.kill(os.getpid(), signal.SIGKILL)
@@ -186,10 +186,10 @@ def clean_up(places: list[tuple[int, int]]) -> None:
 
 @dataclass(frozen=True)
 class Shift:
-    """One worker's deed, and when it dies: at a step, or so many seconds after it began, or not."""
+    """One worker's deed, and when it dies: at a step, by number or name, or so many seconds on, or not."""
 
     deed: Callable[[], None]
-    die_at: int | None = None
+    die_at: int | str | None = None
     die_after: float = math.inf
 
 
@@ -371,7 +371,7 @@ class Ward:
             tally.wrong_positions += Position.objects.get(subscription=subscription).holding != left
         return tally
 
-    def _fork(self, deed: Callable[[Steps], None], die_at: int | None = None) -> int:
+    def _fork(self, deed: Callable[[Steps], None], die_at: int | str | None = None) -> int:
         connections.close_all()  # no child speaks on a connection of its parent
         child = os.fork()
         if child:
