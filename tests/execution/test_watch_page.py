@@ -23,6 +23,7 @@ from tests.factories import (
     make_bot,
     make_candles,
     make_cycle,
+    make_exchange_account,
     make_fill,
     make_market,
     make_order,
@@ -210,6 +211,14 @@ def test_an_order_without_a_fill_says_where_it_stands(
     make_order(make_cycle(subscription, action="BUY", signal_action="BUY"), state=state)
 
     assert words in text(bobs_browser, url_of(subscription))
+
+
+def test_who_stops_it_reads_where_the_rest_stays(bobs_browser: Client, bob: User) -> None:
+    at_exchange = make_subscription(bob, account=make_exchange_account(bob, label="Savings"))
+
+    page = bobs_browser.get(at_exchange.get_absolute_url()).content.decode()
+
+    assert "What it holds stays on Savings and is not sold; its open orders are canceled" in page
 
 
 def test_a_stop_loss_is_named_with_its_reason(bobs_browser: Client, subscription: Subscription) -> None:
