@@ -63,6 +63,11 @@ class DailyEquity:
         """How far below its highest value so far each value is, as a fraction: 0, or below zero."""
         return _without_noise(self.values / np.maximum.accumulate(self.values) - 1)
 
+    @property
+    def max_drawdown(self) -> float:
+        """The largest fall from a peak by the peak, as a fraction: 0.05 for 5 % lost."""
+        return abs(float(self.drawdown.min()))
+
 
 @dataclass(frozen=True, slots=True)
 class Drawdown:
@@ -155,7 +160,7 @@ def _drawdown(equity: DailyEquity, below: Floats, first: int, end: int) -> Drawd
         peak_on=equity.start_on + (first - 1) * _DAY,
         trough_on=equity.start_on + trough * _DAY,
         recovered_on=equity.start_on + end * _DAY if has_recovered else None,
-        depth_percent=float(-below[trough] * 100),
+        depth_percent=abs(float(below[trough])) * 100,
         days=last - (first - 1),
     )
 

@@ -65,11 +65,11 @@ def _risk(equity: DailyEquity) -> Values:
     tail = NormalDist().inv_cdf(0.05)
     return {
         "volatility_percent": None if spread is None else spread * np.sqrt(_YEAR) * 100,
-        "max_drawdown_percent": _largest_drawdown(equity) * 100,
+        "max_drawdown_percent": equity.max_drawdown * 100,
         "max_drawdown_money": _largest_fall(equity),
         "longest_drawdown_days": float(max((episode.days for episode in episodes), default=0)),
         "recovery_days": float(recovery.days) if recovery else None,
-        "current_drawdown_percent": float(-below[-1]) * 100,
+        "current_drawdown_percent": abs(float(below[-1])) * 100,
         "ulcer_index_percent": percent(_ulcer(equity)),
         "value_at_risk_percent": None if spread is None else (float(returns.mean()) + tail * spread) * 100,
         "conditional_value_at_risk_percent": _mean_of_worst(returns) * 100,
@@ -89,7 +89,7 @@ def _risk_adjusted(equity: DailyEquity) -> Values:
         "smart_sharpe": ratio(sharpe, _autocorrelation_penalty(returns)),
         "probabilistic_sharpe_percent": percent(probabilistic_sharpe(returns)),
         "sortino": _annual(ratio(average, downside)),
-        "calmar": ratio(_annual_growth(equity), _largest_drawdown(equity)),
+        "calmar": ratio(_annual_growth(equity), equity.max_drawdown),
         "recovery_factor": ratio(_net_profit(equity), _largest_fall(equity)),
         "omega": ratio(float(returns[returns > 0].sum()), losses),
         "gain_to_pain": ratio(float(returns.sum()), losses),
@@ -121,10 +121,6 @@ def _net_profit(equity: DailyEquity) -> float:
 
 def _annual_growth(equity: DailyEquity) -> float:
     return float((equity.values[-1] / equity.values[0]) ** (_YEAR / equity.days) - 1)
-
-
-def _largest_drawdown(equity: DailyEquity) -> float:
-    return float(-equity.drawdown.min())
 
 
 def _largest_fall(equity: DailyEquity) -> float:

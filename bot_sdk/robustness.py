@@ -66,7 +66,7 @@ def monte_carlo(equity: DailyEquity, *, seed: int, paths: int = 1000) -> MonteCa
         paths=paths,
         block_days=block_days,
         final_equity=_spread(float(equity.values[-1]), resampled[:, -1]),
-        max_drawdown_percent=_spread(float(-equity.drawdown.min() * 100), drawdowns),
+        max_drawdown_percent=_spread(equity.max_drawdown * 100, drawdowns),
         loss_probability_percent=float((resampled[:, -1] < equity.values[0]).mean() * 100),
         days=tuple(days.tolist()),
         original_path=tuple(equity.values[days].tolist()),
@@ -87,7 +87,8 @@ def probabilistic_sharpe(returns: Floats, *, above: float = 0.0) -> float | None
         return None
     sharpe = float(returns.mean()) / spread
     centered = (returns - returns.mean()) / returns.std()
-    skewness, kurtosis = float((centered**3).mean()), float((centered**4).mean())
+    squared = centered**2
+    skewness, kurtosis = float((squared * centered).mean()), float((squared**2).mean())
     variance = (1 - skewness * sharpe + (kurtosis - 1) / 4 * sharpe**2) / (len(returns) - 1)
     if variance <= 0:
         return None

@@ -117,9 +117,11 @@ def _excursions(trades: Sequence[Trade], returns: Floats) -> Values:
 
 
 def _costs(trades: Sequence[Trade]) -> Values:
+    amounts = np.array([float(trade.amount) for trade in trades])
+    prices = np.array([float(trade.entry_price + trade.exit_price) for trade in trades])
     return {
         "fees": float(sum(trade.fees for trade in trades)),
-        "volume": float(sum(trade.volume for trade in trades)),
+        "volume": float(amounts @ prices),
     }
 
 

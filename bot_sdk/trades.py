@@ -63,12 +63,6 @@ class Trade:
     mfe_fraction: float | None = None
 
     @property
-    def volume(self) -> Decimal:
-        """What was bought and sold, in quote and without fees; a rest too small to sell counts as sold."""
-        with exact():
-            return cost_of(self.amount, self.entry_price) + cost_of(self.amount, self.exit_price)
-
-    @property
     def held_for(self) -> timedelta:
         """From the first fill to the last."""
         return self.closed_at - self.opened_at
