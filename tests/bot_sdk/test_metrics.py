@@ -68,6 +68,14 @@ def test_midnight_belongs_to_the_day_that_it_ends() -> None:
     assert equity.dates == [date(2025, 12, 31), date(2026, 1, 1), date(2026, 1, 2)]
 
 
+def test_the_first_point_stays_the_start_when_a_second_has_its_time() -> None:
+    points = [
+        (datetime(2026, 1, day, tzinfo=UTC), value) for day, value in ((1, 1000.0), (1, 999.0), (2, 998.0))
+    ]
+
+    assert daily_equity(points).values.tolist() == [1000, 998]
+
+
 def test_days_are_those_of_utc() -> None:
     tokyo = datetime.fromisoformat("2026-01-02T08:00:00+09:00")
 
@@ -155,10 +163,11 @@ def test_months_are_compounded_and_stand_by_year() -> None:
     assert monthly_returns(equity_of(100)) == []
 
 
-def test_constant_returns_have_no_risk_to_divide_by() -> None:
-    metrics = measure(equity_of(*(100 * 1.001**day for day in range(401))), [])
+@pytest.mark.parametrize("growth", [1.01, 1.000001])
+def test_constant_returns_have_no_risk_to_divide_by(growth: float) -> None:
+    metrics = measure(equity_of(*(100 * growth**day for day in range(401))), [])
 
-    assert metrics["cagr_percent"] == pytest.approx((1.001**365 - 1) * 100)
+    assert metrics["cagr_percent"] == pytest.approx((growth**365 - 1) * 100)
     assert (metrics["max_drawdown_percent"], metrics["volatility_percent"]) == (0, 0)
     ratios = (
         "sharpe",
