@@ -27,6 +27,7 @@ def main() -> None:
         new_candle,
         orders,
         second_start,
+        window,
     )
 
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
@@ -41,6 +42,7 @@ def main() -> None:
         "market_tick": market_tick.report,
         "many_subscriptions": many_subscriptions.report,
         "second_start": second_start.report,
+        "window": window.report,
     }
     for name in sys.argv[1:] or reports:
         reports[name]()

@@ -21,11 +21,11 @@ from bot_sdk.indicators import (
     INDICATORS,
     TALIB_CALLS,
     Call,
-    FloatArray,
     add_indicators,
     candle_arrays,
     compute,
 )
+from bot_sdk.on_balance_volume import FloatArray
 from bot_sdk.timeframes import duration, last_closed
 from exchanges import candles
 from exchanges.frames import HISTORY_CANDLES, WINDOW_CANDLES, frame_of

@@ -24,16 +24,15 @@ from bot_sdk.indicators import (
     TALIB_CALLS,
     WINDOW_LENGTH,
     Call,
-    FloatArray,
     average_price,
     candle_arrays,
     change,
     compute,
-    on_balance_volume,
     place_in_bands,
     turnover,
     volatility,
 )
+from bot_sdk.on_balance_volume import FloatArray, on_balance_volume
 
 # A row as it is computed; a window has the order of `COLUMNS`, and counts the last of these itself.
 _ROW = (

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
+
+from bot_sdk.on_balance_volume import FloatArray, on_balance_volume
 
 try:
     import talib
@@ -70,8 +71,6 @@ INDICATORS: dict[str, str] = {
     "return_percent": "The close against the close before, in percent.",
     "log_return": "Natural logarithm of the close over the close before.",
 }
-
-FloatArray = NDArray[np.float64]
 
 COLUMNS = pd.Index([*CANDLE_COLUMNS, *INDICATORS])
 """The columns of a frame, in its order."""
@@ -207,16 +206,6 @@ def volatility[Number: (float, FloatArray)](log_returns: Sequence[Number]) -> Nu
         distance = log_return - mean
         squares += distance * distance
     return _root(cast(Number, squares / (WINDOW_LENGTH - 1)))
-
-
-def on_balance_volume(close: FloatArray, volume: FloatArray) -> FloatArray:
-    """Return obv, counted anew from the first of the candles, so that it does not depend on what was before.
-
-    A frame is given to a bot with the obv of its own candles. Added one by one and not subtracted from a
-    longer count, equal candles give equal bits wherever the history begins.
-    """
-    moved = np.sign(np.diff(close)) * volume[1:]
-    return np.cumsum(np.concatenate([np.zeros(min(len(close), 1)), moved]))
 
 
 def _computed(call: Call, candles: Sequence[FloatArray]) -> Sequence[FloatArray]:
