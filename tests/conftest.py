@@ -31,8 +31,11 @@ def static_root() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
-    """Let no thread of the live server keep a connection, which would outlive the test database."""
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:  # noqa: ARG001
+    """Let no thread of the live server keep a connection, which would outlive the test database.
+
+    Each process that shares the tests keeps its own database, which the fixture that is asked for names.
+    """
     connections.settings["default"]["CONN_MAX_AGE"] = 0
 
 
