@@ -17,6 +17,7 @@ def main() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     # Models and what builds on them can be imported only from here on.
     from benchmarks import (  # noqa: PLC0415
+        backtests,
         clients,
         collecting,
         confined_run,
@@ -26,6 +27,7 @@ def main() -> None:
         neighbours,
         new_candle,
         orders,
+        rehearsals,
         second_start,
         window,
     )
@@ -39,10 +41,12 @@ def main() -> None:
         "clients": clients.report,
         "new_candle": new_candle.report,
         "orders": orders.report,
+        "rehearsals": rehearsals.report,
         "market_tick": market_tick.report,
         "many_subscriptions": many_subscriptions.report,
         "second_start": second_start.report,
         "window": window.report,
+        "backtests": backtests.report,
     }
     for name in sys.argv[1:] or reports:
         reports[name]()

@@ -26,6 +26,7 @@ from execution.sandbox.batch import Batch
 from execution.sandbox.choice import ENGINES
 from execution.sandbox.landlock import Landlock
 from execution.sandbox.nursery import Nursery
+from execution.sandbox.questions import Interview
 from execution.sandbox.runner import run_batch_in, run_in
 from tests.onnx_models import lstm_model
 
@@ -232,7 +233,7 @@ def report_memory(nursery: Nursery) -> None:
     job = make_job(SLEEPER)
     with ExitStack() as stack, ThreadPoolExecutor(CONCURRENT) as pool:
         zygote = stack.enter_context(nursery.zygote(()))
-        runs = [stack.enter_context(zygote.run(job, LIMITS)) for _ in range(CONCURRENT)]
+        runs = [stack.enter_context(zygote.run(Interview(job), LIMITS)) for _ in range(CONCURRENT)]
         ends = [pool.submit(run.follow) for run in runs]
         time.sleep(3)
         private = [private_mb(run.process.pid) for run in runs]

@@ -16,6 +16,7 @@ import talib
 from django.utils import timezone
 
 from benchmarks.market_tick import TIMEFRAME, simulated_market
+from bot_sdk.history import HISTORY_CANDLES, WINDOW_CANDLES
 from bot_sdk.indicator_frame import IndicatorFrame
 from bot_sdk.indicators import (
     INDICATORS,
@@ -28,7 +29,7 @@ from bot_sdk.indicators import (
 from bot_sdk.on_balance_volume import FloatArray
 from bot_sdk.timeframes import duration, last_closed
 from exchanges import candles
-from exchanges.frames import HISTORY_CANDLES, WINDOW_CANDLES, frame_of
+from exchanges.frames import frame_of
 from exchanges.gateways import public_gateway
 from exchanges.models import Market
 

@@ -13,9 +13,9 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.new_candle import random_walk
+from bot_sdk.history import WINDOW_CANDLES
 from bot_sdk.indicators import add_indicators
 from bot_sdk.window import GrowingWindow
-from exchanges.frames import WINDOW_CANDLES
 
 CANDLES = 400  # looked at in each round
 ROUNDS = 9

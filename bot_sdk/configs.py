@@ -128,6 +128,16 @@ class RiskConfig:
     cool_down_minutes: int | None = None
     max_orders_per_day: int | None = None
 
+    @property
+    def has_exits(self) -> bool:
+        """Whether a limit is set that sells."""
+        return (
+            self.stop_loss_percent is not None
+            or self.trailing_stop_percent is not None
+            or self.take_profit_percent is not None
+            or self.max_drawdown_percent is not None
+        )
+
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> "RiskConfig":
         """Return the checked configuration. Raises ConfigError naming every problem."""

@@ -12,9 +12,12 @@ QUOTE_STEP = Decimal("1e-18")  # the smallest quote amount that the ledger holds
 FEE_STEP = Decimal("1e-8")  # exchanges charge fees in 8 places, in their own favor
 
 
+_EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+
+
 def exact() -> AbstractContextManager[Context]:
     """Return a context with enough digits that sums and products of money are never rounded."""
-    return localcontext(Context(prec=80, rounding=ROUND_HALF_EVEN))
+    return localcontext(_EXACT)  # which enters a copy
 
 
 def cost_of(amount: Decimal, price: Decimal) -> Decimal:

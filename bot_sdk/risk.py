@@ -24,6 +24,15 @@ TRAILING_STOP = "trailing_stop"
 TAKE_PROFIT = "take_profit"
 MAX_DRAWDOWN = "max_drawdown"
 
+_EXPLANATIONS = {
+    SkipReason.NO_POSITION: "there is no position to sell",
+    SkipReason.POSITION_LIMIT: "the position is as large as the maximum position size allows",
+    SkipReason.DRAWDOWN_HALT: "trading is halted, because the drawdown limit was reached",
+    SkipReason.DAILY_LOSS_LIMIT: "today's loss has reached its limit",
+    SkipReason.COOL_DOWN: "the last sale was at a loss, and the pause after it is not over",
+    SkipReason.ORDERS_PER_DAY: "today's orders have reached their limit",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Signal:
@@ -113,29 +122,38 @@ def protective_exit(
     A position too small for the market to accept as an order is passed over, because the bot could otherwise
     never trade again.
     """
-    amount = rules.orderable(holding.base_amount, bid)
+    if holding.base_amount == 0 or not (risk.has_exits or state.is_halted):
+        return None
     entry, peak = holding.average_entry_price, state.peak_price
-    if not amount or not entry:
+    if not entry:
+        return None
+    amount = rules.orderable(holding.base_amount, bid)
+    if not amount:
         return None
     with exact():
         gain = bid - entry
         fall = peak - bid if peak else ZERO
-    now, entered = f"price {_shown(bid, rules)} is", f"the average entry {_shown(entry, rules)}"
     if reaches(-gain, risk.stop_loss_percent, entry):
-        reason = f"Stop loss: {now} {_percent(-gain, entry)} below {entered}"
-        return Signal(SELL, amount, reason, STOP_LOSS)
-    if peak and reaches(fall, risk.trailing_stop_percent, peak):
-        highest = f"the highest since the position was opened, {_shown(peak, rules)}"
-        return Signal(
-            SELL, amount, f"Trailing stop: {now} {_percent(fall, peak)} below {highest}", TRAILING_STOP
+        source, distance = (
+            STOP_LOSS,
+            f"{_percent(-gain, entry)} below the average entry {_shown(entry, rules)}",
         )
-    if reaches(gain, risk.take_profit_percent, entry):
-        reason = f"Take profit: {now} {_percent(gain, entry)} above {entered}"
-        return Signal(SELL, amount, reason, TAKE_PROFIT)
-    if state.is_halted:
+    elif peak and reaches(fall, risk.trailing_stop_percent, peak):
+        source = TRAILING_STOP
+        highest = f"the highest since the position was opened, {_shown(peak, rules)}"
+        distance = f"{_percent(fall, peak)} below {highest}"
+    elif reaches(gain, risk.take_profit_percent, entry):
+        source, distance = (
+            TAKE_PROFIT,
+            f"{_percent(gain, entry)} above the average entry {_shown(entry, rules)}",
+        )
+    elif state.is_halted:
         equities = f"equity {holding.equity(bid):.2f} after a highest of {state.peak_equity:.2f}"
         return Signal(SELL, amount, f"Drawdown limit reached: {equities}", MAX_DRAWDOWN)
-    return None
+    else:
+        return None
+    rule = source.replace("_", " ").capitalize()
+    return Signal(SELL, amount, f"{rule}: price {_shown(bid, rules)} is {distance}", source)
 
 
 def buying_block(
@@ -153,12 +171,13 @@ def buying_block(
     part of `allocated_capital` or more; the cool-down, until the moment it ends; as many orders today as
     allowed.
     """
-    with exact():
-        loss_today = state.day_start_equity - holding.equity(bid)
     if state.is_halted:
         return SkipReason.DRAWDOWN_HALT
-    if reaches(loss_today, risk.max_daily_loss_percent, allocated_capital):
-        return SkipReason.DAILY_LOSS_LIMIT
+    if risk.max_daily_loss_percent is not None:
+        with exact():
+            loss_today = state.day_start_equity - holding.equity(bid)
+        if reaches(loss_today, risk.max_daily_loss_percent, allocated_capital):
+            return SkipReason.DAILY_LOSS_LIMIT
     if _is_cooling_down(state, risk, at):
         return SkipReason.COOL_DOWN
     if risk.max_orders_per_day is not None and state.orders_today >= risk.max_orders_per_day:
@@ -170,6 +189,8 @@ def affordable_amount(*, quote_balance: Decimal, price: Decimal, rules: MarketRu
     """Return the largest amount, in whole steps, that `quote_balance` pays for with the taker fee."""
     with exact():
         price_with_fee = price * (1 + rules.taker_fee_fraction)
+        if quote_balance < price_with_fee * rules.amount_step:
+            return ZERO
         amount = rules.round_down(max(quote_balance, ZERO) / price_with_fee)
         cost = cost_of(amount, price)
         if cost + fee_on(cost, rules.taker_fee_fraction) <= quote_balance:
@@ -250,24 +271,26 @@ def _buy(
 
 
 def _skipped(action: Action, skip: SkipReason, price: Decimal, rules: MarketRules) -> Signal:
-    smallest = (
+    outcome = "Not bought" if action.action == BUY else "Not sold"
+    bot_reason = f" (bot: {action.reason})" if action.reason else ""
+    return Signal(HOLD, ZERO, f"{outcome}: {_explained(skip, price, rules)}{bot_reason}", BOT, skip)
+
+
+def _explained(skip: SkipReason, price: Decimal, rules: MarketRules) -> str:
+    if skip == SkipReason.INSUFFICIENT_BALANCE:
+        return f"too little balance at price {_shown(price, rules)}; {_smallest(rules)}"
+    if skip == SkipReason.BELOW_MINIMUM_AMOUNT:
+        return f"the amount is too small; {_smallest(rules)}"
+    if skip == SkipReason.BELOW_MINIMUM_COST:
+        return f"the order's value is too small; {_smallest(rules)}"
+    return _EXPLANATIONS[skip]
+
+
+def _smallest(rules: MarketRules) -> str:
+    return (
         f"the market takes orders from {rules.minimum_amount.normalize():f} in base "
         f"and {rules.minimum_cost.normalize():f} in quote"
     )
-    explanations = {
-        SkipReason.NO_POSITION: "there is no position to sell",
-        SkipReason.INSUFFICIENT_BALANCE: f"too little balance at price {_shown(price, rules)}; {smallest}",
-        SkipReason.POSITION_LIMIT: "the position is as large as the maximum position size allows",
-        SkipReason.DRAWDOWN_HALT: "trading is halted, because the drawdown limit was reached",
-        SkipReason.DAILY_LOSS_LIMIT: "today's loss has reached its limit",
-        SkipReason.COOL_DOWN: "the last sale was at a loss, and the pause after it is not over",
-        SkipReason.ORDERS_PER_DAY: "today's orders have reached their limit",
-        SkipReason.BELOW_MINIMUM_AMOUNT: f"the amount is too small; {smallest}",
-        SkipReason.BELOW_MINIMUM_COST: f"the order's value is too small; {smallest}",
-    }
-    outcome = "Not bought" if action.action == BUY else "Not sold"
-    bot_reason = f" (bot: {action.reason})" if action.reason else ""
-    return Signal(HOLD, ZERO, f"{outcome}: {explanations[skip]}{bot_reason}", BOT, skip)
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:

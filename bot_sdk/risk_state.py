@@ -60,11 +60,16 @@ class RiskState:
         back. Looking twice at the same changes nothing. Raises ValueError for a moment without time zone.
         """
         equity = holding.equity(bid)
+        day = floor("1d", at).date()
+        is_new_day = self.day is None or day > self.day
         peak_equity = max(self.peak_equity, equity)
-        return replace(
-            self._on_day(floor("1d", at).date(), equity),
+        return RiskState(
             peak_price=None if holding.base_amount == 0 else max(self.peak_price or bid, bid),
             peak_equity=peak_equity,
+            day=day if is_new_day else self.day,
+            day_start_equity=equity if is_new_day else self.day_start_equity,
+            orders_today=0 if is_new_day else self.orders_today,
+            last_loss_at=self.last_loss_at,
             is_halted=self.is_halted or _has_fallen(equity, risk.max_drawdown_percent, peak_equity),
         )
 
@@ -119,12 +124,9 @@ class RiskState:
             is_halted=raw["is_halted"],
         )
 
-    def _on_day(self, day: date, equity: Decimal) -> "RiskState":
-        if self.day is not None and day <= self.day:
-            return self
-        return replace(self, day=day, day_start_equity=equity, orders_today=0)
-
 
 def _has_fallen(equity: Decimal, percent: Decimal | None, peak: Decimal) -> bool:
+    if percent is None:
+        return False
     with exact():
         return reaches(peak - equity, percent, peak)

@@ -25,7 +25,8 @@ _MICROSECOND = timedelta(microseconds=1)
 class Fill:
     """One fill at the aware `at`: `amount` in base, `price` in quote per base, `fee` in what `fee_in` says.
 
-    `source` is who wanted it: "bot", or a protective rule as in `bot_sdk.risk.Signal`.
+    `source` is who wanted it: "bot", or a protective rule as in `bot_sdk.risk.Signal`. `decided_price` is the
+    price that was seen when it was decided, in quote per base, None when not known.
     """
 
     side: str
@@ -36,6 +37,7 @@ class Fill:
     fee_in: FeeIn = FeeIn.QUOTE
     reason: str = ""
     source: str = ""
+    decided_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,8 @@ _PATHS: dict[str, _Ban | None] = {
             "pandas.io pandas.testing pandas.util lightgbm.dask onnxruntime.capi onnxruntime.datasets "
             "onnxruntime.tools onnxruntime.transformers xgboost.collective xgboost.dask xgboost.spark "
             "xgboost.tracker scipy.LowLevelCallable bot_sdk.bot.connect bot_sdk.bot_file "
-            "bot_sdk.candle_file bot_sdk.cli bot_sdk.simulation",
+            "bot_sdk.candle_file bot_sdk.cli bot_sdk.backtest bot_sdk.backtest_report bot_sdk.backtest_text "
+            "bot_sdk.bot_loop bot_sdk.lazy_frame bot_sdk.progress_line bot_sdk.window",
         ),
         (
             _FILES,

@@ -7,26 +7,19 @@ the others. So two workers see the same, and so does a backtest that begins at t
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import pairwise
+from datetime import datetime
 from threading import Lock
 from typing import NamedTuple
 
 import pandas as pd
 
+from bot_sdk.history import HISTORY_CANDLES, WINDOW_CANDLES, anchor
 from bot_sdk.indicator_frame import IndicatorFrame
 from bot_sdk.timeframes import duration
 from exchanges import candles
 from exchanges.models import Candle, Market
 
-WINDOW_CANDLES = 500  # what a bot sees, with indicators
-HISTORY_CANDLES = 1000  # what it may ask for besides, without them; enough for indicators to have settled
-BLOCK_CANDLES = 5000  # between two anchors; an EMA 200 weighs what lies so far back below its last bit
-LONGEST_HOLE = 10  # consecutive candles that may be missing in a window; more is an outage
-MOST_MISSING_FRACTION = 0.1  # of a window, in holes of any length
 FRAMES = 64  # kept per process, about 0.8 MB each
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Seen(NamedTuple):
@@ -71,49 +64,6 @@ class Frames:
 
 
 frame_of = Frames().of
-
-
-def anchor(timeframe: str, opened_at: datetime) -> datetime:
-    """Return the opening time of the first candle that has a part in the frame of the one at `opened_at`.
-
-    It lies 5,000 to 10,000 candles back and moves on by 5,000 at once, on a grid from 1970 on; where less is
-    stored, a frame begins with the first candle there is. A process re-reads its frame when the anchor moves.
-    """
-    block = BLOCK_CANDLES * duration(timeframe)
-    return opened_at.astimezone(UTC) - (opened_at - _EPOCH) % block - block
-
-
-def holes(index: pd.DatetimeIndex, timeframe: str) -> list[tuple[datetime, int]]:
-    """Return where candles are missing in an ascending index of opening times.
-
-    For each hole, oldest first: the opening time of the first missing candle, and how many are missing. What
-    lies before the index's first and after its last candle is not counted.
-    """
-    step = duration(timeframe)
-    return [
-        (before + step, (after - before) // step - 1)
-        for before, after in pairwise(index.to_pydatetime())
-        if after - before > step
-    ]
-
-
-def gap_in(index: pd.DatetimeIndex, timeframe: str) -> str:
-    """Return in a sentence why an index of opening times has too many holes to decide on, or "".
-
-    A few missing candles are the rule where trade is thin: nobody traded in them. Ten in a row, or a tenth of
-    them all, are an outage or a market without trade, and its indicators mean something else.
-    """
-    found = holes(index, timeframe)
-    missing = sum(count for _, count in found)
-    first, longest = max(found, key=lambda hole: hole[1], default=(None, 0))
-    if first is None or (
-        longest <= LONGEST_HOLE and missing <= MOST_MISSING_FRACTION * (len(index) + missing)
-    ):
-        return ""
-    return (
-        f"Of the last {len(index) + missing:,} candles {missing:,} are missing, {longest:,} of them in a row "
-        f"from {first:%Y-%m-%d %H:%M} UTC on. The bot was not asked; stops still act."
-    )
 
 
 def _is_extended(kept: _Kept, market: Market, timeframe: str, opened_at: datetime) -> bool:

@@ -18,12 +18,14 @@ from bot_sdk.account import candles_of
 from bot_sdk.action import Action
 from bot_sdk.bot import CandleRow
 from bot_sdk.configs import ExecutionConfig, RiskConfig
+from bot_sdk.gaps import gap_in
+from bot_sdk.history import HISTORY_CANDLES
 from bot_sdk.ledger import Holding
 from bot_sdk.risk import Signal, decide
 from bot_sdk.risk_state import RiskState
 from bot_sdk.timeframes import duration
 from exchanges import candles
-from exchanges.frames import HISTORY_CANDLES, frame_of, gap_in
+from exchanges.frames import frame_of
 from exchanges.gateway import PublicGateway, Ticker
 from exchanges.models import Market
 from exchanges.prices import fetch_ticker

@@ -1,20 +1,26 @@
 """A bot at work: what it decided at each candle, what was ordered, what was filled and what is held."""
 
+import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from bot_sdk.ledger import Holding
 from bot_sdk.risk_state import RiskState
 from bots.models import BotVersion
 from exchanges.fields import AmountField
 from exchanges.gateway import ARRIVES_WITHIN
-from exchanges.models import ExchangeAccount
+from exchanges.models import ExchangeAccount, Market, Timeframe
 from execution.sandbox.verdicts import Verdict
 from subscriptions.models import Subscription
+
+BACKTEST_SILENCE = timedelta(minutes=2)  # of its worker, after which a backtest counts as lost
 
 
 class Action(models.TextChoices):
@@ -321,6 +327,30 @@ class Position(models.Model):
         )
 
 
+class SubscriptionPerformance(models.Model):
+    """How a subscription has done up to its newest cycle, measured as backtests are. A worker computes it."""
+
+    subscription = models.OneToOneField(Subscription, on_delete=models.CASCADE, related_name="performance")
+    measured_at = models.DateTimeField()
+    measured_until = models.DateTimeField(help_text="opening of the newest candle that is in it")
+    metrics = models.JSONField(help_text="by key, as in bot_sdk.metric_table; null where one says nothing")
+    daily = models.JSONField(
+        help_text="start_on, equity and market: quote, and quote per base, at the end of each UTC day"
+    )
+    trades = models.PositiveIntegerField(help_text="closed round trips")
+    execution = models.JSONField(
+        help_text="latency_seconds, slippage_percent, fees in quote, cycles by skip and by verdict"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.subscription} until {self.measured_until:%Y-%m-%d %H:%M}"
+
+    @property
+    def days(self) -> int:
+        """How many UTC days are in it, the first and the last perhaps in part."""
+        return len(self.daily["equity"]) - 1
+
+
 class Reconciliation(models.Model):
     """What an exchange account was found to hold, beside what our books say of it."""
 
@@ -336,3 +366,130 @@ class Reconciliation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class BacktestQuerySet(models.QuerySet["Backtest"]):
+    def of(self, user: User | AnonymousUser) -> "BacktestQuerySet":
+        """What this person asked for."""
+        return self.filter(requested_by=user) if user.is_authenticated else self.none()
+
+    def shown_to(self, user: User | AnonymousUser) -> "BacktestQuerySet":
+        """One's own, and whatever its owner shares by its link."""
+        shared = models.Q(is_shared=True)
+        return self.filter(shared | models.Q(requested_by=user) if user.is_authenticated else shared)
+
+    def unfinished(self) -> "BacktestQuerySet":
+        return self.filter(state__in=[Backtest.State.QUEUED, Backtest.State.RUNNING])
+
+    def lost(self, at: datetime) -> "BacktestQuerySet":
+        """Running ones whose worker gives no sign any more."""
+        return self.filter(state=Backtest.State.RUNNING, seen_at__lt=at - BACKTEST_SILENCE)
+
+    def ahead_of(self, backtest: "Backtest") -> "BacktestQuerySet":
+        """Whatever a worker takes, or has taken, before one that waits."""
+        return self.unfinished().filter(created_at__lt=backtest.created_at)
+
+    def with_names(self) -> "BacktestQuerySet":
+        return self.select_related("version__bot", "market").defer("report", "log")
+
+
+class Backtest(models.Model):
+    """One version of a bot over past candles of one market: what was asked, how far it is, what came out.
+
+    Its address holds a random id, so that a link can be shared without telling of any other backtest.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "QUEUED", "Waiting"
+        RUNNING = "RUNNING", "Running"
+        DONE = "DONE", "Done"
+        CANCELED = "CANCELED", "Canceled"
+        ENDED_EARLY = "ENDED_EARLY", "Ended early"
+        FAILED = "FAILED", "Failed"
+
+    class Stage(models.TextChoices):
+        """What a worker is at, one after the other; as `doing` says it."""
+
+        FETCHING = "Fetching candles"
+        ASKING = "Asking the bot"
+        MEASURING = "Measuring"
+
+    class FillAt(models.TextChoices):
+        """The SDK's ways to fill a market order, as choices."""
+
+        NEXT_OPEN = "next_open", "At the next candle's open"
+        CLOSE = "close", "At the candle's close"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.ForeignKey(BotVersion, on_delete=models.CASCADE, related_name="backtests")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="backtests"
+    )
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+")
+    timeframe = models.CharField(max_length=4, choices=Timeframe)
+    begins_at = models.DateTimeField(help_text="opening of the first candle that is decided on")
+    ends_at = models.DateTimeField(help_text="candles that close later are left out")
+    capital = AmountField(help_text="in quote")
+    strategy_config = models.JSONField(default=dict, blank=True)
+    execution_config = models.JSONField(default=dict, help_text="as in ExecutionConfig")
+    risk_config = models.JSONField(default=dict, blank=True, help_text="as in RiskConfig")
+    fill_at = models.CharField(max_length=16, choices=FillAt, default=FillAt.NEXT_OPEN)
+    slippage_percent = models.DecimalField(max_digits=6, decimal_places=4, default=0)
+    detail_timeframe = models.CharField(
+        max_length=4, choices=Timeframe, blank=True, help_text="whose candles tell the order of prices"
+    )
+    is_strict = models.BooleanField(
+        default=False, help_text="each candle is released when the bot has answered for the one before"
+    )
+
+    state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
+    is_cancel_wanted = models.BooleanField(default=False)
+    claim = models.UUIDField(null=True, blank=True, help_text="names the one worker that may write it")
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="when its worker last gave a sign")
+    doing = models.CharField(max_length=60, blank=True, help_text="what its worker is at")
+    progress_percent = models.PositiveSmallIntegerField(default=0, help_text="of what it is doing")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    verdict = models.CharField(max_length=16, choices=[(v.value, v.value) for v in Verdict], blank=True)
+    message = models.TextField(blank=True, help_text="why it ended as it did, for the person")
+    report = models.JSONField(null=True, blank=True, help_text="as bot_sdk.backtest_report has it")
+    log = models.TextField(blank=True, help_text="what the bot printed, bounded")
+    bot_seconds = models.FloatField(null=True, blank=True)
+    bot_cpu_seconds = models.FloatField(null=True, blank=True)
+    bot_peak_memory_mb = models.FloatField(null=True, blank=True)
+    is_shared = models.BooleanField(default=False, help_text="whoever has the link may read it")
+
+    objects = BacktestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("begins_at")), name="backtest_ends_after_it_begins"
+            ),
+            models.CheckConstraint(condition=models.Q(capital__gt=0), name="backtest_has_capital"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["requested_by"],
+                condition=models.Q(state__in=["QUEUED", "RUNNING"]),
+                name="backtests_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} on {self.market} {self.timeframe}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("execution:backtest", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state not in (Backtest.State.QUEUED, Backtest.State.RUNNING)
+
+    @property
+    def last_at(self) -> datetime:
+        """A moment within its last day, for a period that is read as its first and last day."""
+        return self.ends_at - timedelta(microseconds=1)

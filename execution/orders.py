@@ -161,9 +161,14 @@ def _refused(order: Order, message: str) -> Order:
 def fold(subscription: Subscription, fills: Iterable[Fill]) -> Holding:
     """Return what all these fills, with their orders, leave of the capital. Raises LedgerError."""
     holding = Holding.start(subscription.allocated_capital)
-    for fill in sorted(fills, key=_place):
+    for fill in sorted(fills, key=booking_order):
         holding = _after(holding, fill, subscription.market)
     return holding
+
+
+def fee_in(currency: str, market: Market) -> FeeIn:
+    """Return what a fee of this currency is to the market."""
+    return {market.quote: FeeIn.QUOTE, market.base: FeeIn.BASE}.get(currency, FeeIn.OTHER)
 
 
 def _record(intent: Intent) -> Order:
@@ -401,8 +406,8 @@ def _holding_after(position: Position, subscription: Subscription, fresh: list[F
     booked = Fill.objects.filter(order__subscription=subscription).select_related("order")
     earlier = booked.exclude(pk__in=[fill.pk for fill in fresh])
     newest = earlier.order_by("-order__sent_at", "-order_id", "-filled_at", "-trade_id").first()
-    fresh.sort(key=_place)
-    if newest is not None and _place(newest) > _place(fresh[0]):
+    fresh.sort(key=booking_order)
+    if newest is not None and booking_order(newest) > booking_order(fresh[0]):
         return fold(subscription, booked)
     holding = position.holding
     for fill in fresh:
@@ -410,16 +415,22 @@ def _holding_after(position: Position, subscription: Subscription, fresh: list[F
     return holding
 
 
-def _place(fill: Fill) -> tuple[datetime, int, datetime, str]:
+def booking_order(fill: Fill) -> tuple[datetime, int, datetime, str]:
     """Where a fill stands among all of its subscription: orders come one after the other."""
     order = fill.order
     return order.sent_at or order.created_at, order.pk, fill.filled_at, fill.trade_id
 
 
 def _after(holding: Holding, fill: Fill, market: Market) -> Holding:
-    fee_in = {market.quote: FeeIn.QUOTE, market.base: FeeIn.BASE}.get(fill.fee_currency, FeeIn.OTHER)
-    side = fill.order.side
-    return apply_fill(holding, side, fill.amount, fill.price, fill.fee, fee_in=fee_in, may_overdraw=True)
+    return apply_fill(
+        holding,
+        fill.order.side,
+        fill.amount,
+        fill.price,
+        fill.fee,
+        fee_in=fee_in(fill.fee_currency, market),
+        may_overdraw=True,
+    )
 
 
 def _doubt(order: Order, problem: str) -> Order:

@@ -29,7 +29,7 @@ from exchanges.markets import refresh_markets as refresh
 from exchanges.models import ExchangeAccount, Market
 from exchanges.prices import fetch_ticker
 from exchanges.vault import VaultError
-from execution import protection, reconciling, sandbox, settling, watching, wave
+from execution import backtesting, performance, protection, reconciling, sandbox, settling, watching, wave
 from execution.alarms import Trouble, alarm
 from execution.concluding import close_without_decision, conclude_all
 from execution.cycle import MarketMoment, stale_at, view_market
@@ -50,6 +50,7 @@ REFUSED_SECONDS = 600  # before a key that was refused is tried again for the or
 RECONCILE_EVERY_SECONDS = 600
 RECONCILE_SECONDS = 300  # the longest that one account may take
 STARTING_TOGETHER_SECONDS = 120
+BACKTEST_SECONDS = 2 * settings.BACKTEST_TIMEOUT + 3600  # with the candles that it has to fetch
 SHOWN_BREACHES = 5  # in one message to the operator
 # claiming is safe to repeat, so a restarted database costs a few seconds and no candle
 AGAIN = {
@@ -119,6 +120,18 @@ def conclude_batch(moment: dict[str, Any], batch: list[dict[str, Any]]) -> None:
     conclude_all(MarketMoment.from_dict(moment, market), [Decided.from_dict(raw, cycles) for raw in batch])
 
 
+@shared_task(time_limit=BACKTEST_SECONDS)
+def run_backtest(backtest_id: str) -> None:
+    """Run a backtest that waits; its queue is not that of the cycles."""
+    backtesting.run(backtest_id)
+
+
+@shared_task(time_limit=1800)
+def measure_performance() -> None:
+    """Measure the subscriptions that have decided since the last time; in the queue of the backtests."""
+    performance.measure_all(timezone.now())
+
+
 @shared_task(time_limit=60)
 def sweep() -> None:
     """Settle what dead workers left behind, and start again what is still due and fresh.
@@ -126,6 +139,7 @@ def sweep() -> None:
     A tick or its messages may have been lost with a worker or with the broker.
     """
     wave.sweep(timezone.now())
+    backtesting.sweep(timezone.now())
     for timeframe in TIMEFRAMES:
         tick(timeframe)
 

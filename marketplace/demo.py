@@ -51,7 +51,7 @@ BOTS = [
             "where oversold can stay oversold."
         ),
         module="rsi_bot",
-        warm_up=15,
+        warm_up=100,
         parameters=(
             Parameter(
                 "rsi_oversold", "integer", 30, "Oversold below", 1, 50, (), "Buy when RSI is under this."
@@ -100,7 +100,7 @@ BOTS = [
             "Sudden news moves break the assumption that prices come back; keep the stop loss on."
         ),
         module="bollinger_reversion",
-        warm_up=28,
+        warm_up=60,
         parameters=BollingerReversion.parameters,
         risk_defaults={
             "stop_loss_percent": 3,

@@ -219,6 +219,7 @@ BOT_MAX_CPU_PERCENT = env.integer("BOT_MAX_CPU_PERCENT", 50, minimum=1, maximum=
 BOT_SANDBOX_ENGINE = env.text("BOT_SANDBOX_ENGINE", "auto", choices=("auto", "bubblewrap", "landlock"))
 BOT_CGROUP = env.text("BOT_CGROUP", "")  # a folder of cgroup v2 that is delegated to the workers
 BOT_BATCHES = env.boolean("BOT_BATCHES", False)  # one process for all settings of a stateless version
+BACKTEST_TIMEOUT = env.integer("BACKTEST_TIMEOUT", 600, minimum=10, maximum=86_400)  # seconds, of the bot
 BOT_RUNTIME_DIR = Path(env.text("BOT_RUNTIME_DIR", str(STATE_DIR / "runtime")))
 
 # --- limits that neither a trader nor a bot can lift: keys of RiskConfig, None is off ----------------
@@ -237,6 +238,10 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_ROUTES = {  # live cycles never wait for these
+    "execution.tasks.run_backtest": {"queue": "backtests"},
+    "execution.tasks.measure_performance": {"queue": "backtests"},
+}
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

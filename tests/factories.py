@@ -16,7 +16,7 @@ from bots.publishing import publish_version
 from exchanges import vault
 from exchanges.credentials import Credentials
 from exchanges.models import Candle, ExchangeAccount, Market
-from execution.models import Cycle, Fill, Order, Reconciliation
+from execution.models import Backtest, Cycle, Fill, Order, Reconciliation
 from execution.orders import client_order_id
 from subscriptions.models import Subscription
 
@@ -199,3 +199,19 @@ def make_reconciliation(account: ExchangeAccount, **overrides: Any) -> Reconcili
         "findings": [{"kind": "short", "subject": "BTC", "says": says, "trades": []}],
     }
     return Reconciliation.objects.create(account=account, **values | overrides)
+
+
+def make_backtest(person: User | None = None, **overrides: Any) -> Backtest:
+    """One that waits for its worker: a hundred days of BTC/USDT up to March 2026, with 1,000 USDT."""
+    bot = overrides.pop("bot", None) or make_bot()
+    values: dict[str, Any] = {
+        "version": bot.current_version,
+        "requested_by": person or make_user(f"trader-{next(_numbers)}"),
+        "market": overrides.pop("market", None) or make_market(),
+        "timeframe": "1d",
+        "begins_at": datetime(2025, 11, 21, tzinfo=UTC),
+        "ends_at": datetime(2026, 3, 1, tzinfo=UTC),
+        "capital": Decimal(1000),
+        "execution_config": {"buy_order_type": "ALL", "sell_order_type": "ALL"},
+    }
+    return Backtest.objects.create(**values | overrides)

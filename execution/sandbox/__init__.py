@@ -6,7 +6,7 @@ questions, and its answer is read as hostile. `prove` chooses the engine. Nobody
 how it is done.
 """
 
-from execution.sandbox.choice import inspect, prove, run, run_batch
+from execution.sandbox.choice import inspect, prove, rehearse, run, run_batch
 from execution.sandbox.errors import AccountNeeded, SandboxUnavailable
 from execution.sandbox.inside.frame import encode_frame
 from execution.sandbox.job import Asked, Job, Limits, Run
@@ -25,6 +25,7 @@ __all__ = [
     "encode_frame",
     "inspect",
     "prove",
+    "rehearse",
     "run",
     "run_batch",
 ]

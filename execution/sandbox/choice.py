@@ -3,10 +3,12 @@
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from bot_sdk.model_files import ModelFile
 from bots.code_policy import Finding
 from execution.sandbox.batch import Batch
 from execution.sandbox.bubblewrap import Bubblewrap
@@ -15,9 +17,12 @@ from execution.sandbox.errors import SandboxUnavailable
 from execution.sandbox.job import Job, Limits, Run
 from execution.sandbox.landlock import Landlock
 from execution.sandbox.nursery import Nursery
-from execution.sandbox.runner import inspect_in, run_batch_in, run_in
+from execution.sandbox.runner import inspect_in, rehearse_in, run_batch_in, run_in
 from execution.sandbox.selftest import prove_engine
 from execution.sandbox.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from bot_sdk.backtest import Backtest
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +88,32 @@ def run_batch(jobs: Sequence[Job], limits: Limits) -> list[Run | None]:
         return run_batch_in(_proven(), Batch(jobs), limits)
     except SandboxUnavailable:
         return [None] * len(jobs)
+
+
+def rehearse(
+    backtest: "Backtest",
+    code: str,
+    models: Sequence[ModelFile],
+    limits: Limits,
+    *,
+    is_strict: bool,
+    goes_on: Callable[[], bool],
+) -> Run:
+    """Run a bot over a backtest in one confined process and return how that ended; the backtest has moved on.
+
+    Strictly, each candle is released when the bot has answered for the one before. `goes_on` is called after
+    each answer and stops the run when it says no. The verdict is OK when the run came to its end or was
+    stopped. Raises nothing for what a bot does.
+    """
+    # pandas is for workers; web processes import the sandbox's words
+    from execution.sandbox.rehearsal import AHEAD, STRICT, Rehearsal  # noqa: PLC0415
+
+    try:
+        nursery = _proven()
+    except SandboxUnavailable as error:
+        return Run(Verdict.UNAVAILABLE, message=str(error))
+    ahead = STRICT if is_strict else AHEAD
+    return rehearse_in(nursery, Rehearsal(backtest, code, models, ahead=ahead, goes_on=goes_on), limits)
 
 
 def inspect(code: bytes) -> list[Finding]:

@@ -17,8 +17,8 @@ from typing import Any
 from execution.sandbox.intake import Intake
 from execution.sandbox.job import MOST_THREADS, Asked, Limits
 from execution.sandbox.process import WatchedProcess
-from execution.sandbox.questions import Interview, Work
-from execution.sandbox.reply import LONGEST_REPLY, Answer, Question
+from execution.sandbox.questions import Dialog
+from execution.sandbox.reply import LONGEST_REPLY, Answer
 
 LONGEST_LOG = 64 * 1024  # bytes
 _SAMPLE_SECONDS = 0.05
@@ -68,7 +68,7 @@ class Confined:
     def __init__(
         self,
         process: WatchedProcess,
-        job: Work,
+        dialog: Dialog,
         limits: Limits,
         *,
         channel: socket.socket,
@@ -83,12 +83,12 @@ class Confined:
         self._limits = limits
         self._first_memory_mb = first_memory_mb
         self._most_memory_mb = most_memory_mb + _NO_DATA_MB
-        self._job = job
-        self._interview = Interview(job)
-        self._lines = Intake(channel, LONGEST_REPLY)
+        self._dialog = dialog
+        self._lines = Intake(channel, LONGEST_REPLY + dialog.room)
         self._log = Intake(log, LONGEST_LOG)
         self._outgoing = b""
-        self._answers: list[Answer] = []
+        self._news = select.poll()
+        self._watched: dict[int, int] = {}  # descriptors with the events that are waited for
         self._end: dict[str, Any] | None = None
 
     def follow(self) -> Ending:
@@ -99,6 +99,8 @@ class Confined:
         started = time.monotonic()
         self._channel.sendall(_GO)
         self._channel.setblocking(False)
+        self._outgoing = self._dialog.begin()
+        self._speak()
         self._report.setblocking(False)
         os.set_blocking(self._log.fileno(), False)
         cause = self._listen(started + self._limits.seconds)
@@ -110,12 +112,12 @@ class Confined:
         end = self._end or {}
         peak_memory_mb = end.get("peak_memory_kb", 0) / 1024
         return Ending(
-            answers=tuple(self._answers),
+            answers=tuple(self._dialog.answers),
             unfinished=bool(self._lines.data),
             cause=cause,
             exit_code=end.get("exit_code"),
             log=bytes(self._log.data),
-            asked=tuple(self._interview.asked),
+            asked=tuple(self._dialog.asked),
             seconds=seconds,
             cpu_seconds=end.get("cpu_seconds", 0.0),
             peak_memory_mb=peak_memory_mb,
@@ -126,7 +128,7 @@ class Confined:
         """Take in until the bot has answered, has ended, or must be ended; return why it must."""
         next_look = time.monotonic() + _SHORT_SECONDS
         has_stepped_back = False
-        while not self._has_answered and self._end is None and not self._interview.is_over:
+        while not self._is_over and self._end is None:
             now = time.monotonic()
             if now >= deadline:
                 return Cause.TIME
@@ -141,44 +143,54 @@ class Confined:
         # What was written before the answer or the end may still lie in the pipes.
         self._hear()
         self._log.take()
-        return Cause.QUESTIONS if self._interview.is_over and not self._has_answered else None
+        return Cause.QUESTIONS if self._dialog.is_over_asked and not self._dialog.is_complete else None
 
     @property
-    def _has_answered(self) -> bool:
-        return len(self._answers) == self._job.answers
+    def _is_over(self) -> bool:
+        return self._dialog.is_complete or self._dialog.is_over_asked
 
     def _await_news(self, seconds: float) -> None:
-        handlers = {self._report.fileno(): self._learn_end}
-        news = select.poll()
-        news.register(self._report, select.POLLIN)
+        wanted = {self._report.fileno(): select.POLLIN}
         if self._log.is_open:
-            news.register(self._log, select.POLLIN)
-            handlers[self._log.fileno()] = self._log.take
+            wanted[self._log.fileno()] = select.POLLIN
         if self._lines.is_open:
-            # It is heard again when it has taken the last answer.
-            news.register(self._lines, select.POLLOUT if self._outgoing else select.POLLIN)
-            handlers[self._lines.fileno()] = self._speak if self._outgoing else self._hear
-        for descriptor, _ in news.poll(math.ceil(seconds * 1000)):
-            handlers[descriptor]()
+            listens = select.POLLIN if self._has_room else 0
+            wanted[self._lines.fileno()] = listens | (select.POLLOUT if self._outgoing else 0)
+        if wanted != self._watched:
+            self._news, self._watched = select.poll(), wanted
+            for descriptor, events in wanted.items():
+                self._news.register(descriptor, events)
+        for descriptor, _ in self._news.poll(math.ceil(seconds * 1000)):
+            if descriptor == self._report.fileno():
+                self._learn_end()
+            elif self._log.is_open and descriptor == self._log.fileno():
+                self._log.take()
+            else:
+                self._speak()
+                self._hear()
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether it is heard; one that does not take what it was told is not, until it has."""
+        return len(self._outgoing) <= self._dialog.room
 
     def _hear(self) -> None:
-        """Read what it says, and answer its questions until it gives its own answer."""
-        self._lines.take()
+        """Read what it says and tell it what it is to know, until it has said all."""
+        if self._has_room:
+            self._lines.take()
         data = self._lines.data
-        while not self._has_answered and not self._outgoing and not self._interview.is_over:
+        while self._has_room and not self._is_over:
             length = data.find(b"\n") + 1
             if not length and not self._lines.is_overfull:
                 return
             line = bytes(data[: length or None])
             del data[: len(line)]
-            said = self._job.read_line(line.rstrip(b"\n"))
-            if isinstance(said, Question):
-                self._outgoing = self._interview.answer(said)
-                self._speak()
-            else:
-                self._answers.append(said)
+            self._outgoing += self._dialog.hear(line.rstrip(b"\n"))
+            self._speak()
 
     def _speak(self) -> None:
+        if not self._outgoing:
+            return
         try:
             self._outgoing = self._outgoing[self._channel.send(self._outgoing) :]
         except BlockingIOError:

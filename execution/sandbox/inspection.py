@@ -24,7 +24,7 @@ class Inspection:
 
     def packed(self) -> bytes:
         """Return the job as the jail reads it."""
-        return pack(json.dumps({"is_inspection": True}).encode(), self.code)
+        return pack(json.dumps({"kind": "inspection"}).encode(), self.code)
 
     def read_line(self, line: bytes) -> "Answer":
         """Return what the process says; its findings are the answer's `found`."""

@@ -50,8 +50,8 @@ class Job:
     def packed_with(self, jobs: Sequence["Job"]) -> bytes:
         """Return jobs that differ from this one in their settings only, as one that answers them in turn."""
         head = {
-            "is_inspection": False,
-            "tasks": [job._task | {"seed": job.receipt.seed} for job in jobs],
+            "kind": "job",
+            "tasks": [job._task for job in jobs],
             "models": [(model.kind, model.filename) for model in self.models],
         }
         contents = (model.content for model in self.models)

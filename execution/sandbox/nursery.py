@@ -3,13 +3,12 @@
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 
-from bot_sdk.model_files import MODEL_ENDINGS
+from bot_sdk.model_files import MODEL_ENDINGS, ModelFile
 from execution.sandbox.engine import Engine, Layers
-from execution.sandbox.job import Job
 from execution.sandbox.zygote import Zygote
 
 # Libraries that take long to import, if a bot's code names them, with what is mostly used of each. All leave
@@ -35,11 +34,11 @@ _MOST_RUNS = 5_000
 Preload = tuple[str, ...]
 
 
-def needs(job: Job) -> Preload:
-    """Return which libraries to load before the job is run. A wrong guess costs time and nothing else."""
-    endings = [MODEL_ENDINGS.get(PurePosixPath(model.filename).suffix) for model in job.models]
+def needs(code: str, models: Sequence[ModelFile]) -> Preload:
+    """Return which libraries to load before the bot is run. A wrong guess costs time and nothing else."""
+    endings = [MODEL_ENDINGS.get(PurePosixPath(model.filename).suffix) for model in models]
     for_models = {module.partition(".")[0] for ending in endings if ending for module in ending.libraries}
-    return tuple(sorted(PRELOADS.keys() & for_models.union(_IMPORT.findall(job.code))))
+    return tuple(sorted(PRELOADS.keys() & for_models.union(_IMPORT.findall(code))))
 
 
 class Nursery:

@@ -9,8 +9,6 @@ from typing import Any
 
 from bot_sdk.model_files import ModelFile
 
-_SEED_DIGITS = 8  # hexadecimal: what numpy's generator takes
-
 
 @dataclass(frozen=True)
 class Receipt:
@@ -30,11 +28,6 @@ class Receipt:
     def digest(self) -> str:
         """One hash over all of them."""
         return sha256_of(_canonical(asdict(self)))
-
-    @property
-    def seed(self) -> int:
-        """What random generators start from: the same inputs draw the same numbers."""
-        return int(self.digest[:_SEED_DIGITS], 16)
 
 
 def receipt_of(

@@ -1,5 +1,8 @@
 """Run one job confined, from the question to the verdict."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from bot_sdk.text import printable
 from bots.code_policy import Finding
 from execution.sandbox.batch import Batch
@@ -9,9 +12,13 @@ from execution.sandbox.inspection import Inspection
 from execution.sandbox.job import Job, Limits, Run
 from execution.sandbox.judgement import judge
 from execution.sandbox.nursery import Nursery, Preload, needs
-from execution.sandbox.questions import Work
+from execution.sandbox.questions import Dialog, Interview
+from execution.sandbox.reply import Answer
 from execution.sandbox.verdicts import Verdict
 from execution.sandbox.zygote import ZygoteGone
+
+if TYPE_CHECKING:
+    from execution.sandbox.rehearsal import Rehearsal
 
 INSPECTION_LIMITS = Limits(seconds=10, memory_mb=256, cpu_percent=100)
 
@@ -23,7 +30,7 @@ def run_in(nursery: Nursery, job: Job, limits: Limits) -> Run:
     UNAVAILABLE. Raises AccountNeeded when the job is shared and the bot asks about the account.
     """
     try:
-        ending = _follow(nursery, job, limits, needs(job))
+        ending = _follow(nursery, lambda: Interview(job), limits, needs(job.code, job.models))
     except (SandboxUnavailable, OSError) as error:  # the latter when this process is out of files or memory
         return Run(Verdict.UNAVAILABLE, message=f"Bots cannot be confined: {error}")
     answer = judge(ending, limits)
@@ -44,8 +51,9 @@ def run_batch_in(nursery: Nursery, batch: Batch, limits: Limits) -> list[Run | N
 
     That is all but a valid action: whatever goes wrong for one may be another's doing.
     """
+    first = batch.jobs[0]
     try:
-        ending = _follow(nursery, batch, limits, needs(batch.jobs[0]))
+        ending = _follow(nursery, lambda: Interview(batch), limits, needs(first.code, first.models))
     except (AccountNeeded, SandboxUnavailable, OSError):
         return [None] * len(batch.jobs)
     share = ending.seconds / len(batch.jobs), ending.cpu_seconds / len(batch.jobs)
@@ -56,26 +64,50 @@ def run_batch_in(nursery: Nursery, batch: Batch, limits: Limits) -> list[Run | N
     return runs + [None] * (len(batch.jobs) - len(runs))
 
 
+def rehearse_in(nursery: Nursery, rehearsal: "Rehearsal", limits: Limits) -> Run:
+    """Run the rehearsal's bot in one process, behind the nursery's walls, and return how that ended.
+
+    The verdict is OK when nothing kept it from answering to the end, or until it was stopped. Never raises
+    for what a bot does; walls that cannot be put up are the verdict UNAVAILABLE.
+    """
+    try:
+        ending = _follow(nursery, lambda: rehearsal, limits, needs(rehearsal.code, rehearsal.models))
+    except (SandboxUnavailable, OSError) as error:
+        return Run(Verdict.UNAVAILABLE, message=f"Bots cannot be confined: {error}")
+    answer = Answer(Verdict.OK) if rehearsal.was_heard_out else judge(ending, limits)
+    if rehearsal.given_up:
+        answer = Answer(Verdict.FAILED, message=rehearsal.given_up)
+    return Run(
+        verdict=answer.verdict,
+        message=answer.message,
+        log=_readable(ending),
+        seconds=ending.seconds,
+        cpu_seconds=ending.cpu_seconds,
+        peak_memory_mb=ending.peak_memory_mb,
+    )
+
+
 def inspect_in(nursery: Nursery, code: bytes) -> list[Finding]:
     """Return what the static policy finds in the code; that it could not be checked is a finding too.
 
     Raises SandboxUnavailable.
     """
-    answer = judge(_follow(nursery, Inspection(code), INSPECTION_LIMITS, ()), INSPECTION_LIMITS)
+    ending = _follow(nursery, lambda: Interview(Inspection(code)), INSPECTION_LIMITS, ())
+    answer = judge(ending, INSPECTION_LIMITS)
     if answer.verdict == Verdict.OK:
         return list(answer.found)
     return [Finding(1, "size", f"The code cannot be checked: {answer.message} Make it smaller.", True)]
 
 
-def _follow(nursery: Nursery, job: Work, limits: Limits, preload: Preload) -> Ending:
+def _follow(nursery: Nursery, begin: Callable[[], Dialog], limits: Limits, preload: Preload) -> Ending:
     try:
-        return _follow_once(nursery, job, limits, preload)
+        return _follow_once(nursery, begin(), limits, preload)
     except ZygoteGone:  # the bot's code was not read yet
-        return _follow_once(nursery, job, limits, preload)
+        return _follow_once(nursery, begin(), limits, preload)
 
 
-def _follow_once(nursery: Nursery, job: Work, limits: Limits, preload: Preload) -> Ending:
-    with nursery.zygote(preload) as zygote, zygote.run(job, limits) as confined:
+def _follow_once(nursery: Nursery, dialog: Dialog, limits: Limits, preload: Preload) -> Ending:
+    with nursery.zygote(preload) as zygote, zygote.run(dialog, limits) as confined:
         return confined.follow()
 
 

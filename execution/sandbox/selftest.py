@@ -15,6 +15,7 @@ from execution.sandbox.job import Job, Limits
 from execution.sandbox.judgement import judge
 from execution.sandbox.nursery import Nursery
 from execution.sandbox.process import WatchedProcess
+from execution.sandbox.questions import Interview
 from execution.sandbox.runner import run_in
 from execution.sandbox.verdicts import Verdict
 
@@ -61,7 +62,7 @@ def _prove_walls(nursery: Nursery) -> None:
     with (
         tempfile.NamedTemporaryFile() as canary,
         nursery.zygote(()) as zygote,
-        zygote.run(_probe(file=canary.name, layers=nursery.layers), _LIMITS) as confined,
+        zygote.run(Interview(_probe(file=canary.name, layers=nursery.layers)), _LIMITS) as confined,
     ):
         # Readable by all: only the walls are between the bot and the file.
         Path(canary.name).chmod(0o644)

@@ -21,7 +21,7 @@ from execution.sandbox.engine import Engine, Layers, any_uid
 from execution.sandbox.errors import SandboxUnavailable
 from execution.sandbox.job import MOST_THREADS, Limits
 from execution.sandbox.process import WatchedProcess, megabytes
-from execution.sandbox.questions import Work
+from execution.sandbox.questions import Dialog
 
 _START_SECONDS = 60.0  # importing the libraries takes one or two, on a cold disk under load many more
 _MB = 1 << 20  # bytes
@@ -70,7 +70,7 @@ class Zygote:
             raise
 
     @contextmanager
-    def run(self, job: Work, limits: Limits) -> Iterator[Confined]:
+    def run(self, dialog: Dialog, limits: Limits) -> Iterator[Confined]:
         """Fork a process that is behind its walls and waits for its go; end it when the block is left.
 
         Raises ZygoteGone and SandboxUnavailable.
@@ -81,7 +81,7 @@ class Zygote:
             report, their_report = _pair(stack, socket.SOCK_SEQPACKET)
             read_end, write_end = os.pipe()
             log = stack.enter_context(os.fdopen(read_end, "rb", buffering=0))
-            with os.fdopen(write_end, "wb") as their_log, _sealed_file(job.packed()) as their_job:
+            with os.fdopen(write_end, "wb") as their_log, _sealed_file(dialog.packed()) as their_job:
                 theirs = (
                     their_channel.fileno(),
                     their_report.fileno(),
@@ -96,7 +96,7 @@ class Zygote:
             stack.enter_context(cgroup.confine(process.pid, limits))
             yield Confined(
                 process,
-                job,
+                dialog,
                 limits,
                 channel=channel,
                 report=report,

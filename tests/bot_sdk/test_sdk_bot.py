@@ -77,7 +77,7 @@ def test_the_snapshot_of_a_position_names_the_pairs_assets() -> None:
 
 def test_the_sdk_loads_no_indicator_library_until_indicators_are_asked_for() -> None:
     check = (
-        "import sys, bot_sdk, bot_sdk.simulation, bot_sdk.risk, bot_sdk.candle_file, bot_sdk.bot_file\n"
+        "import sys, bot_sdk, bot_sdk.backtest, bot_sdk.risk, bot_sdk.candle_file, bot_sdk.bot_file\n"
         "print(*{'pandas_ta', 'talib', 'django', 'ccxt'} & set(sys.modules))"
     )
 

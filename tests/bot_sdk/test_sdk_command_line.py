@@ -1,12 +1,17 @@
+import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import bot_sdk.examples
 from bot_sdk.cli import main
 from bot_sdk.indicators import INDICATORS
+from bot_sdk.metric_table import METRICS
 from tests.bot_sdk.samples import candles_of, wavy_candles
 
 ROOT = Path(__file__).parents[2]
@@ -66,10 +71,10 @@ def test_the_guides_bot_runs_from_the_command_line(candles: str) -> None:
 def test_the_columns_are_aligned(candles: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["run", CROSS_BOT, candles])
 
-    heading, *steps = capsys.readouterr().out.split("\n\n")[1].splitlines()
-    assert steps
-    for step in steps:
-        assert step.index("Trend ") == heading.index("reason")
+    heading, *fills = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    assert fills
+    for fill in fills:
+        assert fill.index("Trend ") == heading.index("reason")
 
 
 def test_the_summary_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,13 +85,16 @@ def test_the_summary_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "    def execute_algorithm(self, data, timeframe, subscription_config=None):\n"
         "        return Action('BUY' if len(data) == 1 else 'SELL', data['close'].iloc[-1])\n"
     )
-    candles_of([100, 110, 120]).to_csv(path)
+    candles_of([90, 100, 110, 120]).to_csv(path)
 
-    main(["run", str(bot), str(path), "--warm-up", "1", "--capital", "1000"])
+    main(["run", str(bot), str(path), "--warm-up", "1", "--capital", "1000", "--slippage-percent", "0"])
 
-    # 1 bought at 100 with a fee of 0.10, sold at 110 with one of 0.11.
-    assert [line.split() for line in capsys.readouterr().out.splitlines()[-7:]] == [
-        ["candles", "3"],
+    # Wishes are filled at the next open: 1 at 100 with a fee of 0.10, sold at 110 with one of 0.11.
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[-10:]] == [
+        ["2026-01-01", "01:00", "BUY", "100.00000000", "1.00000000", "999.90"],
+        ["2026-01-01", "02:00", "SELL", "110.00000000", "1.00000000", "1009.79"],
+        [],
+        ["candles", "4"],
         ["buys", "1"],
         ["sells", "1"],
         ["fees", "0.21", "USDT"],
@@ -120,6 +128,7 @@ def test_a_wrong_setting_is_explained(candles: str, capsys: pytest.CaptureFixtur
     assert message == "error: fast_length: Enter a whole number, not 'much'.\n"
 
 
+@pytest.mark.parametrize("command", ["run", "backtest"])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -129,14 +138,21 @@ def test_a_wrong_setting_is_explained(candles: str, capsys: pytest.CaptureFixtur
         (["--pair", "BTCUSDT"], "expected base/quote such as BTC/USDT"),
         (["--warm-up", "0"], "expected a whole number from 1"),
         (["--timeframe", "2h"], "invalid choice: '2h'"),
+        (["--buy", "101%"], "expected a size such as 10%, 500 or all, not '101%'"),
+        (["--buy", "half"], "expected a size such as 10%, 500 or all"),
+        (["--fee-percent", "100"], "expected a percentage from 0 to below 100 such as 0.1, not '100'"),
+        (["--slippage-percent", "-1"], "expected a percentage from 0 to below 100"),
+        (["--stop-loss", "0"], "expected a number above zero such as 5, not '0'"),
+        (["--stop-loss", "120"], "stop_loss_percent: Enter 100 or less, not 120."),
+        (["--fill-at", "open"], "invalid"),
         (["--timeframe", "5m"], "The candles are 1h apart, not 5m: pass --timeframe 1h."),
         (["--warm-up", "301"], "pass --warm-up 300 or less"),
     ],
 )
 def test_a_wrong_argument_says_what_to_pass(
-    candles: str, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+    candles: str, capsys: pytest.CaptureFixture[str], command: str, arguments: list[str], message: str
 ) -> None:
-    assert message in refused(capsys, "run", CROSS_BOT, candles, *arguments)
+    assert message in refused(capsys, command, CROSS_BOT, candles, *arguments)
 
 
 def test_candles_of_no_known_timeframe_name_the_known_ones(
@@ -170,6 +186,130 @@ def test_a_bot_that_raises_ends_the_run_with_the_candle_and_the_line(
 
     assert "The bot failed at the candle of 2026-01-09 07:00:00+00:00: KeyError: 'rsi_14'" in message
     assert f"({bot}, line 4)" in message
+
+
+def backtested(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["backtest", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_backtest_prints_every_metric_and_what_is_assumed(
+    candles: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    output = backtested(capsys, CROSS_BOT, candles, "--buy", "all", "--stop-loss", "5")
+
+    lines = output.splitlines()
+    assert all(any(line.startswith(f"  {metric.label} ") for line in lines) for metric in METRICS)
+    assert "  Compound annual growth                       n/a" in lines
+    assert re.search(r"^  Total return +-?\d+\.\d\d %$", output, re.MULTILINE)
+    assert re.search(r"^  Fees of trades +\d+\.\d\d USDT$", output, re.MULTILINE)
+    assert "0.05 % worse than that price" in output.split("Assumptions")[1]
+    assert "The bot failed" not in output
+
+
+def test_on_a_wide_terminal_the_metrics_stand_in_two_columns(
+    candles: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+
+    figures = backtested(capsys, CROSS_BOT, candles).split("Assumptions")[0]
+
+    assert all(metric.label in figures for metric in METRICS)
+    assert len(figures.splitlines()) < len(METRICS)
+    assert max(map(len, figures.splitlines()[1:])) < 120
+
+
+def test_run_and_backtest_come_to_the_same_figures(candles: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [RSI_BOT, candles, "--warm-up", "50", "--trailing-stop", "3", "--fill-at", "close"]
+
+    output = backtested(capsys, *arguments)
+
+    main(["run", *arguments])
+    assert capsys.readouterr().out.rstrip().split("\n\n")[-1] in output
+
+
+def test_options_reach_the_terms(tmp_path: Path, candles: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "report.json"
+    options = ["--fee-percent", "0.2", "--slippage-percent", "0.3", "--fill-at", "close", "--buy", "500"]
+
+    backtested(capsys, CROSS_BOT, candles, *options, "--take-profit", "2", "--json", str(path))
+
+    report = json.loads(path.read_text())
+    assert "filled at the close" in report["assumptions"][0]
+    assert "0.3 % worse" in report["assumptions"][0]
+    assert "0.200 %" in report["assumptions"][1]
+    assert report["trades"][0]["amount"] * report["trades"][0]["entry_price"] == pytest.approx(500)
+    assert {fill["source"] for fill in report["fills"]} == {"bot", "take_profit"}
+
+
+def test_smaller_candles_say_what_came_first_inside_a_candle(
+    tmp_path: Path, candles: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = wavy_candles(300)
+    halves = pd.concat([frame, frame.set_axis(frame.index + pd.Timedelta(minutes=30))]).sort_index()
+    detail = tmp_path / "detail.csv"
+    halves.to_csv(detail)
+
+    output = backtested(capsys, CROSS_BOT, candles, "--detail", str(detail))
+
+    assert "as the smaller candles inside it do" in output
+    message = refused(capsys, "backtest", CROSS_BOT, candles, "--detail", candles)
+    assert "The candles of --detail are 0 days 01:00:00 apart: use those of a timeframe" in message
+
+
+def test_a_backtest_goes_on_where_the_bot_fails_and_names_the_first_candle(
+    tmp_path: Path, candles: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bot = tmp_path / "broken.py"
+    bot.write_text(
+        "from bot_sdk import CustomBot\n"
+        "class Broken(CustomBot):\n"
+        "    def execute_algorithm(self, data, timeframe, subscription_config=None):\n"
+        "        return data['rsi_14'].iloc[-1]\n"
+    )
+
+    output = backtested(capsys, str(bot), candles)
+
+    assert output.splitlines()[-2:] == [
+        "The bot failed on 101 candles, first on that of 2026-01-09 07:00 UTC:",
+        f"KeyError: 'rsi_14' ({bot}, line 4)",
+    ]
+    assert "skipped  101 bot_failed" in output
+
+
+def test_a_report_that_cannot_be_written_is_explained(
+    tmp_path: Path, candles: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "missing" / "report.json"
+
+    message = refused(capsys, "backtest", CROSS_BOT, candles, "--json", str(path))
+
+    assert message == f"error: {path} cannot be written (No such file or directory): pass another --json.\n"
+
+
+def test_progress_is_drawn_on_a_terminal_only(candles: str, tmp_path: Path) -> None:
+    bot = tmp_path / "slow.py"
+    bot.write_text(
+        "import time\n"
+        "from bot_sdk import Action, CustomBot\n"
+        "class Slow(CustomBot):\n"
+        "    def execute_algorithm(self, data, timeframe, subscription_config=None):\n"
+        "        time.sleep(0.01)\n"
+        "        return Action('HOLD', 1.0)\n"
+    )
+    ours, theirs = os.openpty()
+
+    command = [sys.executable, "-m", "bot_sdk", "backtest", str(bot), candles]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    drawn = os.read(ours, 100_000).decode()
+    os.close(ours)
+    os.close(theirs)
+
+    assert re.match("\r[█░]{40} +\\d+%", drawn)
+    assert drawn.endswith("\r\x1b[K")
+    assert b"\r" not in done.stdout
 
 
 def test_every_indicator_is_listed_with_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,7 @@ def test_a_key_file_gets_its_line_breaks_back(pasted: str) -> None:
         ("KRAKEN", KRAKEN_KEY, "A" * 4097, "secret", "4 kB"),
         ("BINANCE", "A" * 4097, HMAC_SECRET, "api_key", "4 kB"),
     ],
+    ids=lambda text: ascii(text[:12]),  # keys are made anew in each process, and names have to be the same
 )
 def test_anything_else_is_refused_at_its_field_without_being_repeated(
     exchange: str, api_key: str, secret: str, field: str, message: str

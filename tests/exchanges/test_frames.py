@@ -11,11 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from numpy.typing import NDArray
 from pytest_django import DjangoAssertNumQueries
 
+from bot_sdk.gaps import gap_in, holes
+from bot_sdk.history import BLOCK_CANDLES, HISTORY_CANDLES, WINDOW_CANDLES, anchor
 from bot_sdk.indicator_frame import IndicatorFrame
 from bot_sdk.indicators import add_indicators
-from exchanges import frames
 from exchanges.candles import window
-from exchanges.frames import BLOCK_CANDLES, HISTORY_CANDLES, WINDOW_CANDLES, Frames, anchor, gap_in, holes
+from exchanges.frames import Frames
 from exchanges.models import Candle, Market
 from tests.factories import make_market
 
@@ -105,7 +106,7 @@ def test_the_anchor_moves_block_by_block() -> None:
 def test_processes_that_began_at_different_times_see_the_same(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frames, "BLOCK_CANDLES", 700)
+    monkeypatch.setattr("bot_sdk.history.BLOCK_CANDLES", 700)
     store_from(market, 2000)
     early = Frames()
 

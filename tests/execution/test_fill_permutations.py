@@ -217,7 +217,7 @@ def test_without_the_fold_the_order_of_reports_shows(
     subscription: Subscription, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control arm: what comes late is added at the end, as if nothing had come before it."""
-    monkeypatch.setattr(orders, "_place", lambda _fill: 0)
+    monkeypatch.setattr(orders, "booking_order", lambda _fill: 0)
 
     with pytest.raises(AssertionError):
         run_examples(subscription, 150, [Phase.generate])

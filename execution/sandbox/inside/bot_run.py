@@ -1,17 +1,16 @@
-"""Run the bot's code and put its answer, or what went wrong, into one line of JSON."""
+"""Load the bot's code, ask it, and put its answer, or what went wrong, into one line of JSON."""
 
 import errno
 import json
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-import pandas as pd
 
 from bot_sdk.action import Action
 from bot_sdk.bot import AccountView, connect
 from bot_sdk.bot_file import BotFileError, bot_class_in
+from bot_sdk.bot_loop import BotFailed, BotLoop
 from bot_sdk.model_files import ModelFile, ModelFileError, named
 
 _FILE_NAME = "bot.py"
@@ -24,41 +23,31 @@ _OUT_OF_MEMORY = (
 )
 
 
-def answer(
-    code: bytes, frame: pd.DataFrame, models: Sequence[ModelFile], account: AccountView, **task: Any
-) -> bytes:
-    """Run the bot in `code` on the frame and return its answer as `reply.py` reads it, newline included.
+def load(code: bytes, task: Mapping[str, Any], models: Sequence[ModelFile], account: AccountView) -> BotLoop:
+    """Run the bot's file and return what asks the bot in it. Raises whatever the file does.
 
-    `task` has timeframe, config and subscription_config as the bot is given them, and the run's seed.
+    `task` has timeframe, config and subscription_config as the bot is given them.
     """
-    try:
-        action = _decide(code, frame, models, account, task)
-        if isinstance(action, Action):
-            return _line(action=action.action, value=action.value, reason=action.reason[:_LONGEST_TEXT])
-        return _failure("FAILED", f"execute_algorithm returned {_kind(action)}, expected an Action.")
-    except MemoryError:
-        return _OUT_OF_MEMORY
-    except (BotFileError, ModelFileError) as error:
-        return _failure("FAILED", str(error))
-    except BaseException as error:  # noqa: BLE001  whatever the bot raises, SystemExit too, is its answer
-        return _failure("FORBIDDEN" if _was_refused(error) else "FAILED", _describe(error))
-
-
-def _decide(
-    code: bytes,
-    frame: pd.DataFrame,
-    models: Sequence[ModelFile],
-    account: AccountView,
-    task: Mapping[str, Any],
-) -> object:
     module = types.ModuleType("bot")
     # Dataclasses, pickle and inspect look a class's module up by name.
     sys.modules["bot"] = module
     exec(compile(code.decode(), _FILE_NAME, "exec", dont_inherit=True), vars(module))
     connect(account)
-    config = task["config"] | ({"models": named(models)} if models else {})
-    bot = bot_class_in(vars(module))(config, {})
-    return bot.execute_algorithm(frame, task["timeframe"], task["subscription_config"])
+    opened = named(models) if models else None
+    return BotLoop(bot_class_in(vars(module)), task, code=code, models=opened)
+
+
+def said_by(ask: Callable[..., Action], *given: object) -> bytes:
+    """Return the bot's answer, or how it failed, as the line that `reply.py` reads, newline included."""
+    try:
+        action = ask(*given)
+        return _line(action=action.action, value=action.value, reason=action.reason[:_LONGEST_TEXT])
+    except MemoryError:
+        return _OUT_OF_MEMORY
+    except (BotFailed, BotFileError, ModelFileError) as error:
+        return _failure("FAILED", str(error))
+    except BaseException as error:  # noqa: BLE001  whatever the bot raises, SystemExit too, is its answer
+        return _failure("FORBIDDEN" if _was_refused(error) else "FAILED", _describe(error))
 
 
 def _was_refused(error: BaseException | None) -> bool:

@@ -33,6 +33,12 @@ def encode_frame(frame: "pd.DataFrame") -> bytes:
     return pack(json.dumps(header).encode(), index.asi8.tobytes(), columns.tobytes())
 
 
+def newest_stamp(frame: "pd.DataFrame") -> int:
+    """Return the opening time of a frame's newest candle, in microseconds since 1970; 0 when it has none."""
+    index = frame.index.as_unit("us")  # type: ignore[attr-defined]  # a DatetimeIndex
+    return int(index.asi8[-1]) if len(index) else 0
+
+
 def decode_frame(data: bytes) -> "pd.DataFrame":
     """Return the frame that `encode_frame` made bytes of; its memory is its own and may be written to."""
     import numpy as np  # noqa: PLC0415

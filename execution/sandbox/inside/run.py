@@ -5,20 +5,19 @@ import fcntl
 import gc
 import json
 import os
-import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import numpy as np
 import pandas as pd
 
+from bot_sdk.action import Action
 from bot_sdk.model_files import ModelFile
 
-from . import bot_run, coaching, doorman, inspection, landlock, lockdown, output
+from . import bot_run, coaching, doorman, inspection, landlock, lockdown, output, rehearsal
 from .channel import Channel
-from .frame import decode_frame
+from .frame import decode_frame, newest_stamp
 from .job_file import read_part
 from .options import Layer, Options
 from .seccomp import Filter
@@ -54,10 +53,7 @@ def begin(order: dict[str, Any], *, channel: int, log: int, job: int, walls: Wal
     questions = Channel(_CHANNEL)
     if not questions.may_begin():
         os._exit(0)
-    for line in _answers(questions):
-        with contextlib.suppress(ValueError):  # the bot has closed it
-            prints.flush()
-        questions.write(line)
+    _work(questions, prints)
     questions.wait_for_the_end()
     os._exit(0)
 
@@ -123,18 +119,41 @@ def _put_up(walls: Walls, order: dict[str, Any]) -> None:
         walls.filter.apply()
 
 
-def _answers(questions: Channel) -> Iterator[bytes]:
+def _work(questions: Channel, prints: TextIO) -> None:
+    """Read the job and say all that it asks for, each answer after what the bot printed before it."""
+
+    def flush() -> None:
+        with contextlib.suppress(ValueError):  # the bot has closed it
+            prints.flush()
+
+    def say(line: bytes) -> None:
+        flush()
+        questions.write(line)
+
+    def say_soon(line: bytes) -> None:
+        flush()
+        questions.put(line)
+
     with os.fdopen(_JOB, "rb", buffering=0) as job:
-        task = json.loads(read_part(job))
-        if task.pop("is_inspection"):
-            yield inspection.answer(read_part(job))
+        head = json.loads(read_part(job))
+        if head["kind"] == "inspection":
+            say(inspection.answer(read_part(job)))
             return
-        frame = decode_frame(read_part(job))
-        models = [ModelFile(kind, name, read_part(job)) for kind, name in task.pop("models")]
+        encoded_frame = read_part(job)
+        models = [ModelFile(kind, name, read_part(job)) for kind, name in head["models"]]
         code = read_part(job)
     gc.enable()
     coaching.begin()
-    for each in task["tasks"]:
-        random.seed(each["seed"])
-        np.random.seed(each["seed"] % 2**32)
-        yield bot_run.answer(code, frame, models, questions, **each)
+    if head["kind"] == "rehearsal":
+        rehearsal.rehearse(questions, head, models, code, say_soon)
+        questions.write(b"")
+        return
+    frame = decode_frame(encoded_frame)
+    for task in head["tasks"]:
+        say(bot_run.said_by(_ask, questions, task, models, code, frame))
+
+
+def _ask(
+    questions: Channel, task: dict[str, Any], models: list[ModelFile], code: bytes, frame: pd.DataFrame
+) -> Action:
+    return bot_run.load(code, task, models, questions).decide(frame, newest_stamp(frame))

@@ -20,6 +20,7 @@ from execution.sandbox.bubblewrap import Bubblewrap
 from execution.sandbox.choice import ENGINES
 from execution.sandbox.engine import ALL_LAYERS, Engine
 from execution.sandbox.nursery import Nursery, needs
+from execution.sandbox.questions import Interview
 from execution.sandbox.runner import run_in
 from tests.execution.sandbox.jobs import ROOMY, make_bot, make_frame, make_job, make_limits
 
@@ -161,7 +162,7 @@ def test_a_bot_that_cannot_run_fails_with_its_reason_and_line(code: str, message
             "The bot's process ended without an answer, with status 7.",
         ),
         ("import ctypes; ctypes.string_at(0)", Verdict.CRASHED, "The bot's process was ended by SIGSEGV."),
-        ("return 5", Verdict.FAILED, "execute_algorithm returned int, expected an Action."),
+        ("return 5", Verdict.FAILED, "execute_algorithm returned int, expected an Action"),
     ],
 )
 def test_each_way_to_fail_has_its_verdict(algorithm: str, verdict: Verdict, message: str) -> None:
@@ -263,7 +264,7 @@ def test_runs_in_threads_each_get_their_own_answer() -> None:
 
 def test_nothing_of_a_run_is_left_when_it_is_over(nursery: Nursery) -> None:
     limits = make_limits(seconds=0.2)
-    with nursery.zygote(()) as zygote, zygote.run(make_job(SLEEP), limits) as confined:
+    with nursery.zygote(()) as zygote, zygote.run(Interview(make_job(SLEEP)), limits) as confined:
         process = Path(f"/proc/{confined.process.pid}")
         assert process.exists()
         ending = confined.follow()
@@ -280,7 +281,7 @@ def test_a_long_run_yields_to_others_once_it_has_used_the_processor(
     with (
         ThreadPoolExecutor(1) as pool,
         nursery.zygote(()) as zygote,
-        zygote.run(make_job(bot), limits) as confined,
+        zygote.run(Interview(make_job(bot)), limits) as confined,
     ):
         pid = confined.process.pid
         ending = pool.submit(confined.follow)
@@ -301,11 +302,12 @@ def test_a_killed_worker_leaves_neither_zygote_nor_bot_behind(engine: Engine) ->
         "import django; django.setup()\n"
         "from execution.sandbox.choice import ENGINES\n"
         "from execution.sandbox.nursery import Nursery\n"
+        "from execution.sandbox.questions import Interview\n"
         "from tests.execution.sandbox.jobs import make_job, ROOMY\n"
         "from tests.execution.sandbox.test_sandbox_run import SLEEP\n"
         f"engine = ENGINES[{ENGINES.index(engine)}]\n"
         "with Nursery(engine, engine.layers()).zygote(()) as zygote:\n"
-        "    with zygote.run(make_job(SLEEP), ROOMY) as confined:\n"
+        "    with zygote.run(Interview(make_job(SLEEP)), ROOMY) as confined:\n"
         "        print(zygote.pid, confined.process.pid, flush=True)\n"
         "        confined.follow()\n"
     )
@@ -368,7 +370,7 @@ def test_only_so_many_zygotes_are_kept(nursery: Nursery, monkeypatch: pytest.Mon
     ],
 )
 def test_a_zygote_has_loaded_what_the_code_imports(code: str, libraries: tuple[str, ...]) -> None:
-    assert needs(make_job(code)) == libraries
+    assert needs(code, ()) == libraries
 
 
 def test_a_bot_is_answered_from_the_snapshot_and_its_questions_are_kept() -> None:
@@ -510,7 +512,7 @@ def test_a_run_is_held_by_its_control_group(nursery: Nursery, settings: Settings
         pytest.skip(f"no cgroup v2 is delegated in {delegated}; TEST_CGROUP names another folder")
     settings.BOT_CGROUP = str(delegated)
 
-    with nursery.zygote(()) as zygote, zygote.run(make_job(make_bot("pass")), ROOMY) as confined:
+    with nursery.zygote(()) as zygote, zygote.run(Interview(make_job(make_bot("pass"))), ROOMY) as confined:
         group = delegated / f"run-{confined.process.pid}"
         assert int((group / "memory.max").read_text()) == (ROOMY.memory_mb + 64) << 20
         assert (group / "cgroup.procs").read_text().split() == [str(confined.process.pid)]

@@ -1,0 +1,226 @@
+"""What subscriptions have done so far, in the metrics that backtests have, on paper and at exchanges alike.
+
+A subscription that trades by the minute has half a million cycles a year. So a day's equity is read once and
+kept: each measurement reads only the cycles since the one before. Fills are few, and read again from the
+first, since trades are made of them.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import batched
+from typing import Any, NamedTuple
+
+from django.db.models import Count, Exists, F, OuterRef
+from django.db.models.functions import Coalesce, TruncDate
+
+from bot_sdk import trades as sdk
+from bot_sdk.equity import DailyEquity, daily_equity
+from bot_sdk.execution_statistics import execution_statistics, slippage_percent
+from bot_sdk.ledger import LedgerError
+from bot_sdk.metrics import measure
+from exchanges.models import Market
+from execution.models import Cycle, CycleQuerySet, Fill, Order, SubscriptionPerformance
+from execution.orders import SIGNAL, booking_order, fee_in
+from subscriptions.models import Subscription
+
+BATCH = 100  # subscriptions that are read, measured and written together
+
+logger = logging.getLogger(__name__)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY, _MOMENT = timedelta(days=1), timedelta(microseconds=1)
+_FIELDS = ("measured_at", "measured_until", "metrics", "daily", "trades", "execution")
+
+
+class _Day(NamedTuple):
+    """What the last cycle of a UTC day found: equity in quote, and the price in quote per base."""
+
+    day: date
+    opened_at: datetime
+    equity: Decimal
+    price: Decimal
+
+
+def measure_all(at: datetime) -> int:
+    """Measure every subscription that has decided since it was last measured; return how many there were."""
+    due = Subscription.objects.filter(Exists(_valued().filter(subscription=OuterRef("pk"))))
+    ids = list(due.order_by("pk").values_list("pk", flat=True))
+    for batch in batched(ids, BATCH):
+        _Batch(batch).measure(at)
+    return len(ids)
+
+
+class _Batch:
+    """What is new of some subscriptions, each kind of it read by one query."""
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        self._ids = ids
+        self._days = self._read_days()
+        self._first_prices = self._read_first_prices()
+        self._counts = self._read_counts()
+        self._fills = self._read_fills()
+        self._latencies = self._read_latencies()
+
+    def measure(self, at: datetime) -> None:
+        """Measure and write them; one whose fills do not fit together keeps what it had."""
+        rows = Subscription.objects.filter(pk__in=self._ids)
+        measured = []
+        for subscription in rows.select_related("market", "position", "performance"):
+            try:
+                measured.append(self._measured(subscription, at))
+            except LedgerError as error:
+                logger.error("Subscription %s cannot be measured: %s", subscription.pk, error)
+        SubscriptionPerformance.objects.bulk_create(
+            measured, update_conflicts=True, unique_fields=["subscription"], update_fields=_FIELDS
+        )
+
+    def _measured(self, subscription: Subscription, at: datetime) -> SubscriptionPerformance:
+        known: SubscriptionPerformance | None = getattr(subscription, "performance", None)
+        days = self._days[subscription.pk]
+        start = subscription.allocated_capital, self._first_prices.get(subscription.pk, days[0].price)
+        equity, market = _extended(known, start, days)
+        fills = [_sdk_fill(fill, subscription.market) for fill in self._fills[subscription.pk]]
+        trades = list(sdk.trades_of(fills, rules=subscription.market.rules))
+        return SubscriptionPerformance(
+            subscription=subscription,
+            measured_at=at,
+            measured_until=days[-1].opened_at,
+            metrics=measure(equity, trades, buy_and_hold=market),
+            daily={
+                "start_on": equity.start_on.isoformat(),
+                "equity": equity.values.tolist(),
+                "market": market.values.tolist(),
+            },
+            trades=len(trades),
+            execution=self._execution(subscription, known, fills),
+        )
+
+    def _execution(
+        self, subscription: Subscription, known: SubscriptionPerformance | None, fills: list[sdk.Fill]
+    ) -> dict[str, Any]:
+        statistics = execution_statistics(
+            latencies=self._latencies[subscription.pk],
+            slippages=[
+                slippage_percent(fill.side, decided_price=fill.decided_price, fill_price=fill.price)
+                for fill in fills
+                if fill.decided_price
+            ],
+            fees=[subscription.position.fees_paid],
+            skips=[],
+            verdicts=[],
+        )
+        before = known.execution if known else {"skips": {}, "verdicts": {}}
+        skips, verdicts = self._counts[subscription.pk]
+        return {
+            "latency_seconds": asdict(statistics.latency_seconds),
+            "slippage_percent": asdict(statistics.slippage_percent),
+            "fees": float(statistics.fees),
+            "skips": dict((skips + Counter(before["skips"])).most_common()),
+            "verdicts": dict((verdicts + Counter(before["verdicts"])).most_common()),
+        }
+
+    def _read_days(self) -> dict[int, list[_Day]]:
+        ends = _valued().filter(subscription__in=self._ids)
+        ends = ends.annotate(day=TruncDate(F("candle_closed_at") - _MOMENT, tzinfo=UTC))
+        newest = ends.order_by("subscription", "day", "-candle_opened_at").distinct("subscription", "day")
+        days: dict[int, list[_Day]] = defaultdict(list)
+        rows = newest.values_list("subscription", "day", "candle_opened_at", "equity", "price")
+        for pk, day, opened_at, equity, price in rows:
+            assert equity is not None
+            assert price is not None
+            days[pk].append(_Day(day, opened_at, equity, price))
+        return days
+
+    def _read_first_prices(self) -> dict[int, Decimal]:
+        """Return the price of the first cycle of those that were never measured."""
+        new = _valued().filter(subscription__in=self._ids, subscription__performance=None)
+        first = new.order_by("subscription", "candle_opened_at").distinct("subscription")
+        return {pk: price for pk, price in first.values_list("subscription", "price") if price is not None}
+
+    def _read_counts(self) -> dict[int, tuple[Counter[str], Counter[str]]]:
+        """Return how many cycles had which skip, and which verdict."""
+        grouped = (
+            _new().filter(subscription__in=self._ids).order_by().values("subscription", "skip", "verdict")
+        )
+        counts: dict[int, tuple[Counter[str], Counter[str]]] = defaultdict(lambda: (Counter(), Counter()))
+        rows = grouped.annotate(count=Count("pk"))
+        for pk, skip, verdict, count in rows.values_list("subscription", "skip", "verdict", "count"):
+            skips, verdicts = counts[pk]
+            skips.update({skip: count} if skip else {})
+            verdicts.update({verdict: count} if verdict else {})
+        return counts
+
+    def _read_fills(self) -> dict[int, list[Fill]]:
+        fills: dict[int, list[Fill]] = defaultdict(list)
+        for fill in Fill.objects.filter(order__subscription__in=self._ids).select_related("order__cycle"):
+            fills[fill.order.subscription_id].append(fill)
+        for those in fills.values():
+            those.sort(key=booking_order)
+        return fills
+
+    def _read_latencies(self) -> dict[int, list[float]]:
+        """Return how many seconds after its candle's close each order was sent."""
+        sent = Order.objects.filter(subscription__in=self._ids, leg=SIGNAL, sent_at__isnull=False)
+        latencies: dict[int, list[float]] = defaultdict(list)
+        for pk, sent_at, closed_at in sent.order_by("pk").values_list("subscription", "sent_at", "moment_at"):
+            assert sent_at is not None
+            latencies[pk].append((sent_at - closed_at).total_seconds())
+        return latencies
+
+
+def _new() -> CycleQuerySet:
+    """Cycles that ended since their subscription was last measured."""
+    measured_until = Coalesce("subscription__performance__measured_until", _EPOCH)
+    ended = Cycle.objects.filter(state=Cycle.State.DONE).alias(measured_until=measured_until)
+    return ended.filter(candle_opened_at__gt=F("measured_until"))
+
+
+def _valued() -> CycleQuerySet:
+    """Those of them that found a price and what everything was worth at it."""
+    return _new().filter(equity__isnull=False, price__isnull=False)
+
+
+def _extended(
+    known: SubscriptionPerformance | None, start: tuple[Decimal, Decimal], days: list[_Day]
+) -> tuple[DailyEquity, DailyEquity]:
+    """Return equity and market from the first day to the last new one."""
+    points: list[tuple[datetime, Decimal | float, Decimal | float]]
+    if known is None:
+        points = [(_midnight(days[0].day), *start)]
+    else:
+        start_on = date.fromisoformat(known.daily["start_on"])
+        [first, *others] = zip(known.daily["equity"], known.daily["market"], strict=True)
+        points = [(_midnight(start_on + _DAY), *first)]
+        points += [(_within(start_on + number * _DAY), *each) for number, each in enumerate(others, start=1)]
+    points += [(_within(each.day), each.equity, each.price) for each in days]
+    return (
+        daily_equity((at, equity) for at, equity, _ in points),
+        daily_equity((at, price) for at, _, price in points),
+    )
+
+
+def _within(day: date) -> datetime:
+    return _midnight(day) + _MOMENT
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _sdk_fill(fill: Fill, market: Market) -> sdk.Fill:
+    order = fill.order
+    return sdk.Fill(
+        side=order.side,
+        amount=fill.amount,
+        price=fill.price,
+        fee=fill.fee,
+        at=fill.filled_at,
+        fee_in=fee_in(fill.fee_currency, market),
+        reason=order.reason,
+        source=order.source,
+        decided_price=order.cycle.price if order.cycle else None,
+    )
