@@ -15,7 +15,16 @@ from accounts.models import User
 from execution import settling
 from execution.errors import OrderError
 from execution.forms import EndOrdersForm
-from execution.models import Cycle, Fill, Order, Position, Reconciliation, Strike
+from execution.models import (
+    Backtest,
+    Cycle,
+    Fill,
+    Order,
+    Position,
+    Reconciliation,
+    Strike,
+    SubscriptionPerformance,
+)
 
 
 class RecordAdmin(admin.ModelAdmin):
@@ -32,7 +41,7 @@ class RecordAdmin(admin.ModelAdmin):
         return False
 
     @admin.display(description="subscription")
-    def subscription_link(self, row: Cycle | Order | Position) -> SafeString | str:
+    def subscription_link(self, row: Cycle | Order | Position | SubscriptionPerformance) -> SafeString | str:
         return link_to(row.subscription)
 
 
@@ -172,3 +181,28 @@ class ReconciliationAdmin(RecordAdmin):
     @admin.display(description="found")
     def found(self, row: Reconciliation) -> str:
         return " ".join(finding["says"] for finding in row.findings)
+
+
+@admin.register(Backtest)
+class BacktestAdmin(RecordAdmin):
+    list_display = ["created_at", "requested_by", "version_link", "market", "timeframe", "state", "verdict"]
+    list_filter = ["state", "verdict", "timeframe", "is_shared", "market__exchange"]
+    search_fields = ["version__bot__name", "requested_by__username", "message"]
+    list_select_related = ["version__bot", "market", "requested_by"]
+    date_hierarchy = "created_at"
+    exclude = ["report"]  # its page shows it in words
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Backtest]:
+        return super().get_queryset(request).defer("report", "log")
+
+    @admin.display(description="version")
+    def version_link(self, row: Backtest) -> SafeString | str:
+        return link_to(row.version)
+
+
+@admin.register(SubscriptionPerformance)
+class SubscriptionPerformanceAdmin(RecordAdmin):
+    list_display = ["subscription_link", "measured_at", "measured_until", "trades"]
+    search_fields = ["subscription__bot__name", "subscription__trader__username"]
+    list_select_related = ["subscription__bot", "subscription__market"]
+    date_hierarchy = "measured_at"

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from execution import views
+from execution import backtest_views, views
 
 app_name = "execution"
 
@@ -14,6 +14,15 @@ urlpatterns = [
     path("subscriptions/<int:pk>/live/", views.live, name="live"),
     path("subscriptions/<int:pk>/chart.json", views.chart, name="chart"),
     path("subscriptions/<int:pk>/run/", views.run, name="run"),
+    path("bots/<slug:slug>/backtest/", backtest_views.new, name="new_backtest"),
+    path("backtests/", backtest_views.index, name="backtests"),
+    path("backtests/compare/", backtest_views.compare, name="compare_backtests"),
+    path("backtests/<uuid:pk>/", backtest_views.backtest, name="backtest"),
+    path("backtests/<uuid:pk>/live/", backtest_views.live, name="backtest_live"),
+    path("backtests/<uuid:pk>/chart.json", backtest_views.chart, name="backtest_chart"),
+    path("backtests/<uuid:pk>/trades.csv", backtest_views.trades, name="backtest_trades"),
+    path("backtests/<uuid:pk>/cancel/", backtest_views.cancel, name="cancel_backtest"),
+    path("backtests/<uuid:pk>/share/", backtest_views.share, name="share_backtest"),
     path("exchange-accounts/<int:pk>/reconciliation/", views.reconciliation, name="reconciliation"),
     path("exchange-accounts/<int:pk>/reconciliations/", views.reconciliations, name="reconciliations"),
     path("subscriptions/<int:pk>/skips/", views.skips, name="skips"),

@@ -26,7 +26,8 @@ from execution import protection
 from execution.charts import chart_data
 from execution.envelope import quotes_of, together_of
 from execution.forms import EnvelopeForm, StateForm
-from execution.models import Cycle, Fill, Order
+from execution.models import Cycle, Fill, Order, SubscriptionPerformance
+from execution.performance_words import performance_page
 from execution.progress import next_run_at, token
 from execution.valuation import Valuation, newest_prices, totals, value
 from execution.words import SKIPS
@@ -99,8 +100,12 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def subscription(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(_watched(request), pk=pk)
-    return render(request, "execution/subscription.html", _page(request, found))
+    found = get_object_or_404(_watched(request).select_related("performance"), pk=pk)
+    measured: SubscriptionPerformance | None = getattr(found, "performance", None)
+    performance = measured and performance_page(measured, found.market.quote)
+    return render(
+        request, "execution/subscription.html", _page(request, found) | {"performance": performance}
+    )
 
 
 @reload_when_signed_out

@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
+from bot_sdk.configs import FIXED, LIMIT, MARKET, PERCENTAGE, ExecutionConfig, RiskConfig
 from bot_sdk.effective_limits import Limit, Source
 from bot_sdk.risk import MAX_DRAWDOWN, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 from bot_sdk.skip_reasons import SkipReason
-from exchanges.templatetags.amounts import GROUP_SPACE, plain
+from exchanges.templatetags.amounts import GROUP_SPACE, NOTHING, money, percent, plain
 from execution.models import Action, Cycle, Order
 from execution.protection import Protection
 from execution.sandbox.verdicts import Verdict
@@ -116,6 +117,41 @@ def limit_source(limit: Limit) -> str:
 def overruled(limit: Limit) -> str:
     """Return the trader's choice that a stricter limit of the platform stands in for, or ""."""
     return _limit_value(limit.name, limit.chosen) if limit.source == Source.PLATFORM else ""
+
+
+def limit_rows(risk: RiskConfig) -> list[tuple[str, str]]:
+    """Return name and value of each limit that is on."""
+    values = {name: getattr(risk, name) for name in LIMITS}
+    return [
+        (LIMITS[name][0], _limit_value(name, value)) for name, value in values.items() if value is not None
+    ]
+
+
+def sizing_rows(sizing: ExecutionConfig, quote: str) -> list[tuple[str, str]]:
+    """Return what orders are, in names and values; `quote` is the market's currency."""
+    buys = {
+        PERCENTAGE: f"{percent(sizing.buy_order_value)} of the allocated capital",
+        FIXED: money(sizing.buy_order_value, quote),
+    }
+    is_part = sizing.sell_order_type == PERCENTAGE
+    rows = [
+        ("Each buy spends", buys.get(sizing.buy_order_type, "all of the free balance")),
+        ("Each sell sells", f"{percent(sizing.sell_order_value) if is_part else 'all'} of the position"),
+    ]
+    if sizing.order_type != LIMIT:
+        return [*rows, ("Orders", "market orders")]
+    offset = sizing.limit_offset_percent
+    where = f"{percent(offset)} below the bid or above the ask" if offset else "at the bid or the ask"
+    then = "a market order" if sizing.limit_timeout_action == MARKET else "canceled"
+    wait = f"{sizing.limit_timeout_seconds} seconds, then {then}"
+    return [*rows, ("Orders", f"limit orders {where}"), ("Longest wait", wait)]
+
+
+def value_words(value: object) -> str:
+    """Return the value of a bot's parameter as people read it."""
+    if value is None:
+        return NOTHING
+    return ("off", "on")[value] if isinstance(value, bool) else str(value)
 
 
 def verdict_words(verdict: str) -> str:

@@ -1,10 +1,10 @@
-"""The form of a new subscription, made from the bot version's declared parameters.
+"""The form of a new subscription, and what any form has that settles how a bot is to trade.
 
-It turns text into numbers and words and nothing more: which of them are acceptable is known to
-`lifecycle.subscribe`, whose problems come back by field name.
+It is made from the bot version's declared parameters, and turns text into numbers and words and nothing
+more: which of them are acceptable is known to `lifecycle.subscribe`, whose problems come back by field name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from bot_sdk.configs import ALL, CANCEL, FIXED, LIMIT, MARKET, PERCENTAGE
 from bot_sdk.effective_limits import LARGER_IS_STRICTER
 from bot_sdk.parameters import Parameter
 from bots.models import BotVersion
-from exchanges.models import Exchange, ExchangeAccount, Timeframe
+from exchanges.models import Exchange, ExchangeAccount, Market, Timeframe
 from subscriptions.lifecycle import STRATEGY_PREFIX
 from subscriptions.platform_limits import platform_limits
 
@@ -46,6 +46,7 @@ ORDER_TYPE_LABELS = (
     (LIMIT, "Limit orders, which wait for their price"),
 )
 LIMIT_TIMEOUT_LABELS = (("", "–"), (CANCEL, "Canceled"), (MARKET, "Sent as a market order"))
+PAIRS_SHOWN = 30  # suggestions; typing narrows them
 LONGEST_INTEGER = 18  # digits; longer ones are exact neither in JSON readers nor in a bot's frames
 
 
@@ -97,11 +98,8 @@ class WholeNumberField(forms.IntegerField):
         )
 
 
-class SubscribeForm(forms.Form):
-    """Market, strategy, account, sizing and risk of one new subscription to `version`.
-
-    `exchanges` are those that have a market to choose, `accounts` those that the trader may choose.
-    """
+class TradingForm(forms.Form):
+    """Market, strategy, sizing and risk: how `version` of a bot is to trade."""
 
     exchange_type = forms.CharField(label="Exchange", widget=forms.Select)
     trading_pair = forms.CharField(
@@ -116,19 +114,6 @@ class SubscribeForm(forms.Form):
         help_text="The bot decides once, at the close of each candle.",
     )
 
-    account = AccountField(
-        label="Account",
-        required=False,
-        queryset=ExchangeAccount.objects.none(),
-        empty_label="Paper account",
-        help_text="Where its orders go: a ledger of ours, or an account that you have at this exchange.",
-    )
-    allocated_capital = AmountField(
-        label="Allocated capital",
-        initial=10_000,
-        help_text="What this subscription may use and nothing else may, in the pair's quote currency "
-        "(USDT in BTC/USDT). Profits stay in it.",
-    )
     buy_order_type = forms.CharField(
         label="Each buy spends", initial=PERCENTAGE, widget=forms.Select(choices=BUY_ORDER_LABELS)
     )
@@ -221,25 +206,15 @@ class SubscribeForm(forms.Form):
         "1000 at most.",
     )
 
-    def __init__(
-        self,
-        *args: Any,
-        version: BotVersion,
-        exchanges: Sequence[str],
-        accounts: QuerySet[ExchangeAccount],
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *args: Any, version: BotVersion, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        account = self.fields["account"]
-        assert isinstance(account, AccountField)
-        account.queryset = accounts
         self.parameters = version.declared_parameters
+        exchanges = Market.objects.tradable().order_by("exchange").values_list("exchange", flat=True)
         self.fields["exchange_type"].initial = settings.DEFAULT_EXCHANGE
         self.fields["exchange_type"].widget = forms.Select(
-            choices=[(name, Exchange(name).label) for name in exchanges]
+            choices=[(name, Exchange(name).label) for name in exchanges.distinct()]
         )
         self.fields["trading_pair"].widget.attrs |= {"list": "trading-pairs", "autocomplete": "off"}
-        self.fields["timeframe"].initial = Timeframe.M1 if settings.DEMO else Timeframe.H1
         bounds = platform_limits()
         for name in RISK_FIELDS:
             field = self.fields[name]
@@ -267,15 +242,16 @@ class SubscribeForm(forms.Form):
     def risk_fields(self) -> list[BoundField]:
         return [self[name] for name in RISK_FIELDS]
 
+    def pairs(self) -> list[str]:
+        """Return what is suggested as a trading pair before anything is typed."""
+        return PairSearchForm({"exchange_type": self["exchange_type"].value()}).pairs()
+
     @property
-    def choices(self) -> dict[str, Any]:
-        """The cleaned form as the arguments that `lifecycle.subscribe` takes beside trader and bot."""
+    def configs(self) -> dict[str, Any]:
+        """The cleaned form's documents, named as operations and models name them."""
         data = self.cleaned_data
         names = [parameter.name for parameter in self.parameters]
         return {
-            **{name: data[name] for name in (*MARKET_FIELDS[1:], "allocated_capital")},
-            "exchange": data["exchange_type"],
-            "account": data["account"],
             "strategy_config": {name: data[STRATEGY_PREFIX + name] for name in names},
             "execution_config": {name: data[name] for name in (*SIZING_FIELDS, *ORDER_TYPE_FIELDS)},
             "risk_config": {name: data[name] for name in RISK_FIELDS},
@@ -288,11 +264,58 @@ class SubscribeForm(forms.Form):
             self.add_error(name if is_field else None, message if is_field else f"{name}: {message}")
 
 
+class SubscribeForm(TradingForm):
+    """A new subscription to `version`; `accounts` are those that the trader may choose."""
+
+    field_order = (*MARKET_FIELDS, "account", "allocated_capital")
+
+    account = AccountField(
+        label="Account",
+        required=False,
+        queryset=ExchangeAccount.objects.none(),
+        empty_label="Paper account",
+        help_text="Where its orders go: a ledger of ours, or an account that you have at this exchange.",
+    )
+    allocated_capital = AmountField(
+        label="Allocated capital",
+        initial=10_000,
+        help_text="What this subscription may use and nothing else may, in the pair's quote currency "
+        "(USDT in BTC/USDT). Profits stay in it.",
+    )
+
+    def __init__(self, *args: Any, accounts: QuerySet[ExchangeAccount], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        account = self.fields["account"]
+        assert isinstance(account, AccountField)
+        account.queryset = accounts
+        self.fields["timeframe"].initial = Timeframe.M1 if settings.DEMO else Timeframe.H1
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The cleaned form as the arguments that `lifecycle.subscribe` takes beside trader and bot."""
+        data = self.cleaned_data
+        return {
+            **{name: data[name] for name in (*MARKET_FIELDS[1:], "account", "allocated_capital")},
+            "exchange": data["exchange_type"],
+            **self.configs,
+        }
+
+
 class PairSearchForm(forms.Form):
     """What the list of suggested pairs is narrowed by."""
 
     exchange_type = forms.CharField(max_length=16)
     trading_pair = forms.CharField(max_length=32, required=False)
+
+    def pairs(self) -> list[str]:
+        """Return pairs of the chosen exchange that begin with what is typed; none for nonsense."""
+        if not self.is_valid():
+            return []
+        found = Market.objects.tradable().filter(
+            exchange=self.cleaned_data["exchange_type"],
+            trading_pair__istartswith=self.cleaned_data["trading_pair"],
+        )
+        return list(found.order_by("trading_pair").values_list("trading_pair", flat=True)[:PAIRS_SHOWN])
 
 
 def _parameter_field(parameter: Parameter) -> forms.Field:

@@ -61,7 +61,7 @@ def subscribe(
         )
 
     problems: dict[str, str] = {}
-    market = _market(exchange, trading_pair, problems)
+    market = find_market(exchange, trading_pair, problems)
     timeframes = Timeframe.values if market is None else market.timeframes
     if timeframe not in timeframes:
         problems["timeframe"] = f"Expected one of {', '.join(timeframes)}, got {timeframe!r}."
@@ -74,9 +74,9 @@ def subscribe(
     if account is not None:
         problems |= _account_problems(trader, account, exchange, market, allocated_capital)
     declared = version.declared_parameters
-    strategy = _collect(problems, validate, declared, strategy_config, prefix=STRATEGY_PREFIX)
-    execution = _collect(problems, ExecutionConfig.parse, execution_config)
-    risk = _collect(problems, RiskConfig.parse, risk_config)
+    strategy = collect(problems, validate, declared, strategy_config, prefix=STRATEGY_PREFIX)
+    execution = collect(problems, ExecutionConfig.parse, execution_config)
+    risk = collect(problems, RiskConfig.parse, risk_config)
     if problems or market is None:
         raise ConfigError(problems)
 
@@ -273,7 +273,8 @@ def free_capital(account: ExchangeAccount, quote: str) -> Decimal:
     return max(held.free - reserved - spent, Decimal(0))
 
 
-def _market(exchange: str, trading_pair: str, problems: dict[str, str]) -> Market | None:
+def find_market(exchange: str, trading_pair: str, problems: dict[str, str]) -> Market | None:
+    """Return the market that may be chosen; or None, with what is wrong added to the problems."""
     if exchange not in settings.SUPPORTED_EXCHANGES:
         expected = ", ".join(settings.SUPPORTED_EXCHANGES)
         problems["exchange_type"] = f"Expected one of {expected}, got {exchange!r}."
@@ -284,7 +285,7 @@ def _market(exchange: str, trading_pair: str, problems: dict[str, str]) -> Marke
     return market
 
 
-def _collect(problems: dict[str, str], parse: Callable[..., Any], *given: Any, prefix: str = "") -> Any:
+def collect(problems: dict[str, str], parse: Callable[..., Any], *given: Any, prefix: str = "") -> Any:
     """Return what `parse` makes of its arguments; or None, with its problems added to the others."""
     try:
         return parse(*given)

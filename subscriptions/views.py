@@ -1,6 +1,6 @@
 """Pages and buttons with which a trader begins, pauses, resumes and ends a subscription."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -12,13 +12,11 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from bot_sdk.parameters import ConfigError
 from bots.models import Bot
-from exchanges.models import ExchangeAccount, Market
+from exchanges.models import ExchangeAccount
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
 from subscriptions.forms import PairSearchForm, SubscribeForm
 from subscriptions.models import Subscription
-
-PAIRS_SHOWN = 30  # suggestions; typing narrows them
 
 
 def _uses_real_money(request: HttpRequest) -> bool:
@@ -35,21 +33,14 @@ def _uses_real_money(request: HttpRequest) -> bool:
 def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
     bot = get_object_or_404(Bot.objects.published().select_related("developer"), slug=slug)
     version = bot.versions.published().latest("created_at", "pk")
-    exchanges = Market.objects.tradable().order_by("exchange").values_list("exchange", flat=True).distinct()
     data = request.POST if request.method == "POST" else None
     accounts = ExchangeAccount.objects.of(request.user).order_by("label")
-    form = SubscribeForm(data, version=version, exchanges=list(exchanges), accounts=accounts)
+    form = SubscribeForm(data, version=version, accounts=accounts)
     subscription = _start(request, bot, form) if form.is_valid() else None
     if subscription:
         messages.success(request, f"{bot.name} is active. It decides at the close of the next candle.")
         return redirect(subscription)
-    chosen_exchange = form["exchange_type"].value()
-    context = {
-        "bot": bot,
-        "version": version,
-        "form": form,
-        "pairs": _suggestions({"exchange_type": chosen_exchange}),
-    }
+    context = {"bot": bot, "version": version, "form": form, "pairs": form.pairs()}
     return render(request, "subscriptions/subscribe.html", context)
 
 
@@ -57,7 +48,8 @@ def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def pairs(request: HttpRequest) -> HttpResponse:
     """Suggest pairs of the chosen exchange that begin with what is typed, as `<option>` elements."""
-    return render(request, "subscriptions/subscribe.html#pairs", {"pairs": _suggestions(request.GET)})
+    suggested = PairSearchForm(request.GET).pairs()
+    return render(request, "components/market_fields.html#pairs", {"pairs": suggested})
 
 
 @login_required
@@ -88,17 +80,6 @@ def _start(request: HttpRequest, bot: Bot, form: SubscribeForm) -> Subscription 
     except SubscriptionError as error:
         form.add_error(None, str(error))
     return None
-
-
-def _suggestions(chosen: Mapping[str, str]) -> list[str]:
-    search = PairSearchForm(chosen)
-    if not search.is_valid():
-        return []
-    found = Market.objects.tradable().filter(
-        exchange=search.cleaned_data["exchange_type"],
-        trading_pair__istartswith=search.cleaned_data["trading_pair"],
-    )
-    return list(found.order_by("trading_pair").values_list("trading_pair", flat=True)[:PAIRS_SHOWN])
 
 
 def _change(request: HttpRequest, pk: int, change: Callable[..., Subscription], message: str) -> HttpResponse:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection, connections
-from playwright.sync_api import Page, expect, sync_playwright
+from django.db import connection
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from exchanges.markets import refresh_markets
@@ -22,37 +21,6 @@ from tests.factories import make_bot
 FIRST_FILL_MILLISECONDS = 150_000  # two candles and a slow machine
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery staple"
-
-
-def chromium() -> str:
-    """The browser that set-up found on this machine, or else the one that it unpacked."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    installed = next(filter(None, map(shutil.which, names)), None)
-    return os.environ.get("CHROMIUM") or installed or str(ROOT / ".local" / "chromium" / "chromium")
-
-
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    """A page in headless Chromium; what the console complains about fails the test."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright's loop runs in this thread
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium(),
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--disable-background-networking",
-            ],
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        yield page
-        browser.close()
-        connections.close_all()  # the connection that belongs to playwright's loop
-    assert complaints == []
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from bots.models import BotVersion
-from execution import schedule, strikes
+from execution import performance, schedule, strikes
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from marketplace import demo
@@ -22,6 +22,7 @@ from subscriptions.models import TradingState
 from subscriptions.switches import set_envelope, set_trader_state
 from tests.factories import (
     PASSWORD,
+    make_backtest,
     make_candles,
     make_cycle,
     make_exchange_account,
@@ -46,8 +47,10 @@ def staff(client: Client) -> Client:
     make_candles(subscription.market, count=2)
     make_fill(make_order(make_cycle(subscription)))
     position_of(subscription)
+    performance.measure_all(timezone.now())
     make_reconciliation(make_exchange_account(subscription.trader))
     trader = subscription.trader
+    make_backtest(trader, bot=subscription.bot)
     set_trader_state(trader=trader, state=TradingState.REDUCING)
     set_envelope(trader=trader, quote="USDT", max_exposure=Decimal(1000), max_daily_loss=None)
     strikes.count([subscription], Run(Verdict.CRASHED), timezone.now())
@@ -77,7 +80,7 @@ def test_a_moderator_sees_the_schedule(staff: Client) -> None:
     assert "Tick 1m" in page.content.decode()
 
 
-@pytest.mark.parametrize("name", ["cycle", "order", "fill", "position", "reconciliation"])
+@pytest.mark.parametrize("name", ["cycle", "order", "fill", "position", "reconciliation", "backtest"])
 def test_what_happened_cannot_be_edited_or_deleted(staff: Client, mona: User, name: str) -> None:
     staff.force_login(mona)
     model = apps.get_model("execution", name)
