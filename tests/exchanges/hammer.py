@@ -1,13 +1,17 @@
-"""One of many processes that ask an exchange as fast as they may; prints what it was told, as JSON.
+"""Processes that ask an exchange as fast as they may.
 
-It says "ready" and waits for a line, so that all begin at once.
-Arguments: the simulator's URL, the exchange, a key, its secret, "shared" or "alone", and how often to ask.
+Each line of the input is a JSON object: `url` of the simulator, `exchange`, `key`, `secret`, `is_shared`,
+`processes` and `often`, how often each of them asks. It is answered by a line that says how often they were
+told what. They are forked from this one: to load ccxt in each would take longer than all that they ask.
 """
 
 import json
+import multiprocessing
 import sys
 import uuid
 from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import ccxt
@@ -23,6 +27,8 @@ from exchanges.gateways import shared_redis  # noqa: E402
 from exchanges.rate_budget import RateBudget  # noqa: E402
 
 TOLD_OFF = (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.InvalidNonce)
+PATIENCE_SECONDS = 240
+ENOUGH = 5  # times that they were told off together: nothing new would come of going on
 PRIVATE_CALL_EVERY = 5  # at Kraken; the others are orders, which only need a nonce
 
 
@@ -61,9 +67,27 @@ def outcome(exchange: str, client: Any, number: int) -> str:
         return "fine"
 
 
+def told(job: Mapping[str, Any]) -> Counter[str]:
+    """Return what one of the processes was told; all of them begin at once."""
+    url, exchange = job["url"], job["exchange"]
+    client = client_of(url, exchange, job["key"], job["secret"], is_shared=job["is_shared"])
+    counts: Counter[str] = Counter()
+    all_ready.wait(PATIENCE_SECONDS)
+    for number in range(job["often"]):
+        said = outcome(exchange, client, number)
+        counts[said] += 1
+        with times_told_off:
+            times_told_off.value += said != "fine"
+            if times_told_off.value >= ENOUGH:
+                break
+    return counts
+
+
 if __name__ == "__main__":
-    url, exchange, key, secret, how, often = sys.argv[1:]
-    client = client_of(url, exchange, key, secret, is_shared=how == "shared")
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(json.dumps(Counter(outcome(exchange, client, number) for number in range(int(often)))))
+    context = multiprocessing.get_context("fork")
+    for line in sys.stdin:
+        job = json.loads(line)
+        all_ready, times_told_off = context.Barrier(job["processes"]), context.Value("i", 0)
+        with ProcessPoolExecutor(job["processes"], context) as processes:
+            answers = processes.map(told, [job] * job["processes"], timeout=PATIENCE_SECONDS)
+            print(json.dumps(sum(answers, Counter[str]())), flush=True)
