@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.urls import reverse
 
 from exchanges.credentials import STEPS, BadCredentials, Credentials, read_credentials
 from exchanges.models import Exchange, ExchangeAccount
@@ -112,11 +113,22 @@ class AddAccountForm(KeyForm):
             shown = [choice for choice in Environment.choices if choice[0] != Environment.LIVE]
             self.fields["environment"].widget = forms.Select(choices=shown)
         self.steps = STEPS
-        if self["environment"].value() in (Environment.LIVE, Environment.TESTNET):
+        if self.asks_for_keys:
             chosen = self["exchange"].value()
             if chosen in settings.SUPPORTED_EXCHANGES:
                 self.ask_for_keys_of(chosen)
                 self.steps = {Exchange(chosen): STEPS[Exchange(chosen)]}
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether the kind of account that is chosen, or posted, has keys."""
+        return self["environment"].value() in (Environment.LIVE, Environment.TESTNET)
+
+    @property
+    def url(self) -> str:
+        """The page with this form, empty but for where the account is to be."""
+        chosen = {name: self[name].value() or "" for name in ("exchange", "environment")}
+        return reverse("exchanges:add", query=chosen)
 
     def takes_keys(self) -> bool:
         data = self.cleaned_data

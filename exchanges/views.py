@@ -1,18 +1,25 @@
-"""A trader's own exchange accounts: list, add, look at, replace keys, rename, check, delete."""
+"""A trader's own exchange accounts: list, add, look at, replace keys, rename, check, delete.
+
+Keys are asked for after the password, and are deleted after it: a browser left open gives nobody an account.
+A form with keys that comes too late for that is thrown away, since nothing may keep them meanwhile.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.confirming import has_given_password, require_password
 from accounts.models import User
 from exchanges import accounts as operations
 from exchanges.credentials import STEPS
@@ -39,13 +46,15 @@ def accounts(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
-    form = AddAccountForm(request.POST if request.method == "POST" else None)
+    form = AddAccountForm(request.POST if request.method == "POST" else None, initial=request.GET.dict())
+    if form.asks_for_keys and not has_given_password(request):
+        return _ask_for_password(request, form.url)
     if form.is_valid():
         account = _attempt(form, operations.add_account, owner=request.user, **form.choices)
         if account:
             messages.success(request, f"{account.label} is added.")
             return redirect(account)
-    return render(request, "exchanges/add.html", _fields(form))
+    return render(request, "exchanges/add.html", _fields(request, form))
 
 
 @login_required
@@ -54,7 +63,7 @@ def key_fields(request: HttpRequest) -> HttpResponse:
     """The part of the page that asks for keys, for the exchange and the kind of account just chosen."""
     form = AddAccountForm(initial=request.GET.dict())
     is_paper = form["environment"].value() == ExchangeAccount.Environment.PAPER
-    return render(request, "exchanges/add.html#keys", _fields(form) | {"is_paper": is_paper})
+    return render(request, "exchanges/add.html#keys", _fields(request, form) | {"is_paper": is_paper})
 
 
 @login_required
@@ -73,14 +82,17 @@ def state(request: HttpRequest, pk: int) -> HttpResponse:
 @sensitive_post_parameters("api_key", "secret")
 @never_cache
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def replace_keys(request: HttpRequest, pk: int) -> HttpResponse:
     own = _own(request, pk)
-    form = KeyForm(request.POST, key_exchange=own.exchange)
+    if not has_given_password(request):
+        return _ask_for_password(request, reverse("exchanges:replace_keys", args=[pk]))
+    form = KeyForm(request.POST if request.method == "POST" else None, key_exchange=own.exchange)
     if form.is_valid() and _attempt(form, operations.replace_keys, account=own, credentials=form.credentials):
         messages.success(request, "The keys are replaced. The former ones are gone from here.")
         return redirect(own)
-    return _page(request, own, key_form=form)
+    context = {"account": own, "form": form, "steps": STEPS[Exchange(own.exchange)]}
+    return render(request, "exchanges/keys.html", context)
 
 
 @login_required
@@ -111,6 +123,8 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     own = _own(request, pk)
+    if own.needs_keys:
+        require_password(request)
     try:
         operations.delete_account(account=own)
     except ValidationError as error:
@@ -127,15 +141,27 @@ def _own(request: HttpRequest, pk: int) -> ExchangeAccount:
 
 
 def _page(request: HttpRequest, own: ExchangeAccount, **forms: Form) -> HttpResponse:
-    shown: dict[str, Form] = {
-        "label_form": LabelForm(initial={"label": own.label}),
-        "key_form": KeyForm(key_exchange=own.exchange),
-    }
+    shown: dict[str, Form] = {"label_form": LabelForm(initial={"label": own.label})}
     return render(request, "exchanges/account.html", _facts(own) | shown | forms)
 
 
-def _fields(form: AddAccountForm) -> dict[str, Any]:
-    return {"form": form, "steps": [(exchange.label, steps) for exchange, steps in form.steps.items()]}
+def _ask_for_password(request: HttpRequest, back_to: str) -> HttpResponse:
+    """Have the password asked for and then the empty form shown; what was typed by now is forgotten."""
+    if request.method == "POST":
+        messages.warning(request, "Nothing was stored. Confirm that it is you, then enter the keys again.")
+    return redirect(_password_url(back_to))
+
+
+def _password_url(back_to: str) -> str:
+    return reverse("account_reauthenticate", query={REDIRECT_FIELD_NAME: back_to})
+
+
+def _fields(request: HttpRequest, form: AddAccountForm) -> dict[str, Any]:
+    return {
+        "form": form,
+        "password_url": "" if has_given_password(request) else _password_url(form.url),
+        "steps": [(exchange.label, steps) for exchange, steps in form.steps.items()],
+    }
 
 
 def _facts(own: ExchangeAccount) -> dict[str, Any]:

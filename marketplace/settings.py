@@ -166,6 +166,7 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"  # otherwise sign-up tells anyone wheth
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "staff", "support", "moderator"]
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds for which a password opens what asks for it again
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
 if "EMAIL_URL" in env.values:
     vars().update(env.email("EMAIL_URL", ""))

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -36,6 +38,11 @@ class BuyingBot(CustomBot):
 def make_user(name: str = "bob", **overrides: Any) -> User:
     values = {"username": name, "email": f"{name}@example.com", "password": PASSWORD} | overrides
     return create_person(**values)
+
+
+def give_password(client: Client) -> None:
+    """Have the person at this browser show once more who they are."""
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
 
 
 def make_category(name: str = "Trend") -> Category:

@@ -22,7 +22,7 @@ from exchanges.models import ExchangeAccount
 from exchanges.vault import opened
 from marketplace.celery import app as celery_app
 from tests.exchanges.simulated import PAIR, Simulator, Trader, simulating
-from tests.factories import make_user
+from tests.factories import give_password, make_user
 
 pytestmark = pytest.mark.django_db
 ADD = "/exchange-accounts/add/"
@@ -122,6 +122,7 @@ def test_no_key_leaves_the_vault(
     ]
     seen: list[str] = []
     client.force_login(bob)
+    give_password(client)
     with django_capture_on_commit_callbacks(execute=True):
         owned = [add_by_page(client, trader) for trader in traders]
     for account, trader in zip(owned, traders, strict=True):

@@ -4,11 +4,13 @@ import base64
 import json
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import time_machine
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
@@ -23,7 +25,7 @@ from exchanges.gateway import Balance
 from exchanges.models import Exchange, ExchangeAccount
 from exchanges.vault import opened
 from marketplace import celery_app
-from tests.factories import make_exchange_account
+from tests.factories import PASSWORD, give_password, make_exchange_account
 
 KEY, SECRET = "CanaryKey" + "k" * 51 + "hint", "CanarySecret" + "s" * 52
 TYPED = {
@@ -39,6 +41,7 @@ LIST, ADD, KEYS = "/exchange-accounts/", "/exchange-accounts/add/", "/exchange-a
 @pytest.fixture
 def browser(client: Client, bob: User) -> Client:
     client.force_login(bob)
+    give_password(client)
     return client
 
 
@@ -326,7 +329,7 @@ def test_bad_keys_replace_nothing(browser: Client, account: ExchangeAccount, typ
 
     account.refresh_from_db()
     assert answer.status_code == 200
-    assert answer.context["key_form"].errors
+    assert answer.context["form"].errors
     assert "Canary" not in answer.content.decode()
     assert account.state == "ACTIVE"
 
@@ -338,7 +341,7 @@ def test_a_paper_account_takes_no_keys_later_either(browser: Client, bob: User) 
         reverse("exchanges:replace_keys", args=[account.pk]), {"api_key": KEY, "secret": SECRET}
     )
 
-    assert "takes no keys" in str(page.context["key_form"].errors)
+    assert "takes no keys" in str(page.context["form"].errors)
     assert "has no keys to check" in _after(browser, "check", account)
 
 
@@ -410,8 +413,117 @@ def test_changes_need_a_post_with_a_token(account: ExchangeAccount, bob: User, p
     url = reverse(f"exchanges:{page}", args=[] if page == "add" else [account.pk])
 
     assert strict.post(url, TYPED).status_code == 403
-    assert page == "add" or strict.get(url).status_code == 405
+    assert page in ("add", "replace_keys") or strict.get(url).status_code == 405
     assert ExchangeAccount.objects.count() == 1
+
+
+# --- the password -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_browser(client: Client, bob: User) -> Client:
+    """One at which bob signed in, and somebody else may sit."""
+    client.force_login(bob)
+    return client
+
+
+def keys_page(account: ExchangeAccount) -> str:
+    return reverse("exchanges:replace_keys", args=[account.pk])
+
+
+def asks_for_password(answer: Any) -> bool:
+    to: str = answer.headers.get("Location", "")
+    return to.startswith("/accounts/reauthenticate/")
+
+
+def test_keys_are_asked_for_after_the_password(open_browser: Client) -> None:
+    chosen = {"exchange": "BINANCE", "environment": "TESTNET"}
+    for page in (open_browser.get(ADD), open_browser.get(KEYS, chosen)):
+        assert 'name="secret"' not in page.content.decode()
+        assert "/accounts/reauthenticate/?next=" in page.content.decode()
+
+    asked = open_browser.get(ADD, chosen)
+    assert asks_for_password(asked)
+    shown = open_browser.post(asked.headers["Location"], {"password": PASSWORD}, follow=True)
+
+    assert shown.redirect_chain == [(f"{ADD}?exchange=BINANCE&environment=TESTNET", 302)]
+    assert 'name="secret"' in shown.content.decode()
+    assert 'value="TESTNET" selected' in shown.content.decode()
+    assert 'name="secret"' in open_browser.get(KEYS, chosen).content.decode()
+
+
+def test_a_wrong_password_shows_no_fields_for_keys(open_browser: Client, account: ExchangeAccount) -> None:
+    asked = open_browser.get(keys_page(account))
+
+    again = open_browser.post(asked.headers["Location"], {"password": "wrong"})
+
+    assert again.context["form"].errors
+    assert asks_for_password(open_browser.get(keys_page(account)))
+
+
+def test_a_paper_account_is_added_and_deleted_without_the_password(open_browser: Client) -> None:
+    open_browser.post(ADD, {"label": "Play", "exchange": "KRAKEN", "environment": "PAPER"})
+    account = ExchangeAccount.objects.get(label="Play")
+
+    open_browser.post(reverse("exchanges:delete", args=[account.pk]))
+
+    assert not ExchangeAccount.objects.exists()
+
+
+def test_the_page_to_replace_keys_comes_after_the_password(
+    open_browser: Client, account: ExchangeAccount
+) -> None:
+    asked = open_browser.get(keys_page(account))
+    assert asks_for_password(asked)
+
+    shown = open_browser.post(asked.headers["Location"], {"password": PASSWORD}, follow=True)
+
+    assert shown.redirect_chain == [(keys_page(account), 302)]
+    assert 'name="secret"' in shown.content.decode()
+
+
+@pytest.mark.parametrize("page", ["add", "replace_keys"])
+def test_keys_that_come_without_the_password_are_kept_nowhere(
+    open_browser: Client, account: ExchangeAccount, page: str
+) -> None:
+    url = ADD if page == "add" else keys_page(account)
+    typed = TYPED | {"api_key": "Canary2" + "k" * 57, "secret": "Canary3" + "s" * 57}
+
+    answer = open_browser.post(url, typed)
+
+    assert asks_for_password(answer)
+    assert "Canary" not in json.dumps(dict(open_browser.session))
+    told = open_browser.get(answer.headers["Location"]).content.decode()
+    assert "Nothing was stored." in told
+    empty = open_browser.post(answer.headers["Location"], {"password": PASSWORD}, follow=True)
+    assert empty.context["form"].errors == {}
+    assert "Canary" not in empty.content.decode()
+    assert [each.label for each in ExchangeAccount.objects.all()] == ["First"]
+    with opened(account) as credentials:
+        assert credentials.secret == SECRET
+
+
+def test_a_password_is_good_for_five_minutes(browser: Client, account: ExchangeAccount) -> None:
+    with time_machine.travel(timezone.now() + timedelta(seconds=290), tick=False):
+        assert browser.get(keys_page(account)).status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(seconds=301), tick=False):
+        assert asks_for_password(browser.get(keys_page(account)))
+        assert asks_for_password(browser.post(ADD, TYPED))
+        assert asks_for_password(browser.post(reverse("exchanges:delete", args=[account.pk])))
+    assert ExchangeAccount.objects.count() == 1
+
+
+def test_an_account_is_deleted_once_the_password_was_given(
+    open_browser: Client, account: ExchangeAccount
+) -> None:
+    asked = open_browser.post(reverse("exchanges:delete", args=[account.pk]))
+    assert asks_for_password(asked)
+
+    open_browser.post(asked.headers["Location"], {"password": "wrong"})
+    assert ExchangeAccount.objects.exists()
+
+    open_browser.post(asked.headers["Location"], {"password": PASSWORD})
+    assert not ExchangeAccount.objects.exists()
 
 
 # --- the canary ---------------------------------------------------------------------------------------
