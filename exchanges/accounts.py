@@ -18,6 +18,7 @@ from exchanges.models import ExchangeAccount
 
 CHECK_TASK = "exchanges.tasks.check_account"
 MOST_ACCOUNTS = 50  # of one person
+KEY_IN_USE = "This key is in use here already. Make another one at the exchange for this account."
 
 State = ExchangeAccount.State
 
@@ -27,7 +28,7 @@ def add_account(
 ) -> ExchangeAccount:
     """Store a new account, sealed, and have its keys checked. `credentials` is None for a paper account.
 
-    Raises ValidationError by field name, for an environment that is not to be had or a label in use.
+    Raises ValidationError by field name, for an environment that is not to be had or a label or key in use.
     """
     account = ExchangeAccount(owner=owner, exchange=exchange, environment=environment, label=label)
     account.full_clean()
@@ -45,7 +46,10 @@ def add_account(
 
 
 def replace_keys(*, account: ExchangeAccount, credentials: Credentials) -> ExchangeAccount:
-    """Seal other keys in place of the account's, and have them checked. Raises ValidationError."""
+    """Seal other keys in place of the account's, and have them checked.
+
+    Raises ValidationError for a paper account, and by field name for a key that another account holds.
+    """
     with transaction.atomic():
         account = ExchangeAccount.objects.select_for_update().get(pk=account.pk)
         account.clean()
@@ -124,7 +128,11 @@ def _put_in(account: ExchangeAccount, credentials: Credentials) -> None:
     account.state, account.state_reason = State.UNCHECKED, ""
     account.checked_at, account.permissions, account.has_address_restriction = None, {}, None
     account.balances_at, account.balances = None, {}  # they may be another account's keys
-    account.save()
+    try:
+        with transaction.atomic():
+            account.save()
+    except IntegrityError as error:  # the same whoever holds it: nobody learns what others have
+        raise ValidationError({"api_key": KEY_IN_USE}) from error
     _ask_for_check(account)
 
 

@@ -56,7 +56,7 @@ class ExchangeAccountAdmin(admin.ModelAdmin):
     list_filter = ["exchange", "environment", "state", "key_id"]
     search_fields = ["label", "owner__username"]
     list_select_related = ["owner"]
-    exclude = ["sealed"]
+    exclude = ["sealed", "key_fingerprint"]
     view_on_site = False  # the page on the site is its owner's
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -75,6 +75,12 @@ def read_credentials(exchange: str, api_key: str, secret: str) -> Credentials:
     return Credentials(typed["api_key"], secret)
 
 
+def name_of_key(exchange: str, credentials: Credentials) -> str:
+    """Return what the exchange tells the key by: Coinbase takes it with and without its organization."""
+    key = credentials.api_key
+    return key.rpartition("/")[2].lower() if exchange == Exchange.COINBASE else key
+
+
 _NOT_A_FILE = "This is a key file. It belongs into the field of the secret; here goes the key's name."
 
 

@@ -167,6 +167,9 @@ class ExchangeAccount(models.Model):
     api_key_hint = models.CharField(max_length=4, blank=True, help_text="the key's last four characters")
     sealed = models.BinaryField(default=bytes, blank=True)
     key_id = models.CharField(max_length=16, blank=True, help_text="the vault's key that it is sealed under")
+    key_fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="by what the vault knows the same key again"
+    )
     checked_at = models.DateTimeField(null=True, blank=True)
     permissions = models.JSONField(default=dict, blank=True)
     has_address_restriction = models.BooleanField(null=True, blank=True, help_text="empty: not known")
@@ -185,6 +188,11 @@ class ExchangeAccount(models.Model):
                 fields=["owner", "label"],
                 name="one_exchange_account_per_label",
                 violation_error_message="You have an account of this name already.",
+            ),
+            models.UniqueConstraint(
+                fields=["key_fingerprint"],
+                condition=~models.Q(key_fingerprint=""),
+                name="one_exchange_account_per_key",
             ),
             models.CheckConstraint(
                 condition=~models.Q(environment="TESTNET") | models.Q(exchange="BINANCE"),

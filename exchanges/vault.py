@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.crypto import salted_hmac
 
 if TYPE_CHECKING:  # the settings read their keys with this module, before there are models
     from exchanges.credentials import Credentials
@@ -62,6 +63,7 @@ def seal(account: "ExchangeAccount", credentials: "Credentials") -> None:
     nonce = os.urandom(NONCE_LENGTH)
     account.sealed = nonce + AESGCM(_keys()[key_id]).encrypt(nonce, clear, _place_of(account))
     account.key_id = key_id
+    account.key_fingerprint = _fingerprint(account, credentials)
 
 
 @contextmanager
@@ -105,6 +107,18 @@ def _decoded(encoded: str) -> bytes:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         return b""
+
+
+def _fingerprint(account: "ExchangeAccount", credentials: "Credentials") -> str:
+    """Return by what the same key is known again at its exchange, whoever adds it.
+
+    HMAC-SHA256 under SECRET_KEY. It helps nobody to find a key by trying: exchanges draw them at random from
+    2^122 (Coinbase) and more. Another SECRET_KEY makes other fingerprints.
+    """
+    from exchanges.credentials import name_of_key  # noqa: PLC0415
+
+    key = json.dumps([account.exchange, account.environment, name_of_key(account.exchange, credentials)])
+    return salted_hmac("exchanges.vault.fingerprint", key, algorithm="sha256").hexdigest()
 
 
 def _place_of(account: "ExchangeAccount") -> bytes:

@@ -178,7 +178,7 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 def make_exchange_account(owner: User | None = None, **overrides: Any) -> ExchangeAccount:
     """A checked account at Binance's testnet; `api_key` and `secret` are what is sealed in it."""
     number = next(_numbers)
-    credentials = Credentials(overrides.pop("api_key", "k" * 64), overrides.pop("secret", "s" * 64))
+    api_key, secret = overrides.pop("api_key", f"{number:k>64}"), overrides.pop("secret", "s" * 64)
     values: dict[str, Any] = {
         "owner": owner or make_user(f"trader-{number}"),
         "label": f"Account {number}",
@@ -189,8 +189,8 @@ def make_exchange_account(owner: User | None = None, **overrides: Any) -> Exchan
     state = values.pop("state")
     account = ExchangeAccount.objects.create(**values)
     if account.needs_keys:
-        vault.seal(account, credentials)
-        account.api_key_hint = credentials.api_key[-4:]
+        vault.seal(account, Credentials(api_key, secret))
+        account.api_key_hint = api_key[-4:]
     account.state = state
     account.save()
     return account

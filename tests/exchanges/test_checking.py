@@ -142,7 +142,8 @@ def test_an_answer_of_another_shape_is_no_permission(serve: Serve, exchange: str
 @pytest.mark.parametrize("exchange", KEYS)
 def test_no_answer_changes_nothing_and_giving_up_refuses(serve: Serve, exchange: str) -> None:
     serve({PATHS[exchange]: CLOSED})
-    fresh, good = account_at(exchange), account_at(exchange, State.ACTIVE)
+    fresh = account_at(exchange)
+    good = make_exchange_account(exchange=exchange, environment="LIVE", secret=KEYS[exchange][1])
 
     for account in (fresh, good):
         with pytest.raises(ExchangeUnavailable) as caught:

@@ -115,7 +115,8 @@ def test_what_was_sealed_opens(db: None) -> None:
 
 
 def test_the_same_keys_never_look_the_same(db: None) -> None:
-    one, other = make_exchange_account(), make_exchange_account()
+    one = make_exchange_account(api_key="k" * 64)
+    other = make_exchange_account(api_key="k" * 64, environment="LIVE")
 
     assert bytes(one.sealed)[12:] != bytes(other.sealed)[12:]
 
