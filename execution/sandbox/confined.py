@@ -7,6 +7,7 @@ import json
 import math
 import os
 import select
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _SAMPLE_SECONDS = 0.05
 # Most runs end within this CPU time, and those that do not let them pass. On a busy machine the clock says
 # nothing about what a run has used: honest ones would step back beside those that hold them up.
 _SHORT_SECONDS = 0.02
+# The kernel takes back no more than this within milliseconds, which nobody waits for.
+_SMALL_MB = 32
 _LONGEST_REPORT = 4096  # bytes
 _DEATH_SECONDS = 10.0  # the kernel gives back a process's memory at once, or after what it is waiting for
 # The stack, and pages of libraries that are written once, when they are loaded, are its own but not its data.
@@ -90,12 +93,14 @@ class Confined:
         self._news = select.poll()
         self._watched: dict[int, int] = {}  # descriptors with the events that are waited for
         self._end: dict[str, Any] | None = None
+        self._first_cpu_seconds = 0.0
 
     def follow(self) -> Ending:
         """Let the bot begin, and return when it has answered, ended, or used more than it may.
 
         Raises AccountNeeded when a shared run asks about the account.
         """
+        self._first_cpu_seconds = self.process.cpu_seconds()
         started = time.monotonic()
         self._channel.sendall(_GO)
         self._channel.setblocking(False)
@@ -105,11 +110,7 @@ class Confined:
         os.set_blocking(self._log.fileno(), False)
         cause = self._listen(started + self._limits.seconds)
         seconds = time.monotonic() - started
-        self.process.kill()
-        if self._end is None:
-            self._report.settimeout(_DEATH_SECONDS)
-            self._learn_end()
-        end = self._end or {}
+        end = self._dismiss() or self._await_end()
         peak_memory_mb = end.get("peak_memory_kb", 0) / 1024
         return Ending(
             answers=tuple(self._dialog.answers),
@@ -119,10 +120,37 @@ class Confined:
             log=bytes(self._log.data),
             asked=tuple(self._dialog.asked),
             seconds=seconds,
-            cpu_seconds=end.get("cpu_seconds", 0.0),
+            cpu_seconds=max(0.0, end.get("cpu_seconds", 0.0) - self._first_cpu_seconds),
             peak_memory_mb=peak_memory_mb,
             grown_memory_mb=peak_memory_mb - self._first_memory_mb,
         )
+
+    def _dismiss(self) -> dict[str, Any] | None:
+        """End a run that has answered and used little, and return how it ended; None for any other."""
+        if not self._dialog.is_complete or self._cpu_seconds() > _SHORT_SECONDS:
+            return None
+        usage = self.process.usage()
+        if usage is None or usage.peak_memory_mb - self._first_memory_mb > _SMALL_MB:
+            return None
+        end = {
+            "exit_code": -signal.SIGKILL,
+            "cpu_seconds": self.process.cpu_seconds(),
+            "peak_memory_kb": usage.peak_memory_mb * 1024,
+        }
+        self.process.dismiss()
+        return end
+
+    def _await_end(self) -> dict[str, Any]:
+        """End any run, and return how it ended when all that it had is given back."""
+        self.process.kill()
+        if self._end is None:
+            self._report.settimeout(_DEATH_SECONDS)
+            self._learn_end()
+        return self._end or {}
+
+    def _cpu_seconds(self) -> float:
+        """Return what it has used since its go."""
+        return self.process.cpu_seconds() - self._first_cpu_seconds
 
     def _listen(self, deadline: float) -> Cause | None:
         """Take in until the bot has answered, has ended, or must be ended; return why it must."""
@@ -133,7 +161,7 @@ class Confined:
             if now >= deadline:
                 return Cause.TIME
             if now >= next_look:
-                if not has_stepped_back and self.process.cpu_seconds() > _SHORT_SECONDS:
+                if not has_stepped_back and self._cpu_seconds() > _SHORT_SECONDS:
                     self.process.step_back()
                     has_stepped_back = True
                 next_look = now + (_SAMPLE_SECONDS if has_stepped_back else _SHORT_SECONDS)

@@ -110,7 +110,7 @@ class Run:
     `action` is there for the verdict OK only. `message` says in one line what went wrong, for the trader.
     `log` is what the bot printed, cut at 64 KB; `asked` what it wanted to know. `seconds` count from the
     hand-over of the code; `cpu_seconds` and `peak_memory_mb` (resident, interpreter included) are the
-    kernel's for the whole process, some milliseconds of setting up included.
+    kernel's, the former from the hand-over too.
     """
 
     verdict: Verdict

@@ -15,9 +15,10 @@ _SCHEDULERS_CLOCK = 2  # CPUCLOCK_SCHED, the kernel's precise one, in the low bi
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process uses now: `own_memory_mb` is what it shares with no file."""
+    """What a process uses: `own_memory_mb` is what it shares with no file, `peak_memory_mb` was the most."""
 
     own_memory_mb: float
+    peak_memory_mb: float
     threads: int
 
 
@@ -26,6 +27,7 @@ class WatchedProcess:
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
+        self._is_dismissed = False
         try:
             self.pid = _pid_of(handle)
         except BaseException:
@@ -46,11 +48,12 @@ class WatchedProcess:
         try:
             status = self.status()
             own = megabytes(status["RssAnon"]) + megabytes(status["VmSwap"])
+            peak = megabytes(status["VmHWM"])
         except (OSError, KeyError):  # a dead process that nobody has waited for has a status without memory
             return None
         if self.is_gone(0):  # then the id may already be another process's
             return None
-        return Usage(own, int(status["Threads"]))
+        return Usage(own, peak, int(status["Threads"]))
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that it has used so far, with all its threads; 0 when it is gone."""
@@ -65,10 +68,16 @@ class WatchedProcess:
             os.setpriority(os.PRIO_PGRP, self.pid, _LOWEST_PRIORITY)
 
     def kill(self) -> None:
-        """End it, and return when it has ended."""
+        """End it, and return when it has ended; at once if it was dismissed."""
+        if not self._is_dismissed:
+            self.dismiss()
+            self.is_gone(_DEATH_SECONDS)
+
+    def dismiss(self) -> None:
+        """End it: it comes to nothing more, but the kernel may still be clearing it away."""
+        self._is_dismissed = True
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-        self.is_gone(_DEATH_SECONDS)
 
     def is_gone(self, seconds: float) -> bool:
         """Wait so long for its end and tell whether it came."""

@@ -2,17 +2,22 @@
 
 The worker sends one message per run: the limits as JSON, with four descriptors. Over the second of them, the
 run's report, the zygote tells that the run began (with the process's handle) and how it ended.
+
+When it has nothing to do it forks the next run's process beforehand, the spare, which waits for one order.
+An order that finds no spare gets a fork of its own.
 """
 
 import array
+import contextlib
 import gc
 import importlib
 import json
 import os
+import select
 import selectors
 import socket
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from . import doorman, landlock, lockdown, policy, run
 from .options import Layer, Options
@@ -21,6 +26,8 @@ from .seccomp import Filter
 _LONGEST_MESSAGE = 4096  # bytes
 _DESCRIPTORS = 4  # channel, report, log, job
 _READY = b"R"
+# A worker that has more to run at once sends it sooner, and its runs do not share the processor with a spare.
+_IDLE_SECONDS = 0.005
 _FIRST_OF_ITS_NAMESPACE = 1
 _ERRORS = 2
 _FAILED = 70  # exit status; EX_SOFTWARE
@@ -30,9 +37,9 @@ def serve(control: int, options: Options) -> NoReturn:
     """Load the libraries, say that the zygote is ready, and fork runs until the worker hangs up."""
     for module in options.preload:
         importlib.import_module(module)
-    run.warm_up()
+    sample = run.warm_up()
     _forget_folders_beyond(options.readable)
-    zygote = _Zygote(socket.socket(fileno=control), options)
+    zygote = _Zygote(socket.socket(fileno=control), options, sample)
     # Whatever was made so far stays for good: the collector would copy pages in every run.
     gc.collect()
     gc.freeze()
@@ -49,9 +56,14 @@ def _forget_folders_beyond(readable: tuple[str, ...]) -> None:
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket, options: Options) -> None:
+    def __init__(self, control: socket.socket, options: Options, sample: bytes) -> None:
         self._control = control
         self._options = options
+        self._sample = sample
+        self._spare: tuple[int, int] | None = None  # its handle and process id
+        self._taker: int | None = None  # handle of the spare that had the last order
+        # For the orders of all spares, one after the other: under its filter the zygote can make no socket.
+        self._orders, self._spares_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._reports: dict[int, tuple[int, socket.socket]] = {}  # by the run's handle: process id, report
         self._events = selectors.EpollSelector()
         self._pid = os.getpid()
@@ -80,13 +92,16 @@ class _Zygote:
         if self._doorman is not None:
             self._events.register(self._doorman, selectors.EVENT_READ)
         while True:
-            for key, _ in self._events.select():
+            ready = self._events.select(None if self._spare else _IDLE_SECONDS)
+            if not ready:
+                self._make_spare()
+            for key, _ in ready:
                 if key.fileobj is self._control:
                     self._take_order()
                 elif key.fd == self._doorman:  # without him no run could open a file
                     os._exit(_FAILED)
                 else:
-                    self._report_end(key.fd)
+                    self._see_end(key.fd)
 
     def _run_filter(self) -> Filter:
         own_pid = _FIRST_OF_ITS_NAMESPACE if self._options.has_namespaces else None
@@ -97,17 +112,52 @@ class _Zygote:
         if not message:  # the worker is gone, or has no more use for this zygote
             os._exit(0)
         channel, report, log, job = descriptors
-        try:
-            pid = self._fork()
-        except OSError as error:
-            _send(socket.socket(fileno=report), {"error": str(error)})
-            pid = -1
-        if pid == 0:
-            self._run(json.loads(message), channel, log, job)
+        if self._spare:
+            process, self._spare = self._spare, None
+            self._taker, _ = process
+            socket.send_fds(self._orders, [message], descriptors)
+            self._report_start(process, socket.socket(fileno=report))
+        else:
+            try:
+                pid = self._fork()
+            except OSError as error:
+                _send(socket.socket(fileno=report), {"error": str(error)})
+            else:
+                if pid == 0:
+                    self._run(message, channel, log, job)
+                self._report_start(self._watch(pid), socket.socket(fileno=report))
         for descriptor in (channel, log, job):
             os.close(descriptor)
-        if pid > 0:
-            self._report_start(pid, socket.socket(fileno=report))
+
+    def _make_spare(self) -> None:
+        if self._has_untaken_order():  # which the new one would take
+            return
+        with contextlib.suppress(OSError):  # no room for it: the next order tries, and tells
+            pid = self._fork()
+            if pid == 0:
+                self._await_order()
+            self._spare = self._watch(pid)
+
+    def _await_order(self) -> NoReturn:
+        try:
+            lockdown.die_with_zygote(None if self._options.has_namespaces else self._pid)
+            self._orders.close()  # then a zygote that ended before the line above is heard of
+            run.warm_copy(self._sample)
+            message, descriptors = _receive(self._spares_orders)
+            if not message:
+                os._exit(0)
+            channel, _, log, job = descriptors
+            self._run(message, channel, log, job)
+        finally:
+            os._exit(_FAILED)
+
+    def _has_untaken_order(self) -> bool:
+        return bool(select.select([self._spares_orders], [], [], 0)[0])
+
+    def _watch(self, pid: int) -> tuple[int, int]:
+        handle = os.pidfd_open(pid)
+        self._events.register(handle, selectors.EVENT_READ)
+        return handle, pid
 
     def _fork(self) -> int:
         """Fork; where the run has a process namespace, it is the first in it."""
@@ -120,25 +170,31 @@ class _Zygote:
             if os.getpid() == self._pid:
                 os.setns(self._handle, os.CLONE_NEWPID)
 
-    def _run(self, order: dict[str, Any], channel: int, log: int, job: int) -> NoReturn:
+    def _run(self, order: bytes, channel: int, log: int, job: int) -> NoReturn:
         try:
-            run.begin(order, channel=channel, log=log, job=job, walls=self._walls)
+            run.begin(json.loads(order), channel=channel, log=log, job=job, walls=self._walls)
         except BaseException as error:  # noqa: BLE001  nothing but its end may come of this process
             os.write(_ERRORS, f"{type(error).__name__}: {error}".encode())
         finally:
             os._exit(_FAILED)
 
-    def _report_start(self, pid: int, report: socket.socket) -> None:
-        handle = os.pidfd_open(pid)
+    def _report_start(self, process: tuple[int, int], report: socket.socket) -> None:
+        handle, pid = process
         self._reports[handle] = pid, report
-        self._events.register(handle, selectors.EVENT_READ)
         _send(report, {"began": True}, handle)
 
-    def _report_end(self, handle: int) -> None:
+    def _see_end(self, handle: int) -> None:
         self._events.unregister(handle)
         os.close(handle)
+        if self._spare and handle == self._spare[0]:
+            os.waitpid(self._spare[1], 0)
+            self._spare = None
+            return
         pid, report = self._reports.pop(handle)
         _, status, usage = os.wait4(pid, 0)
+        if handle == self._taker and self._has_untaken_order():
+            for descriptor in _receive(self._spares_orders)[1]:
+                os.close(descriptor)
         with report:
             _send(
                 report,

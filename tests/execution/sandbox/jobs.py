@@ -1,7 +1,8 @@
 """Jobs for the sandbox's tests, each valid as it stands; keyword arguments override."""
 
 import textwrap
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import pandas as pd
 
 from bot_sdk.bot import Snapshot
 from execution.sandbox import Job, Limits, encode_frame
+from execution.sandbox.inside.options import Layer
+from execution.sandbox.nursery import Nursery
+from execution.sandbox.zygote import Zygote
 
 ROOMY = Limits(seconds=60, memory_mb=256, cpu_percent=100)
 
@@ -44,6 +48,21 @@ def make_bot(algorithm: str) -> str:
         f"{body}\n"
         '        return Action("HOLD", data["close"].iloc[-1], "held")\n'
     )
+
+
+def soon(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Wait until the condition holds, and tell whether it came to that."""
+    deadline = time.monotonic() + seconds
+    while not (holds := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return holds
+
+
+def children_in(nursery: Nursery, zygote: Zygote) -> set[int]:
+    """Return the zygote's processes as soon as one of them waits for an order."""
+    idle = 2 if Layer.DOORMAN in nursery.layers else 1
+    assert soon(lambda: len(children_of(zygote.pid)) == idle)
+    return set(children_of(zygote.pid))
 
 
 def children_of(pid: int) -> list[int]:

@@ -11,7 +11,7 @@ from execution.sandbox.choice import ENGINES
 from execution.sandbox.engine import Engine
 from execution.sandbox.nursery import Nursery
 from execution.sandbox.runner import run_in
-from tests.execution.sandbox.jobs import ROOMY, children_of, make_bot, make_frame, make_job, make_limits
+from tests.execution.sandbox.jobs import ROOMY, children_in, make_bot, make_frame, make_job, make_limits
 
 BENIGN_RUNS = 60
 HOSTILE_LIMITS = make_limits(seconds=2, memory_mb=64)
@@ -83,7 +83,7 @@ def hostile_neighbours(nursery: Nursery) -> Iterator[list[tuple[str, Run]]]:
 
 def test_hostile_neighbours_disturb_no_run_and_leave_nothing_behind(nursery: Nursery) -> None:
     with nursery.zygote(()) as zygote:
-        before = children_of(zygote.pid)
+        before = len(children_in(nursery, zygote))
         with hostile_neighbours(nursery) as ended:
             results = [run_in(nursery, BENIGN_JOB, ROOMY) for _ in range(BENIGN_RUNS)]
 
@@ -96,7 +96,7 @@ def test_hostile_neighbours_disturb_no_run_and_leave_nothing_behind(nursery: Nur
             assert run.seconds < HOSTILE_LIMITS.seconds + GRACE_SECONDS, (name, run)
         with nursery.zygote(()) as at_last:
             assert at_last is zygote
-        assert children_of(zygote.pid) == before
+        assert len(children_in(nursery, zygote)) == before
 
 
 def test_runs_that_come_while_a_zygote_starts_wait_for_it(nursery: Nursery) -> None:

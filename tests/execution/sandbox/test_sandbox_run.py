@@ -1,10 +1,11 @@
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from execution.sandbox.engine import ALL_LAYERS, Engine
 from execution.sandbox.nursery import Nursery, needs
 from execution.sandbox.questions import Interview
 from execution.sandbox.runner import run_in
-from tests.execution.sandbox.jobs import ROOMY, make_bot, make_frame, make_job, make_limits
+from tests.execution.sandbox.jobs import ROOMY, children_in, make_bot, make_frame, make_job, make_limits, soon
 
 SPIN = make_bot("while True: pass")
 SLEEP = make_bot("import time; time.sleep(1000)")
@@ -42,14 +43,6 @@ def has_ended(process: Path) -> bool:
         return "State:\tZ" in (process / "status").read_text()
     except OSError:
         return True
-
-
-def soon(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Wait until the condition holds, and tell whether it came to that."""
-    deadline = time.monotonic() + seconds
-    while not (holds := condition()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return holds
 
 
 @pytest.mark.parametrize(("rsi", "wish"), [(25.0, "BUY"), (50.0, "HOLD"), (75.0, "SELL")])
@@ -299,25 +292,93 @@ def test_a_long_run_yields_to_others_once_it_has_used_the_processor(
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
 def test_a_killed_worker_leaves_neither_zygote_nor_bot_behind(engine: Engine) -> None:
     program = (
-        "import django; django.setup()\n"
+        "import time; import django; django.setup()\n"
         "from execution.sandbox.choice import ENGINES\n"
         "from execution.sandbox.nursery import Nursery\n"
         "from execution.sandbox.questions import Interview\n"
-        "from tests.execution.sandbox.jobs import make_job, ROOMY\n"
+        "from tests.execution.sandbox.jobs import children_in, children_of, make_job, ROOMY\n"
         "from tests.execution.sandbox.test_sandbox_run import SLEEP\n"
         f"engine = ENGINES[{ENGINES.index(engine)}]\n"
-        "with Nursery(engine, engine.layers()).zygote(()) as zygote:\n"
+        "nursery = Nursery(engine, engine.layers())\n"
+        "with nursery.zygote(()) as zygote:\n"
+        "    waiting = children_in(nursery, zygote)\n"
         "    with zygote.run(Interview(make_job(SLEEP)), ROOMY) as confined:\n"
-        "        print(zygote.pid, confined.process.pid, flush=True)\n"
+        "        assert confined.process.pid in waiting\n"
+        "        time.sleep(0.5)\n"
+        "        print(zygote.pid, *children_of(zygote.pid), flush=True)\n"
         "        confined.follow()\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         left = [Path(f"/proc/{pid.decode()}") for pid in worker.stdout.readline().split()]
-        assert [process.exists() for process in left] == [True, True]
+        assert len(left) >= 3  # zygote, run and the next run's process
+        assert all(process.exists() for process in left)
         worker.kill()
 
     assert soon(lambda: all(map(has_ended, left)))
+
+
+def test_a_process_that_waits_beforehand_serves_one_run_with_that_runs_limits(nursery: Nursery) -> None:
+    served = []
+    with nursery.zygote(()) as zygote:
+        for cpu_seconds in (7, 8):
+            waiting = children_in(nursery, zygote)
+            limits = make_limits(seconds=cpu_seconds)
+            with zygote.run(Interview(make_job(make_bot("pass"))), limits) as confined:
+                assert confined.process.pid in waiting
+                kernels = Path(f"/proc/{confined.process.pid}/limits").read_text()
+                assert re.search(rf"Max cpu time +{cpu_seconds} +{cpu_seconds} ", kernels)
+                assert confined.follow().answers[0].action is not None
+            served.append(confined.process.pid)
+
+    assert len(set(served)) == 2
+
+
+def test_a_process_that_was_killed_while_it_waited_is_replaced(nursery: Nursery) -> None:
+    with nursery.zygote(()) as zygote:
+        waiting = max(children_in(nursery, zygote))
+        os.kill(waiting, signal.SIGKILL)
+
+        assert soon(lambda: waiting not in children_in(nursery, zygote))
+        result = run_in(nursery, make_job(make_bot("pass")), ROOMY)
+
+        assert (result.verdict, zygote.is_alive(), zygote.runs) == (Verdict.OK, True, 1)
+
+
+@pytest.mark.parametrize(("bot", "is_awaited"), [("pass", False), ("self.hoard = b'x' * (64 << 20)", True)])
+def test_a_run_that_has_answered_ends_and_a_large_one_is_waited_for(
+    nursery: Nursery, bot: str, is_awaited: bool
+) -> None:
+    with nursery.zygote(()) as zygote, zygote.run(Interview(make_job(make_bot(bot))), ROOMY) as confined:
+        process = Path(f"/proc/{confined.process.pid}")
+        ending = confined.follow()
+
+        assert not is_awaited or not process.exists()
+        assert soon(lambda: has_ended(process))
+    assert ending.exit_code == -signal.SIGKILL
+    assert ending.peak_memory_mb > 30
+
+
+def test_a_process_that_waits_ends_with_its_zygote(nursery: Nursery) -> None:
+    with nursery.zygote(()) as zygote:
+        waiting = [Path(f"/proc/{pid}") for pid in children_in(nursery, zygote)]
+
+        os.kill(zygote.pid, signal.SIGKILL)
+
+        assert soon(lambda: all(map(has_ended, waiting)))
+
+
+def test_many_at_once_are_served_whoever_waits(nursery: Nursery) -> None:
+    code = make_bot('return Action("BUY", self.config["price"], "mine")')
+    prices = [float(number) for number in range(1, 41)]
+
+    with nursery.zygote(()) as zygote, ThreadPoolExecutor(8) as pool:
+        results = list(
+            pool.map(lambda price: run_in(nursery, make_job(code, config={"price": price}), ROOMY), prices)
+        )
+
+        assert [result.action.value for result in results if result.action] == prices
+        assert len(children_in(nursery, zygote)) <= 2
 
 
 def test_a_zygote_that_died_is_replaced(nursery: Nursery) -> None:
