@@ -20,17 +20,17 @@ from exchanges.ccxt_account import CcxtAccount
 from exchanges.ccxt_errors import BROKEN, Phase
 from exchanges.clocks import now_at
 from exchanges.errors import ExchangeError, ExchangeUnavailable, OrderRejected, OutcomeUnknown
-from exchanges.gateway import AccountFill, Fill, OrderReport, OrderState, Ticker
+from exchanges.gateway import AccountFill, Fill, OrderReport, OrderState, PlacedOrder, Ticker
 from exchanges.order_checks import require_acceptable, require_on_tick
 
 ORDER_VALID_SECONDS = 5  # Kraken drops what reaches it later
 WORST_PRICE_FRACTION = Decimal("0.02")  # beyond the best price that Coinbase's market order may pay
 CLOCKS_APART = timedelta(seconds=60)  # how much earlier than we an exchange may date an order
 ROWS_PER_CALL = 100
-BINANCE_TRADES_PER_CALL = 1000
-KRAKEN_TRADES_PER_CALL = 50  # it has no parameter for it
+BINANCE_ROWS_PER_CALL = 1000
+KRAKEN_ROWS_PER_CALL = 50  # it has no parameter for it
 KRAKEN_TRADES_BY_ID = 19  # ccxt asks for 20 at once, and when none are left, once more for none: an error
-DAY_MS = 24 * 60 * 60 * 1000  # Binance shows at most one day of trades by time
+DAY_MS = 24 * 60 * 60 * 1000  # Binance shows at most one day of trades or orders by time
 
 STATES = {
     "open": OrderState.OPEN,
@@ -158,6 +158,16 @@ class CcxtTrading:
             orders = self._client.fetch_open_orders(self._pair, params=asked)
             return [self._report(order) for order in orders]
 
+    def fetch_placed(self, since: datetime) -> list[PlacedOrder]:
+        """Return what was ordered on the account and this market at `since` or later, ours or not.
+
+        Each order once, the first that was placed first, however it ended; some that are older may be among
+        them. Raises ExchangeUnavailable, KeyRefused.
+        """
+        with self._account.reading("its orders"):
+            placed = {order["id"]: _placed(order) for order in self._orders_since(since)}
+        return sorted(placed.values(), key=lambda each: (each.placed_at, each.exchange_order_id))
+
     def fetch_fills(self, since: datetime) -> list[AccountFill]:
         """Return what the account traded on this market at `since` or later, by us or by hand.
 
@@ -253,6 +263,38 @@ class CcxtTrading:
             found = self._sent_since(since)
         return next((order for order in found if order["clientOrderId"] == client_order_id), None)
 
+    def _orders_since(self, since: datetime) -> Iterator[Mapping[str, Any]]:
+        """Go through the account's orders on this market from `since` on; some may come twice."""
+        start = int(since.timestamp() * 1000)
+        if self._exchange == "COINBASE":
+            yield from self._sent_since(since)
+        elif self._exchange == "KRAKEN":
+            # open ones first: one that ends in between is then among the closed
+            yield from self._client.fetch_open_orders(self._pair)
+            yield from self._kraken_closed(start)
+        else:
+            for day in range(start, self._client.milliseconds() + 1, DAY_MS):
+                yield from self._binance_orders({"startTime": day, "endTime": day + DAY_MS})
+
+    def _binance_orders(self, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        while True:
+            page = self._client.fetch_orders(self._pair, None, BINANCE_ROWS_PER_CALL, dict(asked))
+            yield from page
+            if len(page) < BINANCE_ROWS_PER_CALL:
+                return
+            # a time and an order's number cannot be asked for together
+            asked = {"orderId": max(int(order["id"]) for order in page) + 1}
+
+    def _kraken_closed(self, start: int) -> Iterator[Mapping[str, Any]]:
+        # of all markets, as with trades
+        asked, offset = {"start": start // 1000 - 1}, 0
+        while True:
+            page = self._client.fetch_closed_orders(params={**asked, "ofs": offset})
+            yield from (order for order in page if order["symbol"] == self._pair)
+            offset += len(page)
+            if len(page) < KRAKEN_ROWS_PER_CALL:
+                return
+
     def _sent_since(self, since: datetime) -> Iterator[Mapping[str, Any]]:
         """Go through Coinbase's orders, which cannot be asked for by our id."""
         start, cursor = int((since - CLOCKS_APART).timestamp() * 1000), ""
@@ -270,7 +312,7 @@ class CcxtTrading:
         report = OrderReport(
             client_order_id=order["clientOrderId"] or "",
             exchange_order_id=number,
-            state=STATES.get(order["status"], OrderState.OPEN),
+            state=_state(order),
             fills=fills,
         )
         if report.filled != filled:
@@ -302,16 +344,16 @@ class CcxtTrading:
 
     def _binance_trades_of(self, number: str) -> Iterator[Mapping[str, Any]]:
         # without a trade to begin with it shows the newest
-        page = self._client.fetch_my_trades(self._pair, None, BINANCE_TRADES_PER_CALL, {"orderId": number})
-        is_all = len(page) < BINANCE_TRADES_PER_CALL
+        page = self._client.fetch_my_trades(self._pair, None, BINANCE_ROWS_PER_CALL, {"orderId": number})
+        is_all = len(page) < BINANCE_ROWS_PER_CALL
         yield from page if is_all else self._binance_trades({"orderId": number, "fromId": 0})
 
     def _binance_trades(self, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         of_order = {name: value for name, value in asked.items() if name == "orderId"}
         while True:
-            page = self._client.fetch_my_trades(self._pair, None, BINANCE_TRADES_PER_CALL, dict(asked))
+            page = self._client.fetch_my_trades(self._pair, None, BINANCE_ROWS_PER_CALL, dict(asked))
             yield from page
-            if len(page) < BINANCE_TRADES_PER_CALL:
+            if len(page) < BINANCE_ROWS_PER_CALL:
                 return
             # a time and a trade's number cannot be asked for together
             asked = {**of_order, "fromId": max(int(row["id"]) for row in page) + 1}
@@ -338,7 +380,7 @@ class CcxtTrading:
             page = self._client.fetch_my_trades(params={**asked, "ofs": offset})
             yield from (row for row in page if row["symbol"] == self._pair)
             offset += len(page)
-            if len(page) < KRAKEN_TRADES_PER_CALL:
+            if len(page) < KRAKEN_ROWS_PER_CALL:
                 return
 
 
@@ -346,6 +388,25 @@ def _cursor_in(page: Sequence[Mapping[str, Any]]) -> str:
     """Return where Coinbase goes on; ccxt puts it on the first row that came, and then sorts them."""
     cursors = (str(row["info"].get("cursor") or "") for row in page)
     return next(filter(None, cursors), "")
+
+
+def _state(order: Mapping[str, Any]) -> OrderState:
+    return STATES.get(order["status"], OrderState.OPEN)
+
+
+def _placed(order: Mapping[str, Any]) -> PlacedOrder:
+    is_at_market = order["type"] == "market" or order["timeInForce"] == "IOC"
+    stop = order["stopLossPrice"] or order["triggerPrice"]
+    return PlacedOrder(
+        client_order_id=order["clientOrderId"] or "",
+        exchange_order_id=order["id"],
+        side=order["side"].upper(),
+        amount=Decimal(order["amount"] or 0),  # nothing where a cost was ordered, as a person may
+        limit_price=None if is_at_market else Decimal(order["price"]),
+        stop_price=Decimal(stop) if stop else None,
+        placed_at=datetime.fromtimestamp(order["timestamp"] / 1000, UTC),
+        is_open=_state(order) == OrderState.OPEN,
+    )
 
 
 def _fill(row: Mapping[str, Any]) -> Fill:

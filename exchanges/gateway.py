@@ -103,6 +103,24 @@ class OrderReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """What an accepted order of an account asked for: ours, or one placed by hand.
+
+    `amount` is in base, prices in quote per base. `limit_price` is None for what trades at the market, also
+    where an immediate limit order stands in for it.
+    """
+
+    client_order_id: str
+    exchange_order_id: str
+    side: str  # "BUY" or "SELL"
+    amount: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    placed_at: datetime  # by the exchange's clock
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """What an account holds of one asset."""
 
@@ -197,6 +215,13 @@ class ExchangeGateway(TradingGateway, Protocol):
 
     def fetch_open_orders(self) -> Sequence[OrderReport]:
         """Return the account's open orders on the gateway's market, ours or not."""
+
+    def fetch_placed(self, since: datetime) -> Sequence[PlacedOrder]:
+        """Return what was ordered on the account and the gateway's market at `since` or later, ours or not.
+
+        Each order once, the first that was placed first, however it ended; some that are older may be among
+        them. Raises ExchangeUnavailable, KeyRefused.
+        """
 
     def fetch_fills(self, since: datetime) -> Sequence[AccountFill]:
         """Return what the account traded on the gateway's market at `since` or later, by us or by hand.

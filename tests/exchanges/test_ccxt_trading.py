@@ -10,7 +10,7 @@ import pytest
 
 from exchanges.ccxt_trading import CcxtTrading
 from exchanges.errors import ExchangeError, KeyRefused, OrderRejected, OutcomeUnknown
-from exchanges.gateway import OrderState
+from exchanges.gateway import OrderState, PlacedOrder
 from tests.exchanges.simulated import PAIR, Simulator, Trader, simulating
 
 EXCHANGES = ("BINANCE", "COINBASE", "KRAKEN")
@@ -308,7 +308,7 @@ def test_a_client_id_of_an_open_order_cannot_be_used_again(simulator: Simulator,
 
 
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ROWS_PER_CALL", "BINANCE_TRADES_PER_CALL"):
+    for name in ("ROWS_PER_CALL", "BINANCE_ROWS_PER_CALL"):
         monkeypatch.setattr(f"exchanges.ccxt_trading.{name}", 25)
 
 
@@ -374,3 +374,50 @@ def test_coinbase_is_asked_for_every_page_of_its_orders(
     found = [trading.find_order(client_id, an_hour_ago()) for client_id in ids]
 
     assert [order and order.client_order_id for order in found] == ids
+
+
+def test_what_was_ordered_is_listed_as_it_was_ordered_however_it_ended(trader: Trader) -> None:
+    price_at(trader, "60000")
+    trading, ids, since = trader.trading(), [new_id() for _ in range(4)], an_hour_ago()
+    made = [
+        trading.create_market_order(PAIR, "BUY", AMOUNT, ids[0]),
+        trading.create_limit_order(PAIR, "BUY", AMOUNT, Decimal(50_000), ids[1]),
+        trading.create_limit_order(PAIR, "BUY", AMOUNT, Decimal(51_000), ids[2]),
+        trading.create_limit_order(PAIR, "SELL", AMOUNT, Decimal(57_000), ids[3], stop_price=Decimal(58_000)),
+    ]
+    trading.cancel_order(made[1].exchange_order_id)
+
+    placed = trading.fetch_placed(since)
+
+    assert all(since < each.placed_at < since + timedelta(hours=2) for each in placed)
+    prices = [(None, None), (50_000, None), (51_000, None), (57_000, 58_000)]
+    assert placed == [
+        PlacedOrder(
+            client_order_id=client_id,
+            exchange_order_id=report.exchange_order_id,
+            side="SELL" if stop else "BUY",
+            amount=AMOUNT,
+            limit_price=Decimal(limit) if limit else None,
+            stop_price=Decimal(stop) if stop else None,
+            placed_at=each.placed_at,
+            is_open=client_id in ids[2:],
+        )
+        for client_id, report, (limit, stop), each in zip(ids, made, prices, placed, strict=True)
+    ]
+
+
+def test_orders_are_listed_to_the_last_page_and_of_one_market(
+    trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ROWS_PER_CALL", "BINANCE_ROWS_PER_CALL", "KRAKEN_ROWS_PER_CALL"):
+        monkeypatch.setattr(f"exchanges.ccxt_trading.{name}", 3)
+    trading, ids = trader.trading(), [new_id() for _ in range(6)]
+    for client_id in ids:
+        trading.create_market_order(PAIR, "SELL", AMOUNT, client_id)
+    rules = replace(trader.simulator.rules(trader.exchange), amount_step=Decimal("0.0001"))
+    ticker = trader.simulator.public(trader.exchange).fetch_ticker("ETH/USDT")
+    other = CcxtTrading(trader.account(), "ETH/USDT", rules, ticker)
+    other.create_market_order("ETH/USDT", "BUY", AMOUNT, new_id())
+
+    for since in (an_hour_ago(), an_hour_ago() - timedelta(days=3)):
+        assert [each.client_order_id for each in trading.fetch_placed(since)] == ids

@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 
 from bot_sdk.risk import Signal
 from exchanges.errors import ExchangeError, ExchangeUnavailable, OrderRejected, OutcomeUnknown
-from exchanges.gateway import ARRIVES_WITHIN, AccountFill, OrderReport, OrderState, Ticker
+from exchanges.gateway import ARRIVES_WITHIN, AccountFill, OrderReport, OrderState, PlacedOrder, Ticker
 from exchanges.gateway import Fill as FillReport
 from exchanges.paper_gateway import PaperGateway
 from execution import orders, settling
@@ -197,6 +197,9 @@ class Desk:
 
     def fetch_open_orders(self) -> list[OrderReport]:
         return [order.report for order in self._exchange.orders if order.state == OrderState.OPEN]
+
+    def fetch_placed(self, since: datetime) -> list[PlacedOrder]:  # noqa: ARG002 - nobody asks here
+        return []
 
     def fetch_fills(self, since: datetime) -> list[AccountFill]:  # noqa: ARG002 - nobody asks here
         return []
