@@ -5,8 +5,11 @@ limit order somewhat below, since not every exchange has stops at the market. Ou
 whoever sells cancels the stop first. Where none can be placed the watch alone protects, as the page says.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from django.db.models import Max
 
 from bot_sdk.action import SELL
 from bot_sdk.ledger import Holding
@@ -21,6 +24,7 @@ from subscriptions.models import Subscription
 WORST_PERCENT = Decimal(2)  # below its stop price that a stop order still sells at
 TRY_AGAIN_AFTER = timedelta(minutes=10)
 FRESH_FOR = timedelta(seconds=15)
+SECOND = timedelta(seconds=1)
 
 
 def guard_of(subscription: Subscription) -> Order | None:
@@ -48,7 +52,9 @@ def keep_guard(subscription: Subscription, gateway: TradingGateway, now: datetim
             return resting
         book(order=resting, report=gateway.cancel_order(resting.exchange_order_id))
         wanted = _wanted(subscription, now)  # it may have sold before it was canceled
-    return None if wanted is None else place_order(wanted, gateway)
+    if wanted is None:
+        return None
+    return place_order(replace(wanted, moment_at=_next_moment(subscription, now)), gateway)
 
 
 def stop_prices(holding: Holding, percent: Decimal, rules: MarketRules) -> tuple[Decimal, Decimal] | None:
@@ -81,6 +87,13 @@ def _wanted(subscription: Subscription, now: datetime) -> Intent | None:
         fresh_until=now + FRESH_FOR,
         stop_price=stop,
     )
+
+
+def _next_moment(subscription: Subscription, now: datetime) -> datetime:
+    """Return a whole second of which there is no stop yet, so that its id can be derived again."""
+    guards = Order.objects.filter(subscription=subscription, leg=GUARD)
+    newest = guards.aggregate(newest=Max("moment_at"))["newest"]
+    return max(now, newest + SECOND if newest else now).replace(microsecond=0)
 
 
 def _is_as(resting: Order, wanted: Intent | None) -> bool:

@@ -1,5 +1,6 @@
 """A stop loss rests at the exchange for all that is held there, and is out of the way when somebody sells."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -158,6 +159,20 @@ def test_without_a_stop_loss_or_on_paper_nothing_rests(trader: Trader) -> None: 
 
     assert not Order.objects.filter(leg=GUARD).exists()
     assert fetch_ticker(subscription.market).bid > 0
+
+
+def test_each_stop_has_a_whole_second_of_its_own(trader: Trader) -> None:  # noqa: F811
+    subscription = holding(trader)
+    first = Order.objects.get(leg=GUARD)
+    assert subscription.account is not None
+
+    place(subscription, age=2)
+    with exchange_gateway(subscription.account, subscription.market) as gateway:
+        second = keep_guard(subscription, gateway, first.moment_at)
+
+    assert second is not None
+    assert second.moment_at - first.moment_at == timedelta(seconds=1)
+    assert first.moment_at.microsecond == 0
 
 
 @pytest.mark.parametrize(
