@@ -4,3 +4,7 @@ class BacktestError(Exception):
 
 class OrderError(Exception):
     """A request that an order's present state does not allow; the text is for staff."""
+
+
+class RestoreError(Exception):
+    """A comparison after a restore that cannot be begun; the text is for the operator."""

@@ -106,7 +106,7 @@ class Seen:
 
 def accounts_at_stake() -> list[int]:
     """Return the accounts that may be asked now and that some subscription counts on."""
-    accounts = ExchangeAccount.objects.usable().filter(subscriptions__in=_at_stake())
+    accounts = ExchangeAccount.objects.usable().filter(subscriptions__in=at_stake())
     return list(accounts.order_by("pk").values_list("pk", flat=True).distinct())
 
 
@@ -119,7 +119,7 @@ def reconcile(account: ExchangeAccount) -> Reconciled:
     """
     at, seen = timezone.now(), Seen()
     markets = []
-    for market in Market.objects.filter(subscriptions__in=_at_stake(account)).distinct():
+    for market in Market.objects.filter(subscriptions__in=at_stake(account)).distinct():
         try:
             _judge_orders(account, market, seen)
             markets.append(market)
@@ -135,7 +135,7 @@ def reconcile(account: ExchangeAccount) -> Reconciled:
     return done
 
 
-def _at_stake(account: ExchangeAccount | None = None) -> SubscriptionQuerySet:
+def at_stake(account: ExchangeAccount | None = None) -> SubscriptionQuerySet:
     """Subscriptions that run or may run again, hold something, or have an order that has not ended."""
     is_current = ~Q(state=Subscription.State.STOPPED) | Q(position__base_amount__gt=0)
     unfinished = Order.objects.unfinished().values("subscription")

@@ -64,15 +64,17 @@ def set_trader_state(*, trader: User, state: TradingState, reason: str = "") -> 
     return _set(trader, state, reason, by=trader)
 
 
-def set_platform_state(*, state: TradingState, reason: str, by: User) -> TradingSwitch:
+def set_platform_state(*, state: TradingState, reason: str, by: User | None) -> TradingSwitch:
     """Let all bots of everybody trade, only sell, or do nothing; staff's, and written into the admin's log.
 
-    Raises SubscriptionError without a reason for anything but trading: traders read it.
+    `by` is None on the command line, for which the admin's log has no name. Raises SubscriptionError without
+    a reason for anything but trading: traders read it.
     """
     if state != TradingState.ACTIVE and not reason.strip():
         raise SubscriptionError("Say why: every trader reads it.")
     switch = _set(None, state, reason, by=by)
-    LogEntry.objects.log_actions(by.pk, [switch], CHANGE, f"{switch}. {reason}", single_object=True)
+    if by is not None:
+        LogEntry.objects.log_actions(by.pk, [switch], CHANGE, f"{switch}. {reason}", single_object=True)
     return switch
 
 
@@ -97,7 +99,7 @@ def set_envelope(
     return envelope
 
 
-def _set(trader: User | None, state: TradingState, reason: str, *, by: User) -> TradingSwitch:
+def _set(trader: User | None, state: TradingState, reason: str, *, by: User | None) -> TradingSwitch:
     with transaction.atomic():
         switch, _ = TradingSwitch.objects.select_for_update(of=["self"]).get_or_create(trader=trader)
         switch.state, switch.reason, switch.changed_by = state, reason.strip()[:200], by
