@@ -360,7 +360,7 @@ def test_accounts_that_nothing_counts_on_are_not_asked(binance: Trader) -> None:
 
 
 def test_each_account_has_its_own_task(binance: Trader, published: list[tuple[str, list[Any]]]) -> None:
-    ids = [subscribed(binance, account=account).account_id for account in (None, make_exchange_account())]
+    ids = [subscribed(binance, account=account).account_id for account in (make_exchange_account(), None)]
 
     tasks.reconcile_accounts()
 
