@@ -94,6 +94,7 @@ class Confined:
         self._watched: dict[int, int] = {}  # descriptors with the events that are waited for
         self._end: dict[str, Any] | None = None
         self._first_cpu_seconds = 0.0
+        self._deadline = 0.0
 
     def follow(self) -> Ending:
         """Let the bot begin, and return when it has answered, ended, or used more than it may.
@@ -102,13 +103,14 @@ class Confined:
         """
         self._first_cpu_seconds = self.process.cpu_seconds()
         started = time.monotonic()
+        self._deadline = started + self._limits.seconds
         self._channel.sendall(_GO)
         self._channel.setblocking(False)
         self._outgoing = self._dialog.begin()
         self._speak()
         self._report.setblocking(False)
         os.set_blocking(self._log.fileno(), False)
-        cause = self._listen(started + self._limits.seconds)
+        cause = self._listen()
         seconds = time.monotonic() - started
         end = self._dismiss() or self._await_end()
         peak_memory_mb = end.get("peak_memory_kb", 0) / 1024
@@ -152,13 +154,13 @@ class Confined:
         """Return what it has used since its go."""
         return self.process.cpu_seconds() - self._first_cpu_seconds
 
-    def _listen(self, deadline: float) -> Cause | None:
+    def _listen(self) -> Cause | None:
         """Take in until the bot has answered, has ended, or must be ended; return why it must."""
         next_look = time.monotonic() + _SHORT_SECONDS
         has_stepped_back = False
         while not self._is_over and self._end is None:
             now = time.monotonic()
-            if now >= deadline:
+            if now >= self._deadline:
                 return Cause.TIME
             if now >= next_look:
                 if not has_stepped_back and self._cpu_seconds() > _SHORT_SECONDS:
@@ -167,7 +169,8 @@ class Confined:
                 next_look = now + (_SAMPLE_SECONDS if has_stepped_back else _SHORT_SECONDS)
                 if cause := self._look():
                     return cause
-            self._await_news(min(deadline, next_look) - now)
+                self._dialog.wait()
+            self._await_news(min(self._deadline, next_look) - now)
         # What was written before the answer or the end may still lie in the pipes.
         self._hear()
         self._log.take()
@@ -203,11 +206,12 @@ class Confined:
         return len(self._outgoing) <= self._dialog.room
 
     def _hear(self) -> None:
-        """Read what it says and tell it what it is to know, until it has said all."""
+        """Read what it says and tell it what it is to know, until it has said all or its time is over."""
         if self._has_room:
             self._lines.take()
         data = self._lines.data
-        while self._has_room and not self._is_over:
+        # To hear may take longer than to say: who says much at once would be heard for long after its time.
+        while self._has_room and not self._is_over and time.monotonic() < self._deadline:
             length = data.find(b"\n") + 1
             if not length and not self._lines.is_overfull:
                 return

@@ -36,6 +36,9 @@ class Dialog(Protocol):
     def begin(self) -> bytes:
         """Return what to tell the process at first, b"" for nothing."""
 
+    def wait(self) -> None:
+        """Hear, some times a second, that the process is still at work; `is_complete` may come of it."""
+
     def hear(self, line: bytes) -> bytes:
         """Take in a line and return what to tell the process, b"" for nothing. Never raises for the line."""
 
@@ -65,6 +68,9 @@ class Interview:
     def begin(self) -> bytes:
         """Tell nothing: all is in the file."""
         return b""
+
+    def wait(self) -> None:
+        """Wait for as long as the limits let it work."""
 
     @property
     def is_complete(self) -> bool:

@@ -30,8 +30,8 @@ class Rehearsal:
     """The dialog with a process in which a bot is asked at every candle of a backtest.
 
     It is over when the backtest is, when the bot has failed a hundred times in a row or answers what cannot
-    be read, or when `goes_on`, which is called after each answer, says no. `given_up` is the last message of
-    a bot that always failed, "" for all others.
+    be read, or when `goes_on` says no, which is called after each answer and some times a second while there
+    is none. `given_up` is the last message of a bot that always failed, "" for all others.
     """
 
     room = 4 << 20  # bytes: the rows, or the answers, of more candles than are released ahead
@@ -93,6 +93,10 @@ class Rehearsal:
     def begin(self) -> bytes:
         """Return the first candles."""
         return self._release()
+
+    def wait(self) -> None:
+        """Ask whether to go on, since a bot may take its time for one candle."""
+        self._has_stopped = not self._goes_on()
 
     def hear(self, line: bytes) -> bytes:
         """Trade on an answer and release what may be known next, or answer a question."""

@@ -1,6 +1,7 @@
 """A backtest in the sandbox: what the bot is shown, when, and that all else is as in the developer's loop."""
 
 import textwrap
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -206,6 +207,31 @@ def test_a_backtest_is_stopped_between_two_candles() -> None:
     assert ended.verdict == Verdict.OK
     assert not backtest.is_over
     assert backtest.answered["HOLD"] == 30
+
+
+def test_a_backtest_is_stopped_while_the_bot_is_busy_with_one_candle() -> None:
+    backtest = make_backtest()
+    code = make_code(f'while len(data) == {FIRST + 6}:\n    pass\nreturn Action("HOLD", 1.0)')
+    rows: list[int] = []
+
+    def goes_on() -> bool:
+        rows.append(backtest.row)
+        return rows.count(FIRST + 5) < 3
+
+    ended = tried(code, backtest, goes_on=goes_on)
+
+    assert (ended.verdict, backtest.answered["HOLD"]) == (Verdict.OK, 5)
+
+
+def test_what_a_bot_says_in_a_flood_is_not_heard_after_its_time() -> None:
+    backtest = make_backtest(heard=lambda _: time.sleep(0.2))
+    answer = b'{"action": "HOLD", "value": 1, "reason": ""}\n'
+    code = make_code(f"import os\nos.write(3, {answer!r} * 100)\nwhile True: pass")
+
+    ended = tried(code, backtest, limits=Limits(seconds=1, memory_mb=256, cpu_percent=100))
+
+    assert ended.verdict == Verdict.TIMED_OUT
+    assert backtest.answered["HOLD"] <= 6
 
 
 def test_a_bot_that_asks_without_end_at_one_candle_is_ended() -> None:
