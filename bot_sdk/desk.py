@@ -121,10 +121,12 @@ class Desk:
 
     def pass_candle(self, bar: Bar, within: Iterable[Bar] = ()) -> None:
         """Follow prices from the candle's open to its close. `within` are its details, the candle if none."""
+        self._expire(bar.open, bar.opened_at)  # in a hole before it
         if self._wish is not None:
             wish, self._wish = self._wish, None
             self._decide(wish.action, wish.closed_at, bar.open, bar.opened_at)
         for part in within or (bar,):
+            self._expire(part.open, part.opened_at)
             self._walk(part)
             self._expire(part.close, part.closed_at)
 
@@ -208,7 +210,7 @@ class Desk:
         return True
 
     def _expire(self, price: Decimal, at: datetime) -> None:
-        """End the open order at a close at which its time is over."""
+        """End the open order when a candle opens or closes after its time."""
         order = self._order
         if order is None or at < order.ends_at:
             return
@@ -294,4 +296,4 @@ class Desk:
                 worse = price * (100 + percent) / 100
                 return (worse / tick).to_integral_value(rounding=ROUND_CEILING) * tick
             ticks = (price * (100 - percent) / 100 / tick).to_integral_value(rounding=ROUND_FLOOR)
-            return max(ticks, Decimal(1)) * tick
+            return min(max(ticks, Decimal(1)) * tick, price)  # which may be less than today's tick

@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
 from bot_sdk.configs import RiskConfig
-from bot_sdk.ledger import Holding
+from bot_sdk.ledger import ZERO, Holding
 from bot_sdk.market_rules import MarketRules
 from bot_sdk.money import QUOTE_STEP, exact
 from bot_sdk.risk_state import RiskState
@@ -70,7 +70,8 @@ def calm_of(*, holding: Holding, rules: MarketRules, risk: RiskConfig, state: Ri
         return Calm(math.inf, -math.inf, None)
     exits = exit_prices(holding=holding, rules=rules, risk=risk, state=state)
     with exact():
-        lower = -math.inf if exits.lower is None else float(exits.lower + rules.price_tick)
+        # Without an exit at a tick there may be one below the first: prices were quoted in smaller ones once.
+        lower = float((exits.lower or ZERO) + rules.price_tick)
         uppers = [] if exits.upper is None else [exits.upper - rules.price_tick]
         if risk.trailing_stop_percent is not None and state.peak_price is not None:
             uppers.append(state.peak_price)

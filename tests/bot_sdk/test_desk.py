@@ -378,3 +378,24 @@ def test_to_pass_over_calm_candles_changes_nothing(  # noqa: PLR0917  Hypothesis
     assert quick.desk.fills == exact.fills
     assert quick.desk.decisions == exact.decisions
     assert quick.desk.holding == exact.holding
+
+
+def test_an_order_whose_time_ended_in_a_hole_is_not_filled_after_it() -> None:
+    execution = make_execution(order_type="LIMIT", limit_offset_percent=1, limit_timeout_seconds=60)
+    desk = traded([FLAT], {0: "BUY"}, execution=execution)
+
+    desk.pass_candle(make_bar((100, 100, 90, 95), MIDNIGHT + 10 * HOUR))
+
+    assert fills_of(desk) == []
+
+
+def test_prices_below_todays_tick_are_not_sold_above_and_still_stop() -> None:
+    rules = make_rules(taker_fee_fraction="0", minimum_cost="0")
+    cheap: Prices = (0.008, 0.008, 0.008, 0.008)
+    falling: Prices = (0.008, 0.008, 0.003, 0.003)
+
+    sold = traded([cheap, cheap], {0: "BUY", 1: "SELL"}, rules=rules, slippage_percent=Decimal("0.05"))
+    stopped = traded([cheap, falling], {0: "BUY"}, rules=rules, risk=make_risk(stop_loss_percent=10))
+
+    assert sold.fills[1].price <= Decimal("0.008")
+    assert fills_of(stopped)[1:] == [("SELL", Decimal("0.003"), "stop_loss")]
