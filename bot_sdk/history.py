@@ -83,8 +83,8 @@ class History:
         """Take a frame as `add_indicators` returns it; its numbers are copied.
 
         `detail` has the candles of a smaller timeframe, which tell in which order prices came inside a
-        candle, two or more of them; where it has none, the candle's own four prices do. Raises ValueError for
-        a `first` row that is not in the frame.
+        candle; where it has none, and with fewer than two of them, the candle's own four prices do. Raises
+        ValueError for a `first` row that is not in the frame.
         """
         if not 0 <= first < len(frame):
             raise ValueError(
@@ -101,7 +101,7 @@ class History:
         self.prices = frame[list(CANDLE_COLUMNS[:4])].to_numpy(dtype=np.float64)
         self._candle_places = [self.columns.index(name) for name in CANDLE_COLUMNS]
         self._duration = duration(timeframe)
-        self._detail = None if detail is None else _Detail(detail)
+        self._detail = None if detail is None or len(detail) < 2 else _Detail(detail)
         lows, highs = self.prices.min(axis=1), self.prices.max(axis=1)
         if self._detail is not None:
             self._detail.widen(lows, highs, self.stamps)

@@ -96,6 +96,16 @@ def test_a_bar_has_the_prices_that_were_quoted() -> None:
     assert bar.opened_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_details_are_none(count: int) -> None:
+    frame = candles_of([1.0, 2, 3])
+
+    history = History(frame, "1h", detail=frame.iloc[:count])
+
+    assert not history.is_detailed
+    assert history.bars_within(1) == []
+
+
 def test_details_are_those_inside_the_candle() -> None:
     frame = candles_of([100.0, 101, 102])
     opened = pd.date_range("2026-01-01 00:45", periods=3, freq="15min", tz="UTC", name="opened_at")
