@@ -144,20 +144,26 @@ class Desk:
         if calm is not None and calm.holds(float(bar.low), float(bar.high), lambda: bar.closed_at):
             return
         self._look(bar.open, bar.opened_at)
-        self._fall(bar.low, bar)
+        self._fall(bar.open, bar.low, bar)
         self._look(bar.low, bar.opened_at, bar.closed_at)
         self._rise(bar.high, bar)
         self._look(bar.high, bar.opened_at, bar.closed_at)
-        self._fall(bar.close, bar)
+        self._fall(bar.high, bar.close, bar)
         self._look(bar.close, bar.closed_at)
 
-    def _fall(self, to: Decimal, bar: Bar) -> None:
-        """Go down to a price; what is on the way comes in its order, the higher first."""
+    def _fall(self, start: Decimal, to: Decimal, bar: Bar) -> None:
+        """Go down to a price; what is on the way comes in its order, the higher first.
+
+        An exit above the start is not: at the start it was looked for, and the market took no such order.
+        """
         while True:
             exit_at, order_at = self._exits().lower, self._order_price(BUY, to)
-            is_next = exit_at is not None and exit_at >= to and (order_at is None or exit_at > order_at)
+            if exit_at is not None and not to <= exit_at <= start:
+                exit_at = None
+            is_next = exit_at is not None and (order_at is None or exit_at > order_at)
             if not self._passes(exit_at if is_next else None, order_at, bar):
                 return
+            start = max(start, order_at or start)  # a limit order is filled at its own price, come what may
 
     def _rise(self, to: Decimal, bar: Bar) -> None:
         """Go up to a price, as `_fall` goes down."""

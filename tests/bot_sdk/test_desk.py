@@ -399,3 +399,13 @@ def test_prices_below_todays_tick_are_not_sold_above_and_still_stop() -> None:
 
     assert sold.fills[1].price <= Decimal("0.008")
     assert fills_of(stopped)[1:] == [("SELL", Decimal("0.003"), "stop_loss")]
+
+
+def test_a_position_too_small_to_sell_at_an_open_below_its_stop_is_not_sold_at_the_stop() -> None:
+    execution = make_execution(buy_order_type="FIXED", buy_order_value=10.5)
+
+    desk = traded(
+        [FLAT, (94, 94, 93, 94)], {0: "BUY"}, execution=execution, risk=make_risk(stop_loss_percent=4)
+    )
+
+    assert fills_of(desk) == [BOUGHT]  # 0.105 brought 10 in quote, the least that is taken, down to 95.24
