@@ -65,4 +65,6 @@ def _fill(side: str, amount: Decimal, price: Decimal, rules: MarketRules) -> Exe
         raise ValueError(f"An order needs an amount and a price above zero, not {amount} at {price}.")
     cost = cost_of(amount, price)
     fee = fee_on(cost, rules.taker_fee_fraction)
+    if side == SELL:  # rounded up, the fee on next to nothing would be more than it brings
+        fee = min(fee, cost)
     return Execution(side=side, price=price, amount=amount, cost=cost, fee=fee)

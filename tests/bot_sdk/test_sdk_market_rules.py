@@ -135,3 +135,11 @@ def test_an_order_that_makes_no_sense_is_refused(side: str, amount: str) -> None
         fill_market_order(side, Decimal(amount), BID, ASK, make_rules())
     with pytest.raises(ValueError, match=r"BUY|above zero"):
         fill_limit_order(side, Decimal(amount), BID, make_rules())
+
+
+def test_a_fee_is_not_more_than_what_was_sold_brings() -> None:
+    rules = make_rules(amount_step="0.00000001", minimum_amount="0", minimum_cost="0")
+
+    execution = fill_market_order("SELL", Decimal("0.00000001"), Decimal("0.01"), Decimal("0.01"), rules)
+
+    assert execution.fee == execution.cost == Decimal("1e-10")
