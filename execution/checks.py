@@ -1,7 +1,8 @@
 """Checks on a bot before anybody trusts its figures, each by running it and comparing what it answers.
 
 None looks at the bot's code. A bot that can tell that it is checked, and behaves, is held to that in
-backtests too: they run it in the same way, and the strict one gives it nothing else to see.
+backtests too: they run it in the same way, and the strict one gives it nothing else to see. A history on
+which it is never asked proves nothing: each check raises ValueError for one.
 """
 
 import math
@@ -198,8 +199,10 @@ def _judged(
 
 
 def _broken_off(code: str, subject: Subject) -> CheckResult | None:
-    """Say that a bot which does not answer to the end cannot be checked."""
+    """Say that a bot which does not answer to the end cannot be checked, and refuse to check without any."""
     recording = subject.recording
+    if not recording.heard:
+        raise ValueError("The bot is asked at no candle of this history: use one with fewer holes.")
     if recording.broke_off_at is None:
         return None
     row = recording.broke_off_at

@@ -1,5 +1,6 @@
 """Each check catches the bot that is made for it, at the right candle, and lets honest ones pass."""
 
+import dataclasses
 import textwrap
 from collections.abc import Callable
 from decimal import Decimal
@@ -255,3 +256,14 @@ def test_a_bot_that_ends_early_passes_no_check(check: str) -> None:
     assert found.failed_at == subject.history.opened_at(90)
     assert found.expected == "an answer at every candle"
     assert (found.came or "").startswith("CRASHED")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_nothing_is_proven_by_a_history_on_which_the_bot_is_never_asked(check: str) -> None:
+    subject = make_subject(make_code('return Action("HOLD", 1.0)'))
+    candles = wavy_candles(COUNT)
+    sparse = candles.set_axis(candles.index[0] + (candles.index - candles.index[0]) * 3)
+    history = History(with_indicators(sparse, "1h"), "1h", first=FIRST)
+
+    with pytest.raises(ValueError, match="asked at no candle"):
+        CHECKS[check](dataclasses.replace(subject, history=history))
