@@ -75,7 +75,7 @@ class BotLoop:
         """
         config, subscription_config = marshal.loads(self._given)
         if self._models is not None:
-            config["models"] = self._models
+            config["models"] = dict(self._models)
         if self._seed_base is not None:
             seed = _seed(self._seed_base, stamp)
             random.seed(seed)

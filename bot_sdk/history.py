@@ -140,11 +140,20 @@ class History:
         return Decimal(repr(float(self.prices[row, 3])))
 
     def bars_within(self, row: int) -> list[Bar]:
-        """Return the smaller candles inside the row's candle; none where there are none."""
+        """Return the smaller candles inside the row's candle.
+
+        None where some are missing, so that they do not reach its low and high: then the candle itself says
+        more.
+        """
         if self._detail is None:
             return []
         begin = int(self.stamps[row])
-        return self._detail.within(begin, begin + self._duration // _MICROSECOND)
+        found = self._detail.within(begin, begin + self._duration // _MICROSECOND)
+        own = self.bar(row)
+        reach_both = found and min(bar.low for bar in found) <= own.low <= own.high <= max(
+            bar.high for bar in found
+        )
+        return found if reach_both else []
 
     def gap(self, row: int) -> str:
         """Return why the window that ends with the row is not to be decided on, or ""."""

@@ -227,7 +227,10 @@ def _sealed_file(data: bytes) -> Iterator[FileIO]:
 
 
 def _await_up(channel: socket.socket, log: FileIO) -> None:
-    """Wait until the process says that its walls are up."""
+    """Wait until the process says that its walls are up.
+
+    Raises ZygoteGone when it was killed before, as one may be that waited for its order: try another.
+    """
     channel.settimeout(_START_SECONDS)
     try:
         said = channel.recv(1)
@@ -235,6 +238,8 @@ def _await_up(channel: socket.socket, log: FileIO) -> None:
         raise SandboxUnavailable(f"the run's walls were not up in time: {error}.") from error
     if not said:
         words = log.readall().decode(errors="replace").strip()
+        if not words:
+            raise ZygoteGone("the process ended before its walls were up.")
         raise SandboxUnavailable(f"the run's walls could not be put up: {words}.")
 
 

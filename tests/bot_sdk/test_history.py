@@ -109,15 +109,24 @@ def test_fewer_than_two_details_are_none(count: int) -> None:
 def test_details_are_those_inside_the_candle() -> None:
     frame = candles_of([100.0, 101, 102])
     opened = pd.date_range("2026-01-01 00:45", periods=3, freq="15min", tz="UTC", name="opened_at")
-    detail = candles_of([1.0, 2, 3]).set_axis(opened)
+    detail = candles_of([100.0, 101, 105]).set_axis(opened)
 
     history = History(frame, "1h", detail=detail)
 
     closes = [[float(bar.close) for bar in history.bars_within(row)] for row in range(3)]
-    assert closes == [[1], [2, 3], []]
-    assert (history.lows, history.highs) == ([1, 2, 102], [100, 101, 102])
+    assert closes == [[100], [101, 105], []]
+    assert (history.lows, history.highs) == ([100, 101, 102], [100, 105, 102])
     (last,) = history.bars_within(0)
     assert last.closed_at == history.closed_at(0)
+
+
+def test_details_that_do_not_reach_the_candles_low_leave_it_to_the_candle() -> None:
+    frame = candles_of([100.0, 101]).assign(low=[80.0, 101.0])
+    opened = pd.date_range("2026-01-01", periods=2, freq="15min", tz="UTC", name="opened_at")
+
+    history = History(frame, "1h", detail=candles_of([100.0, 99.0]).set_axis(opened))
+
+    assert history.bars_within(0) == []
 
 
 def test_a_bot_is_answered_with_the_candles_up_to_its_own() -> None:
