@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import reduce
 from itertools import batched
+from operator import or_
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Exists, F, OuterRef
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, TruncDate
 
 from bot_sdk import trades as sdk
@@ -67,7 +69,7 @@ class _Batch:
 
     def measure(self, at: datetime) -> None:
         """Measure and write them; one whose fills do not fit together keeps what it had."""
-        rows = Subscription.objects.filter(pk__in=self._ids)
+        rows = Subscription.objects.filter(pk__in=self._days)
         measured = []
         for subscription in rows.select_related("market", "position", "performance"):
             try:
@@ -142,10 +144,15 @@ class _Batch:
         return {pk: price for pk, price in first.values_list("subscription", "price") if price is not None}
 
     def _read_counts(self) -> dict[int, tuple[Counter[str], Counter[str]]]:
-        """Return how many cycles had which skip, and which verdict."""
-        grouped = (
-            _new().filter(subscription__in=self._ids).order_by().values("subscription", "skip", "verdict")
+        """Return how many cycles had which skip, and which verdict.
+
+        Up to the newest day's value and no further: later ones are new the next time as well.
+        """
+        until = (
+            Q(subscription=pk, candle_opened_at__lte=days[-1].opened_at) for pk, days in self._days.items()
         )
+        counted = _new().filter(reduce(or_, until, Q(pk=None)))
+        grouped = counted.order_by().values("subscription", "skip", "verdict")
         counts: dict[int, tuple[Counter[str], Counter[str]]] = defaultdict(lambda: (Counter(), Counter()))
         rows = grouped.annotate(count=Count("pk"))
         for pk, skip, verdict, count in rows.values_list("subscription", "skip", "verdict", "count"):

@@ -136,6 +136,18 @@ def test_what_was_measured_before_is_carried_on(subscription: Subscription) -> N
     assert SubscriptionPerformance.objects.count() == 1
 
 
+def test_a_cycle_that_found_no_price_is_counted_once(subscription: Subscription) -> None:
+    cycle_at(subscription, 31, None, 60_000, verdict="", skip="stale_candle")
+    measure_all(NOW)
+    cycle_at(subscription, 32, 9_200, 60_000)
+
+    measure_all(NOW)
+
+    found = measured(subscription).execution
+    assert found["skips"] == {"stale_candle": 2, "no_position": 1}
+    assert found["verdicts"] == {"OK": 4}
+
+
 def test_in_steps_or_at_once_comes_to_the_same(subscription: Subscription) -> None:
     measure_all(NOW)
     for hours, equity in ((31, 9_200), (47, 9_250), (48, 9_900), (200, 10_500)):
