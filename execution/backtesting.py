@@ -22,6 +22,7 @@ from bot_sdk.history import History, anchor, with_indicators
 from bot_sdk.timeframes import duration
 from bots import storage
 from bots.errors import ArtifactError
+from bots.models import BotVersion
 from exchanges import candle_store
 from exchanges.errors import CandleStoreError, ExchangeError
 from exchanges.gateways import public_gateway
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 _A_MOMENT = timedelta(microseconds=1)
 SIGN_SECONDS = 1.0  # between two looks at the clock and signs of life
 LOST = "Its worker stopped. Begin it again: candles that were fetched are kept."
+WITHDRAWN = "{version} may not be run any more."
 NO_CANDLES = "{market} has no {timeframe} candles between {begin:%Y-%m-%d} and {end:%Y-%m-%d} UTC."
 ENDINGS = {
     Verdict.TIMED_OUT: "The time for one backtest was over.",
@@ -103,6 +105,8 @@ def load_history(
 
 
 def _run(backtest: Backtest, progress: "_Progress") -> None:
+    if backtest.version.state != BotVersion.State.PUBLISHED:
+        raise BacktestError(WITHDRAWN.format(version=backtest.version))
     progress.begin(Backtest.Stage.FETCHING)
     history = load_history(
         backtest.market,

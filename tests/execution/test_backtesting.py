@@ -11,6 +11,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
+from bots.models import BotVersion
 from exchanges import gateways
 from exchanges.errors import ExchangeUnavailable
 from exchanges.markets import refresh_markets
@@ -99,6 +100,17 @@ def test_a_canceled_one_is_not_run(bob: User, market: Market) -> None:
     Backtest.objects.filter(pk=backtest.pk).update(state="CANCELED")
 
     assert ran(backtest).report is None
+
+
+@pytest.mark.parametrize("state", ["PULLED", "QUARANTINED"])
+def test_a_version_that_was_withdrawn_meanwhile_is_not_run(bob: User, market: Market, state: str) -> None:
+    backtest = make_backtest(bob, market)
+    BotVersion.objects.update(state=state)
+
+    ran(backtest)
+
+    assert (backtest.state, backtest.verdict, backtest.report) == ("FAILED", "", None)
+    assert "may not be run any more" in backtest.message
 
 
 @pytest.mark.django_db(transaction=True)
