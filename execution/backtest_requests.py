@@ -148,7 +148,7 @@ def _step(wish: Wish, problems: dict[str, str]) -> timedelta | None:
 
 def _check_period(wish: Wish, begins_at: datetime, ends_at: datetime, problems: dict[str, str]) -> None:
     count = (ends_at - begins_at) // duration(wish.timeframe)
-    if ends_at > timezone.now() - SETTLING + duration(wish.timeframe):
+    if ends_at > timezone.now() - SETTLING:
         problems["ends_at"] = "Expected a day that is over: the future has no candles yet."
     elif count < FEWEST_CANDLES:
         problems["ends_at"] = f"Expected a period of at least {FEWEST_CANDLES} candles, this one has {count}."

@@ -124,6 +124,14 @@ def test_a_wrong_entry_is_named_at_its_field(
     assert "Nothing was run" in answer.content.decode()
 
 
+@pytest.mark.parametrize("timeframe", ["1h", "4h", "1d"])
+def test_a_day_that_is_not_over_is_refused(bot: Bot, browser: Client, timeframe: str) -> None:
+    with time_machine.travel(datetime(2026, 3, 2, 21, tzinfo=UTC), tick=False):
+        answer = browser.post(FORM, filled(browser, timeframe=timeframe, ends_on="2026-03-02"))
+
+    assert "a day that is over" in " ".join(answer.context["form"].errors["ends_on"])
+
+
 def test_one_may_not_have_too_many_unfinished(bot: Bot, browser: Client, bob: User) -> None:
     for _ in range(MOST_UNFINISHED):
         make_backtest(bob, bot=bot)
