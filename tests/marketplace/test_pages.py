@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 
-HEAVY = {"ccxt", "pandas", "pyarrow", "talib", "pandas_ta", "numba"}
+HEAVY = {"ccxt", "numpy", "pandas", "pyarrow", "talib", "pandas_ta", "numba"}
 
 
 def fail(request: HttpRequest) -> HttpResponse:
