@@ -25,7 +25,7 @@ from bots.errors import ArtifactError
 from bots.models import BotVersion
 from exchanges import candle_store
 from exchanges.errors import CandleStoreError, ExchangeError
-from exchanges.gateways import public_gateway
+from exchanges.gateways import public_gateway, shared_redis
 from exchanges.history import download, plan
 from exchanges.models import Market
 from execution import sandbox
@@ -38,6 +38,7 @@ from subscriptions.platform_limits import platform_limits
 logger = logging.getLogger(__name__)
 
 _A_MOMENT = timedelta(microseconds=1)
+TOLD_SECONDS = 3600  # before the workers are told again of one that waits
 SIGN_SECONDS = 1.0  # between two looks at the clock and signs of life
 LOST = "Its worker stopped. Begin it again: candles that were fetched are kept."
 WITHDRAWN = "{version} may not be run any more."
@@ -77,7 +78,9 @@ def sweep(at: datetime) -> None:
     Backtest.objects.lost(at).update(state=Backtest.State.FAILED, finished_at=at, claim=None, message=LOST)
     waiting = Backtest.objects.filter(state=Backtest.State.QUEUED, created_at__lt=at - timedelta(minutes=1))
     for backtest in waiting.only("pk"):
-        enqueue(backtest)
+        # noted where the message lies, so that whatever loses one loses both
+        if shared_redis().set(f"backtest-told-of:{backtest.pk}", 1, nx=True, ex=TOLD_SECONDS):
+            enqueue(backtest)
 
 
 def load_history(

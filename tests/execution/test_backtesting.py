@@ -14,6 +14,7 @@ from accounts.models import User
 from bots.models import BotVersion
 from exchanges import gateways
 from exchanges.errors import ExchangeUnavailable
+from exchanges.gateways import shared_redis
 from exchanges.markets import refresh_markets
 from exchanges.models import Market
 from execution import backtesting, tasks
@@ -206,6 +207,21 @@ def test_a_backtest_whose_worker_died_is_ended_and_one_that_waits_long_is_told_o
     assert (lost.state, lost.message) == ("FAILED", backtesting.LOST)
     assert published == [(TASK, [str(forgotten.pk)])]
     assert Backtest.objects.get(pk=fresh.pk).state == "QUEUED"
+
+
+def test_one_that_waits_is_not_told_of_at_every_sweep(
+    bob: User, market: Market, published: list[tuple[str, list[Any]]]
+) -> None:
+    waiting = make_backtest(bob, market)
+    later = timezone.now() + timedelta(minutes=2)
+    for _ in range(3):
+        backtesting.sweep(later)
+    assert published == [(TASK, [str(waiting.pk)])]
+
+    shared_redis().delete(f"backtest-told-of:{waiting.pk}")  # as when the broker loses all
+    backtesting.sweep(later)
+
+    assert len(published) == 2
 
 
 def test_backtests_have_a_queue_of_their_own(settings: Settings) -> None:
