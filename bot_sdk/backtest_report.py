@@ -18,6 +18,8 @@ from bot_sdk.trades import Trade, trades_of, with_excursions
 
 DEEPEST = 5  # stays below a peak that are listed
 CHART_BARS = 1500
+MOST_TRADES = 10_000  # that are listed; the figures are of all
+LONGEST_REASON = 100  # characters, of a bot's words at a trade that is listed
 SEED = 1  # of the paths that might have been: the same run gives the same ones
 
 _SECOND_US = 1_000_000
@@ -31,6 +33,7 @@ def report(backtest: Backtest, *, versions_tried: int = 1) -> dict[str, Any]:
     Times are ISO 8601 in UTC, money is float in quote, metrics are in the units of `bot_sdk.metric_table`.
     `bars` are for a chart: `[opened, open, high, low, close, equity]`, oldest first, 1,500 at most, each of
     as many candles as that takes, opened in Unix seconds and with the equity at its close.
+    `trades` are the first 10,000, with reasons cut at 100 characters; all figures are of all trades.
     `risk` has the limits that held, as in `RiskConfig`.
     `versions_tried` is how many versions of the bot there are: the best of many is partly luck.
     """
@@ -63,7 +66,7 @@ def report(backtest: Backtest, *, versions_tried: int = 1) -> dict[str, Any]:
         "bars": _bars(backtest, worth.equity),
         "monthly": [asdict(year) for year in monthly_returns(equity)],
         "drawdowns": [_dated(asdict(each)) for each in _deepest(equity)],
-        "trades": [_dated(_trade(each)) for each in trades],
+        "trades": [_dated(_trade(each)) for each in trades[:MOST_TRADES]],
         "fills": [
             _dated({"at": fill.at, "side": fill.side, "price": float(fill.price), "source": fill.source})
             for fill in backtest.desk.fills
@@ -156,7 +159,8 @@ def _deepest(equity: DailyEquity) -> Sequence[Any]:
 
 def _trade(trade: Trade) -> dict[str, Any]:
     money = ("entry_price", "exit_price", "amount", "fees", "pnl")
-    return asdict(trade) | {name: float(getattr(trade, name)) for name in money}
+    reasons = {name: getattr(trade, name)[:LONGEST_REASON] for name in ("entry_reason", "exit_reason")}
+    return asdict(trade) | {name: float(getattr(trade, name)) for name in money} | reasons
 
 
 def _execution(backtest: Backtest) -> dict[str, Any]:

@@ -49,6 +49,25 @@ def test_a_report_is_strict_json(found: dict[str, Any]) -> None:
     assert list(found["metrics"]) == [metric.key for metric in METRICS]
 
 
+class Wordy(CustomBot):
+    """Buy and sell in turn, and say much."""
+
+    def execute_algorithm(self, data: Any, timeframe: str, subscription_config: Any = None) -> Action:
+        return Action("BUY" if data.index[-1].hour % 2 else "SELL", 1.0, "so " * 100)
+
+
+def test_a_bot_that_trades_much_and_says_much_makes_no_endless_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot_sdk.backtest_report.MOST_TRADES", 7)
+
+    found = report(run(Wordy, make_backtest(with_indicators(wavy_candles(100), "1h"))))
+
+    assert len(found["trades"]) == 7
+    assert {len(trade["entry_reason"]) for trade in found["trades"]} == {100}
+    assert found["metrics"]["trades"] == found["summary"]["sells"] > 7
+
+
 def test_the_profits_of_the_trades_add_up_to_the_equity(found: dict[str, Any]) -> None:
     assert len(found["trades"]) > 5
     assert not found["summary"]["is_position_open"]

@@ -124,6 +124,17 @@ def test_a_wrong_entry_is_named_at_its_field(
     assert "Nothing was run" in answer.content.decode()
 
 
+def test_trades_that_are_not_listed_are_told_of(browser: Client, bob: User) -> None:
+    found = make_found(bob)
+    assert found.report is not None
+    assert "are listed" not in text(browser, found.get_absolute_url())
+
+    found.report["trades"] = found.report["trades"][:40]
+    found.save()
+
+    assert f"The first 40 of {TRADES} are listed" in text(browser, found.get_absolute_url())
+
+
 @pytest.mark.parametrize("timeframe", ["1h", "4h", "1d"])
 def test_a_day_that_is_not_over_is_refused(bot: Bot, browser: Client, timeframe: str) -> None:
     with time_machine.travel(datetime(2026, 3, 2, 21, tzinfo=UTC), tick=False):
