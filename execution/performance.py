@@ -163,7 +163,9 @@ class _Batch:
 
     def _read_fills(self) -> dict[int, list[Fill]]:
         fills: dict[int, list[Fill]] = defaultdict(list)
-        for fill in Fill.objects.filter(order__subscription__in=self._ids).select_related("order__cycle"):
+        found = Fill.objects.filter(order__subscription__in=self._ids).select_related("order__cycle")
+        # of a cycle its price is read: what the bot printed may be long
+        for fill in found.defer(*(f"order__cycle__{name}" for name in ("log", "receipt", "asked"))):
             fills[fill.order.subscription_id].append(fill)
         for those in fills.values():
             those.sort(key=booking_order)

@@ -196,6 +196,13 @@ def test_fills_that_do_not_fit_hinder_nobody_else(subscription: Subscription) ->
     assert list(SubscriptionPerformance.objects.values_list("subscription", flat=True)) == [subscription.pk]
 
 
+def test_what_bots_printed_is_not_read(subscription: Subscription) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        tasks.measure_performance()
+
+    assert not [query["sql"] for query in captured if '"log"' in query["sql"]]
+
+
 def test_many_are_measured_by_as_many_queries_as_one(subscription: Subscription) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
