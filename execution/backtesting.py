@@ -26,7 +26,7 @@ from bots.models import BotVersion
 from exchanges import candle_store
 from exchanges.errors import CandleStoreError, ExchangeError
 from exchanges.gateways import public_gateway, shared_redis
-from exchanges.history import download, plan
+from exchanges.history import Wait, download, plan
 from exchanges.models import Market
 from execution import sandbox
 from execution.backtest_requests import enqueue
@@ -91,19 +91,23 @@ def load_history(
     *,
     detail: str = "",
     fetched: Callable[[float], None] = lambda _: None,
+    wait: Wait = time.sleep,
 ) -> History:
     """Return the market's candles from `begins_at` to before `ends_at`, with what the bot sees before them.
 
-    What the store lacks is downloaded first; `fetched` is told how much of it is there, from 0 to 1. Raises
-    the gateway's errors, CandleStoreError, and BacktestError when there is no candle.
+    What the store lacks is downloaded first; `fetched` is told how much of it is there, from 0 to 1, and
+    `wait` for how many seconds the exchange is not to be asked. Raises the gateway's errors,
+    CandleStoreError, and BacktestError when there is no candle.
     """
-    candles = _candles(market, timeframe, anchor(timeframe, begins_at), ends_at, fetched)
+    candles = _candles(market, timeframe, anchor(timeframe, begins_at), ends_at, fetched=fetched, wait=wait)
     first = int(candles.index.searchsorted(pd.Timestamp(begins_at)))
     if first >= len(candles):
         raise BacktestError(
             NO_CANDLES.format(market=market, timeframe=timeframe, begin=begins_at, end=ends_at)
         )
-    within = _candles(market, detail, begins_at, ends_at, fetched) if detail else None
+    within = None
+    if detail:
+        within = _candles(market, detail, begins_at, ends_at, fetched=fetched, wait=wait)
     return History(with_indicators(candles, timeframe), timeframe, first=first, detail=within)
 
 
@@ -118,6 +122,7 @@ def _run(backtest: Backtest, progress: "_Progress") -> None:
         backtest.ends_at,
         detail=backtest.detail_timeframe,
         fetched=progress.tell,
+        wait=progress.wait,
     )
     code, models = storage.read_code(backtest.version), storage.read_models(backtest.version)
     trial = engine.Backtest(history, setup_of(backtest))
@@ -183,12 +188,18 @@ def _message(run: Run, trial: engine.Backtest) -> str:
 
 
 def _candles(
-    market: Market, timeframe: str, begin: datetime, end: datetime, fetched: Callable[[float], None]
+    market: Market,
+    timeframe: str,
+    begin: datetime,
+    end: datetime,
+    *,
+    fetched: Callable[[float], None],
+    wait: Wait,
 ) -> pd.DataFrame:
     """Return the candles opened from `begin` to before `end`, after asking for those that are missing."""
     gateway = public_gateway(market.exchange)
-    wanted = plan(market, timeframe, gateway, since=begin, until=end)
-    for step in download(wanted, gateway):
+    wanted = plan(market, timeframe, gateway, since=begin, until=end, wait=wait)
+    for step in download(wanted, gateway, wait):
         fetched(min((step.asked_until - wanted.begin) / max(wanted.end - wanted.begin, _A_MOMENT), 1.0))
     return candle_store.read(market, timeframe, begin, end - duration(timeframe))
 
@@ -201,6 +212,7 @@ class _Progress:
             pk=backtest.pk, claim=backtest.claim, state=Backtest.State.RUNNING
         )
         self._next_sign = 0.0
+        self._told = 0.0
 
     def begin(self, doing: Backtest.Stage) -> None:
         """Say what the worker is at now."""
@@ -217,8 +229,16 @@ class _Progress:
 
     def tell(self, fraction: float) -> None:
         """Say how far it is. Raises _Canceled when it is not to go on."""
+        self._told = fraction
         if not self.is_wanted(fraction):
             raise _Canceled
+
+    def wait(self, seconds: float) -> None:
+        """Wait, and give signs of life meanwhile. Raises _Canceled when it is not to go on."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.tell(self._told)
+            time.sleep(min(left, SIGN_SECONDS))
 
     def finish(self, *, state: Backtest.State, **found: object) -> None:
         """Write what was found."""

@@ -14,7 +14,7 @@ from accounts.models import User
 from bots.models import BotVersion
 from exchanges import gateways
 from exchanges.errors import ExchangeUnavailable
-from exchanges.gateways import shared_redis
+from exchanges.gateways import shared_budget, shared_redis
 from exchanges.markets import refresh_markets
 from exchanges.models import Market
 from execution import backtesting, tasks
@@ -141,6 +141,21 @@ def ran_alone(backtest_id: str) -> None:
         tasks.run_backtest(backtest_id)
     finally:
         connections.close_all()
+
+
+def test_one_that_waits_for_the_exchange_hears_that_it_is_canceled(
+    bob: User, market: Market, settings: Settings
+) -> None:
+    settings.EGRESS_ADDRESS = "an address that has to stop"
+    gateways.public_gateway.cache_clear()
+    backtest = make_backtest(bob, market)
+    Backtest.objects.update(is_cancel_wanted=True)
+    shared_budget("BINANCE").halt(300)
+
+    ran(backtest)
+
+    assert (backtest.state, backtest.report) == ("CANCELED", None)
+    assert shared_budget("BINANCE").halted_seconds() > 0
 
 
 def test_one_whose_time_is_over_keeps_what_it_found(bob: User, market: Market, settings: Settings) -> None:
