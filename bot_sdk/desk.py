@@ -85,7 +85,6 @@ class Desk:
         self.holding = Holding.start(terms.capital)
         self.fills: list[Fill] = []
         self.decisions: list[Decision] = []
-        self.orders = 0
         self._terms = terms
         self._state = RiskState.start(terms.capital)
         self._order: _OpenOrder | None = None
@@ -255,7 +254,6 @@ class Desk:
             return
         self._order = None
         self._state = self._state.ordered()
-        self.orders += 1
         if signal.limit_price is not None and action is not None:
             seconds = self._terms.execution.limit_timeout_seconds or 0
             ends_at = at + timedelta(seconds=seconds)

@@ -2,8 +2,7 @@
 
 What a bot sees at a candle follows from the candles alone, not from when anybody began to watch: its window
 is that of the newest rows, and their indicators begin at the candle's `anchor`. So a backtest over years and
-a live cycle, which knows a few thousand candles, see the same bits in the newest row. Older rows of a window
-that reaches back before the newest anchor's block may differ in the last bits of running sums.
+a live cycle, which knows a few thousand candles, see the same bits.
 """
 
 from collections.abc import Callable

@@ -109,6 +109,16 @@ class IndicatorFrame:
         _write_row(self._block, self._length * _ROW_BYTES, *self._row(candle))
         self._length += 1
 
+    def replace(self, rows: pd.DataFrame) -> None:
+        """Take rows that `add_indicators` computed from an earlier candle on, for those of the same openings.
+
+        Rows that are not in the frame, or no longer, are left out.
+        """
+        stamps = cast(pd.DatetimeIndex, rows.index).as_unit("us").asi8
+        places = np.searchsorted(self._stamps[: self._length], stamps)
+        known = (places < self._length) & (self._stamps[np.minimum(places, self._length - 1)] == stamps)
+        self._block[places[known]] = rows[list(_ROW)].to_numpy()[known]
+
     def window(self, count: int) -> pd.DataFrame:
         """Return the newest `count` rows, or all when there are fewer, as `add_indicators` returns them.
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from bot_sdk.history import HISTORY_CANDLES, WINDOW_CANDLES, anchor
+from bot_sdk.history import HISTORY_CANDLES, WINDOW_CANDLES, anchor, with_indicators
 from bot_sdk.indicator_frame import IndicatorFrame
 from bot_sdk.timeframes import duration
 from exchanges import candles
@@ -85,8 +85,14 @@ def _is_extended(kept: _Kept, market: Market, timeframe: str, opened_at: datetim
 def _built(market: Market, timeframe: str, opened_at: datetime) -> _Kept:
     first = anchor(timeframe, opened_at)
     rows = _stored(market, timeframe, first, opened_at)
-    newest = rows.index[-1].to_pydatetime() if len(rows) else first
-    return _Kept(first, IndicatorFrame(rows, keep=HISTORY_CANDLES), newest, len(rows))
+    if not len(rows):
+        return _Kept(first, IndicatorFrame(rows, keep=HISTORY_CANDLES), first, 0)
+    frame = IndicatorFrame(rows, keep=HISTORY_CANDLES)
+    oldest_anchor = anchor(timeframe, rows.index[-WINDOW_CANDLES:][0].to_pydatetime())
+    if oldest_anchor < first:  # the window reaches back to candles whose indicators begin there
+        earlier = _stored(market, timeframe, oldest_anchor, opened_at)
+        frame.replace(with_indicators(earlier, timeframe))
+    return _Kept(first, frame, rows.index[-1].to_pydatetime(), len(rows))
 
 
 def _stored(market: Market, timeframe: str, first: datetime, last: datetime) -> pd.DataFrame:

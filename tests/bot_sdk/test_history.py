@@ -34,7 +34,9 @@ def random_walk(count: int, first: datetime) -> pd.DataFrame:
 def live_window(candles: pd.DataFrame, row: int) -> pd.DataFrame:
     """Return what a live cycle sees at a row: a frame that begins at its candle's anchor."""
     first = anchor("1m", candles.index[row].to_pydatetime())
-    return IndicatorFrame(candles.iloc[: row + 1].loc[first:]).window(WINDOW_CANDLES)
+    frame = IndicatorFrame(candles.iloc[: row + 1].loc[first:])
+    frame.replace(with_indicators(candles.iloc[: row + 1], "1m"))
+    return frame.window(WINDOW_CANDLES)
 
 
 def bits(values: pd.DataFrame) -> NDArray[np.int64]:
@@ -56,7 +58,7 @@ def test_a_row_has_the_bits_of_the_live_frame_at_that_candle(walk: pd.DataFrame,
     np.testing.assert_array_equal(bits(newest), bits(live_window(walk, row).drop(columns="obv").iloc[[-1]]))
 
 
-@pytest.mark.parametrize("row", [0, 1, 499, 500, 1196, 1200, 6196, 6696, 11796])
+@pytest.mark.parametrize("row", [0, 1, 499, 500, 1196, 1200, 1400, 6196, 6198, 6450, 6696, 11796])
 def test_a_window_has_the_bits_of_the_live_one(walk: pd.DataFrame, row: int) -> None:
     history = History(with_indicators(walk, "1m"), "1m")
     window = GrowingWindow(history.columns, length=WINDOW_CANDLES)
@@ -68,6 +70,13 @@ def test_a_window_has_the_bits_of_the_live_one(walk: pd.DataFrame, row: int) -> 
     np.testing.assert_array_equal(bits(seen), bits(live))
     pd.testing.assert_index_equal(seen.index, live.index)
     assert list(seen.columns) == list(live.columns)
+
+
+def test_a_window_across_an_anchor_needs_the_rows_of_the_earlier_one(walk: pd.DataFrame) -> None:
+    row = 6450
+    alone = IndicatorFrame(walk.iloc[: row + 1].loc[anchor("1m", walk.index[row].to_pydatetime()) :])
+
+    assert (bits(alone.window(WINDOW_CANDLES)) != bits(live_window(walk, row))).any()
 
 
 def test_a_short_history_is_computed_as_a_whole() -> None:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pytest_django import DjangoAssertNumQueries
 
 from bot_sdk.gaps import gap_in, holes
-from bot_sdk.history import BLOCK_CANDLES, HISTORY_CANDLES, WINDOW_CANDLES, anchor
-from bot_sdk.indicator_frame import IndicatorFrame
+from bot_sdk.history import BLOCK_CANDLES, HISTORY_CANDLES, WINDOW_CANDLES, History, anchor, with_indicators
 from bot_sdk.indicators import add_indicators
+from bot_sdk.window import GrowingWindow
 from exchanges.candles import window
 from exchanges.frames import Frames
 from exchanges.models import Candle, Market
@@ -68,9 +68,11 @@ def bits(frame: pd.DataFrame) -> NDArray[np.int64]:
 
 def all_at_once(market: Market, opened_at: datetime) -> pd.DataFrame:
     """What a backtest that reads the whole history sees at this candle."""
-    first = anchor("1m", opened_at)
-    history = window(market, "1m", opened_at, 20_000).loc[first:]
-    return IndicatorFrame(history).window(WINDOW_CANDLES)
+    history = History(with_indicators(window(market, "1m", opened_at, 20_000), "1m"), "1m")
+    growing = GrowingWindow(history.columns, length=WINDOW_CANDLES)
+    for row in range(max(len(history) - WINDOW_CANDLES, 0), len(history)):
+        growing.append(int(history.stamps[row]), history.rows[row])
+    return growing.frame()
 
 
 def test_a_live_window_has_the_bits_of_a_backtest_over_the_whole_history(market: Market) -> None:
