@@ -1,5 +1,6 @@
 """The tasks on a real worker and a real broker."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -43,8 +44,13 @@ def market(transactional_db: None, simulated_exchange: str, monkeypatch: pytest.
 @pytest.fixture
 def worker(market: Market) -> Iterator[None]:
     celery_app.control.purge()
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
     with start_worker(celery_app, pool="solo", perform_ping_check=False):
         yield
+    # it has set both for a process of its own, where no test comes after it
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 def eventually(condition: Callable[[], bool]) -> None:
