@@ -116,6 +116,13 @@ def _add_trading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fee-percent", type=_percent, default=Decimal("0.1"), help="of each order's cost (default: 0.1)"
     )
+    for name, what in (("price-tick", "a price, in quote"), ("amount-step", "an amount, in base")):
+        parser.add_argument(
+            f"--{name}", type=_capital, default=_STEP, help=f"the market's smallest step of {what}"
+        )
+    parser.add_argument(
+        "--minimum-cost", type=_cost, default=Decimal(0), help="the market's smallest order, in quote"
+    )
     parser.add_argument(
         "--slippage-percent",
         type=_percent,
@@ -198,7 +205,13 @@ def _opened(options: argparse.Namespace, bot_class: type[CustomBot]) -> Backtest
     risk = {name: getattr(options, name) for name, _ in _EXITS.values()}
     terms = Terms(
         capital=options.capital,
-        rules=MarketRules(_STEP, _STEP, _STEP, Decimal(0), options.fee_percent / 100),
+        rules=MarketRules(
+            price_tick=options.price_tick,
+            amount_step=options.amount_step,
+            minimum_amount=options.amount_step,
+            minimum_cost=options.minimum_cost,
+            taker_fee_fraction=options.fee_percent / 100,
+        ),
         execution=ExecutionConfig.parse({**options.buy, "sell_order_type": ALL}),
         risk=RiskConfig.parse(risk),
         fill_at=options.fill_at,
@@ -280,6 +293,10 @@ def _number(text: str) -> Decimal:
 
 def _capital(text: str) -> Decimal:
     return _checked(text, _decimal(text) > 0, "an amount above zero such as 10000")
+
+
+def _cost(text: str) -> Decimal:
+    return _checked(text, _decimal(text) >= 0, "an amount of zero or more such as 5")
 
 
 def _percent(text: str) -> Decimal:

@@ -34,6 +34,7 @@ _HIGHEST_PERCENT = {
     "max_drawdown_percent": Decimal(100),
 }
 _HIGHEST_COUNT = {"cool_down_minutes": 10_080, "max_orders_per_day": 1000}
+SELLING_LIMITS = ("stop_loss_percent", "trailing_stop_percent", "take_profit_percent", "max_drawdown_percent")
 _LIMIT_DEFAULTS: dict[str, Any] = {
     "limit_offset_percent": 0,
     "limit_timeout_seconds": 60,
@@ -131,12 +132,7 @@ class RiskConfig:
     @property
     def has_exits(self) -> bool:
         """Whether a limit is set that sells."""
-        return (
-            self.stop_loss_percent is not None
-            or self.trailing_stop_percent is not None
-            or self.take_profit_percent is not None
-            or self.max_drawdown_percent is not None
-        )
+        return any(getattr(self, name) is not None for name in SELLING_LIMITS)
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> "RiskConfig":

@@ -8,7 +8,7 @@ from enum import StrEnum
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from bot_sdk.configs import RiskConfig
+from bot_sdk.configs import SELLING_LIMITS, RiskConfig
 from bot_sdk.risk_state import RiskState
 from execution.guards import guard_of
 from execution.models import Position
@@ -17,7 +17,6 @@ from subscriptions.models import Subscription
 from subscriptions.platform_limits import platform_limits
 
 UNWATCHED_AFTER = timedelta(seconds=60)
-PROTECTIVE = ("stop_loss_percent", "trailing_stop_percent", "take_profit_percent", "max_drawdown_percent")
 
 
 class Protection(StrEnum):
@@ -36,7 +35,7 @@ def protection_of(subscription: Subscription, at: datetime, *, is_running: bool)
     position: Position | None = getattr(subscription, "position", None)
     if position is None or not subscription.market.rules.round_down(position.base_amount):
         return Protection.FLAT
-    if not any(getattr(subscription.risk, name) for name in PROTECTIVE):
+    if not subscription.risk.has_exits:
         return Protection.OFF
     if not subscription.is_on_paper and guard_of(subscription):
         return Protection.HELD
@@ -48,9 +47,9 @@ def protection_of(subscription: Subscription, at: datetime, *, is_running: bool)
 
 def has_stop(path: str = "") -> Q:
     """Return the condition that a limit in force can sell; `path` leads to the subscription."""
-    if any(getattr(platform_limits(), name) for name in PROTECTIVE):
+    if platform_limits().has_exits:
         return Q()
-    return Q(**{f"{path}risk_config__has_any_keys": PROTECTIVE})
+    return Q(**{f"{path}risk_config__has_any_keys": SELLING_LIMITS})
 
 
 def unwatched(at: datetime) -> QuerySet[Position]:

@@ -3,16 +3,23 @@ import os
 import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import bot_sdk.examples
+from bot_sdk.backtest import Backtest, Setup, run
+from bot_sdk.backtest_report import report
+from bot_sdk.bot_file import load_bot_class
 from bot_sdk.cli import main
+from bot_sdk.configs import RiskConfig
+from bot_sdk.desk import Terms
+from bot_sdk.history import History, with_indicators
 from bot_sdk.indicators import INDICATORS
 from bot_sdk.metric_table import METRICS
-from tests.bot_sdk.samples import candles_of, wavy_candles
+from tests.bot_sdk.samples import candles_of, make_execution, make_rules, wavy_candles
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = Path(bot_sdk.examples.__path__[0])
@@ -317,3 +324,20 @@ def test_every_indicator_is_listed_with_its_meaning(capsys: pytest.CaptureFixtur
 
     lines = capsys.readouterr().out.splitlines()
     assert [tuple(line.split(maxsplit=1)) for line in lines] == list(INDICATORS.items())
+
+
+def test_with_a_markets_steps_the_figures_are_those_of_the_platforms_own_loop(
+    tmp_path: Path, candles: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "report.json"
+    steps = ("--price-tick", "0.01", "--amount-step", "0.001", "--minimum-cost", "10")
+    backtested(capsys, RSI_BOT, candles, *steps, "--slippage-percent", "0", "--json", str(path))
+    terms = Terms(capital=Decimal(10_000), rules=make_rules(), execution=make_execution(), risk=RiskConfig())
+    history = History(with_indicators(wavy_candles(300), "1h"), "1h", first=199)
+
+    ours = Backtest(history, Setup("BINANCE", "BTC/USDT", "1h", terms, {}))
+    run(load_bot_class(Path(RSI_BOT)), ours, code=Path(RSI_BOT).read_bytes())
+
+    assert ours.desk.fills
+    assert json.loads(path.read_text())["fills"] == report(ours)["fills"]
+    assert json.loads(path.read_text())["summary"] == report(ours)["summary"]
