@@ -6,8 +6,18 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin_links import link_to, link_to_list
+from accounts.admin_records import RecordAdmin
 from bots import publishing
-from bots.models import Artifact, Bot, BotVersion, BotVersionQuerySet, Category
+from bots.models import (
+    Artifact,
+    Bot,
+    BotVersion,
+    BotVersionQuerySet,
+    Category,
+    GateRun,
+    GateStep,
+    Review,
+)
 
 
 @admin.register(Category)
@@ -134,3 +144,27 @@ class ArtifactAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Artifact | None = None) -> bool:
         return False
+
+
+@admin.register(GateRun)
+class GateRunAdmin(RecordAdmin):
+    list_display = ["version", "state", "attempts", "created_at", "finished_at"]
+    list_filter = ["state", "created_at"]
+    search_fields = ["version__number", "version__bot__name"]
+    list_select_related = ["version__bot"]
+
+
+@admin.register(GateStep)
+class GateStepAdmin(RecordAdmin):
+    list_display = ["gate", "code", "state", "sentence", "finished_at"]
+    list_filter = ["code", "state"]
+    search_fields = ["code", "sentence", "gate__version__bot__name"]
+    list_select_related = ["gate__version__bot"]
+
+
+@admin.register(Review)
+class ReviewAdmin(RecordAdmin):
+    list_display = ["version", "decision", "reviewer", "decided_at"]
+    list_filter = ["decision", "decided_at"]
+    search_fields = ["version__bot__name", "reviewer__username", "note"]
+    list_select_related = ["version__bot", "reviewer"]

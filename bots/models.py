@@ -1,12 +1,22 @@
-"""The product: a bot, its immutable versions and the files each version consists of."""
+"""The product: a bot, its immutable versions and the files each version consists of.
+
+A version is a draft while its developer gathers its files. From when it is submitted nothing of it changes
+but its state: checked by the gate, then looked at by staff, then published. What a check or staff turn down
+is mended in a version with the next number.
+"""
 
 from django.conf import settings
-from django.core.validators import MinValueValidator, RegexValidator
+from django.contrib.auth.models import AnonymousUser
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.urls import reverse
 
+from accounts.models import User
 from bot_sdk.configs import RiskConfig
 from bot_sdk.parameters import Parameter
+
+MOST_TRIAL_DAYS = 90
+VERSION_NUMBER = r"\Av(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\Z"
 
 
 class Category(models.Model):
@@ -28,6 +38,10 @@ class BotQuerySet(models.QuerySet["Bot"]):
         runnable = BotVersion.objects.filter(bot=models.OuterRef("pk"), state=BotVersion.State.PUBLISHED)
         return self.filter(models.Exists(runnable), state=Bot.State.LISTED)
 
+    def by(self, developer: User | AnonymousUser) -> "BotQuerySet":
+        """The bots that this person publishes."""
+        return self.filter(developer=developer) if developer.is_authenticated else self.none()
+
 
 class Bot(models.Model):
     class Type(models.TextChoices):
@@ -44,9 +58,16 @@ class Bot(models.Model):
 
     developer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bots")
     name = models.CharField(max_length=80, unique=True)
+    name_skeleton = models.CharField(
+        max_length=160,
+        unique=True,
+        null=True,
+        editable=False,
+        help_text="alike for names that look alike, as bots.names has it",
+    )
     slug = models.SlugField(max_length=80, unique=True)
     tagline = models.CharField(max_length=140)
-    description = models.TextField(help_text="plain text; a blank line starts a new paragraph")
+    description = models.TextField(help_text="Markdown, without HTML or pictures")
     bot_type = models.CharField(max_length=16, choices=Type, default=Type.TECHNICAL)
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="bots")
     price_per_month = models.DecimalField(
@@ -55,6 +76,33 @@ class Bot(models.Model):
         default=0,
         validators=[MinValueValidator(0)],
         help_text="USD; 0 is free",
+    )
+    trial_days = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(MOST_TRIAL_DAYS)],
+        help_text="before the first month is charged; 0 is none",
+    )
+    trading_pairs = models.JSONField(
+        default=list, blank=True, help_text="what it is made for, such as BTC/USDT; empty: any"
+    )
+    timeframes = models.JSONField(
+        default=list, blank=True, help_text="what it is made for, such as 1h; empty: any"
+    )
+    promised_trades_per_week = models.DecimalField(
+        max_digits=6,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="that it makes at least; empty: no promise",
+    )
+    promised_max_drawdown_percent = models.DecimalField(
+        max_digits=4,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text="that its equity never falls below its peak by more than; empty: no promise",
     )
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -88,22 +136,39 @@ class BotVersionQuerySet(models.QuerySet["BotVersion"]):
     def quarantined(self) -> "BotVersionQuerySet":
         return self.filter(state=BotVersion.State.QUARANTINED)
 
+    def by(self, developer: User | AnonymousUser) -> "BotVersionQuerySet":
+        """The versions of the bots that this person publishes."""
+        return self.filter(bot__developer=developer) if developer.is_authenticated else self.none()
+
+    def to_review(self) -> "BotVersionQuerySet":
+        """What staff have to look at, the longest waiting first."""
+        return self.filter(state=BotVersion.State.IN_REVIEW).order_by("submitted_at", "pk")
+
 
 class BotVersion(models.Model):
-    """One upload. Its files never change; what changes is whether it may run."""
+    """One upload. From when it is submitted its files never change; what changes is whether it may run."""
 
     class State(models.TextChoices):
         DRAFT = "DRAFT", "Draft"
+        CHECKING = "CHECKING", "Being checked"
+        FAILED = "FAILED", "Failed its checks"
+        IN_REVIEW = "IN_REVIEW", "Waiting for review"
+        CHANGES_REQUESTED = "CHANGES_REQUESTED", "Changes requested"
+        REJECTED = "REJECTED", "Rejected"
+        WITHDRAWN = "WITHDRAWN", "Withdrawn by its developer"
         PUBLISHED = "PUBLISHED", "Published"
+        RETIRED = "RETIRED", "No longer offered"
         QUARANTINED = "QUARANTINED", "In quarantine"
         PULLED = "PULLED", "Pulled by staff"
+
+    RUNNING = (State.PUBLISHED, State.RETIRED)
 
     bot = models.ForeignKey(Bot, on_delete=models.CASCADE, related_name="versions")
     number = models.CharField(
         max_length=32,
-        validators=[RegexValidator(r"\Av[0-9]+\.[0-9]+\.[0-9]+\Z", "Write a version as v1.0.0.")],
+        validators=[RegexValidator(VERSION_NUMBER, "Write a version as v1.0.0.")],
     )
-    state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
+    state = models.CharField(max_length=20, choices=State, default=State.DRAFT)
     is_stateless = models.BooleanField(
         default=False,
         help_text="found deterministic, keeping nothing: may answer for several settings at a time",
@@ -123,6 +188,8 @@ class BotVersion(models.Model):
         default=50, help_text="candles the bot needs before its first decision"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
 
     objects = BotVersionQuerySet.as_manager()
 
@@ -134,6 +201,16 @@ class BotVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.bot.name} {self.number}"
+
+    @property
+    def precedence(self) -> tuple[int, ...]:
+        """The number's three parts, which order versions."""
+        return tuple(int(part) for part in self.number.removeprefix("v").split("."))
+
+    @property
+    def may_run(self) -> bool:
+        """Whether those who have it may run it; new subscribers get published ones only."""
+        return self.state in self.RUNNING
 
     @property
     def declared_parameters(self) -> list[Parameter]:
@@ -155,8 +232,12 @@ class Artifact(models.Model):
 
     version = models.ForeignKey(BotVersion, on_delete=models.CASCADE, related_name="artifacts")
     kind = models.CharField(max_length=16, choices=Kind)
+    framework = models.CharField(max_length=40, blank=True, help_text="that wrote it, as its developer says")
     filename = models.CharField(max_length=200)
     key = models.CharField(max_length=400, unique=True, help_text="object storage key")
+    object_version = models.CharField(
+        max_length=200, blank=True, help_text="the bucket's version id; empty where there are none"
+    )
     sha256 = models.CharField(max_length=64, help_text="of the content, checked before each run")
     size = models.PositiveBigIntegerField(help_text="bytes")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -171,3 +252,97 @@ class Artifact(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class GateRun(models.Model):
+    """The automatic checks of one submitted version, which a worker does one after the other."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", "Waiting"
+        RUNNING = "RUNNING", "Running"
+        PASSED = "PASSED", "Passed"
+        FAILED = "FAILED", "Failed"
+        CANCELED = "CANCELED", "Canceled"
+
+    version = models.OneToOneField(BotVersion, on_delete=models.CASCADE, related_name="gate")
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    claim = models.UUIDField(null=True, blank=True, help_text="names the one worker that may write it")
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="when its worker last gave a sign")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="workers that began it")
+    message = models.TextField(blank=True, help_text="why it waits or ended, for the developer")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"checks of {self.version}"
+
+
+class GateStep(models.Model):
+    """What one of the checks has found."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", "Waiting"
+        RUNNING = "RUNNING", "Running"
+        PASSED = "PASSED", "Passed"
+        ADVICE = "ADVICE", "Passed, with advice"
+        FAILED = "FAILED", "Failed"
+        SKIPPED = "SKIPPED", "Not done"
+
+    gate = models.ForeignKey(GateRun, on_delete=models.CASCADE, related_name="steps")
+    position = models.PositiveSmallIntegerField()
+    code = models.CharField(max_length=40, help_text="names the check for good")
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    sentence = models.TextField(blank=True, help_text="what was found, in plain words")
+    evidence = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="list of {line, code, opened_at, expected, came, message}, each key where it is known",
+    )
+    seconds = models.FloatField(null=True, blank=True, help_text="that it took")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["gate", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["gate", "code"], name="one_step_per_check"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.get_state_display()}"
+
+
+class Review(models.Model):
+    """What a member of staff decided about a version, and why; never changed afterwards."""
+
+    class Decision(models.TextChoices):
+        APPROVED = "APPROVED", "Approved"
+        REJECTED = "REJECTED", "Rejected"
+        CHANGES_REQUESTED = "CHANGES_REQUESTED", "Changes requested"
+        PULLED = "PULLED", "Pulled"
+
+    class Reason(models.TextChoices):
+        """Why a version was not approved, as its developer reads it."""
+
+        UNCLEAR = "UNCLEAR", "The description does not say what the bot does"
+        MISLEADING = "MISLEADING", "The description promises what the bot does not do"
+        COPIED = "COPIED", "It is a copy of another bot"
+        HARMFUL = "HARMFUL", "Its code tries to do something that bots may not do"
+        BROKEN = "BROKEN", "It does not work as described"
+        OTHER = "OTHER", "Another reason, in the note"
+
+    version = models.ForeignKey(BotVersion, on_delete=models.PROTECT, related_name="reviews")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    decision = models.CharField(max_length=20, choices=Decision)
+    reasons = models.JSONField(default=list, blank=True, help_text="list of Reason")
+    note = models.TextField(blank=True, help_text="for the developer")
+    decided_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-decided_at"]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.get_decision_display()}"

@@ -1,4 +1,4 @@
-"""How a bot's version comes to be listed."""
+"""How a version comes to be listed, and how it stops being offered or run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from bot_sdk.configs import RiskConfig
 from bot_sdk.parameters import ConfigError, Parameter
-from bots import storage
+from bots import drafting, storage
+from bots.errors import PublishingError
 from bots.models import Bot, BotVersion
 
 
@@ -23,44 +24,104 @@ def publish_version(
     risk_defaults: Mapping[str, Any] | None = None,
     release_notes: str = "",
 ) -> BotVersion:
-    """Store `code` as version `number` (such as "v1.0.0") of the bot, and list the bot if it was a draft.
+    """Publish `code` as version `number` of the bot without checks or review, for what the operator brings.
 
-    `warm_up` counts the candles that the bot needs before its first decision. `risk_defaults` are the risk
-    limits that the developer proposes, with the keys of `RiskConfig`: traders start from them, and what they
-    leave out is off. None proposes nothing. Raises ValidationError when the number is malformed or taken, the
-    code is not text in UTF-8, or a limit is none. When storage fails, nothing is left.
+    The declaration is taken from the arguments as `declare` has it. Raises ValidationError when the number
+    is malformed or taken, the code is not text in UTF-8, or a limit is none. When storage fails, nothing is
+    left.
     """
     try:
         content = code.encode()
     except UnicodeEncodeError as error:
         raise ValidationError("The code is not text in UTF-8.") from error
+    version = drafting.start_version(bot=bot, number=number, release_notes=release_notes)
     try:
-        proposed = RiskConfig.parse(risk_defaults or {})
+        storage.save_code(version, content)
+        declare(version=version, parameters=parameters, warm_up=warm_up, risk_defaults=risk_defaults or {})
+    except BaseException:
+        drafting.discard(version=version)
+        raise
+    publish(version=version, was=BotVersion.State.DRAFT)
+    bot.refresh_from_db(fields=["state"])
+    return version
+
+
+def declare(
+    *, version: BotVersion, parameters: Sequence[Parameter], warm_up: int, risk_defaults: Mapping[str, Any]
+) -> None:
+    """Note what the version's code declares.
+
+    `warm_up` counts the candles that the bot needs before its first decision. `risk_defaults` are the risk
+    limits that the developer proposes, with the keys of `RiskConfig`: traders start from them, and what they
+    leave out is off. Raises ValidationError for a limit that is none.
+    """
+    try:
+        proposed = RiskConfig.parse(risk_defaults)
     except ConfigError as error:
         problems = [f"{name}: {message}" for name, message in error.problems.items()]
         raise ValidationError({"risk_defaults": problems}) from error
-    version = BotVersion(
-        bot=bot,
-        number=number,
-        parameters=[parameter.to_dict() for parameter in parameters],
-        warm_up=warm_up,
-        risk_defaults=proposed.to_dict(),
-        release_notes=release_notes,
-        state=BotVersion.State.DRAFT,
-    )
-    version.full_clean()
-    version.save()
-    try:
-        storage.save_code(version, content)
-    except BaseException:
-        version.delete()
-        raise
+    version.parameters = [parameter.to_dict() for parameter in parameters]
+    version.warm_up = warm_up
+    version.risk_defaults = proposed.to_dict()
+    version.save(update_fields=["parameters", "warm_up", "risk_defaults"])
+
+
+def publish(*, version: BotVersion, was: BotVersion.State = BotVersion.State.IN_REVIEW) -> BotVersion:
+    """Offer the version to new subscribers, and list its bot if that was a draft.
+
+    Raises PublishingError when it is not in the state that it `was` in any more.
+    """
     with transaction.atomic():
-        version.state = BotVersion.State.PUBLISHED
-        version.save(update_fields=["state"])
-        Bot.objects.filter(pk=bot.pk, state=Bot.State.DRAFT).update(state=Bot.State.LISTED)
-    bot.refresh_from_db(fields=["state"])
+        _move(version, was, BotVersion.State.PUBLISHED, published_at=timezone.now())
+        Bot.objects.filter(pk=version.bot_id, state=Bot.State.DRAFT).update(state=Bot.State.LISTED)
     return version
+
+
+def retire(*, version: BotVersion) -> BotVersion:
+    """Stop offering a published version. Its subscribers keep it.
+
+    Raises PublishingError when it is not published.
+    """
+    return _move(version, BotVersion.State.PUBLISHED, BotVersion.State.RETIRED)
+
+
+def offer_again(*, version: BotVersion) -> BotVersion:
+    """Offer a retired version again. Raises PublishingError when it is not retired."""
+    return _move(version, BotVersion.State.RETIRED, BotVersion.State.PUBLISHED)
+
+
+def roll_back(*, version: BotVersion) -> BotVersion:
+    """Have new subscribers get this version, by retiring all published ones above it.
+
+    Raises PublishingError when it is neither published nor retired.
+    """
+    with transaction.atomic():
+        Bot.objects.select_for_update().get(pk=version.bot_id)
+        if version.state == BotVersion.State.RETIRED:
+            offer_again(version=version)
+        for other in version.bot.versions.published():
+            if other.precedence > version.precedence:
+                retire(version=other)
+        version.refresh_from_db(fields=["state"])
+        if version.state != BotVersion.State.PUBLISHED:
+            raise PublishingError(
+                f"{version} is {version.get_state_display().lower()}: it cannot be offered."
+            )
+    return version
+
+
+def retire_bot(*, bot: Bot) -> Bot:
+    """Take a listed bot off the catalogue for good. Its subscribers keep what they have.
+
+    Raises PublishingError when it is not listed.
+    """
+    if not Bot.objects.filter(pk=bot.pk, state=Bot.State.LISTED).update(state=Bot.State.RETIRED):
+        bot.refresh_from_db(fields=["state"])
+        raise PublishingError(
+            f"{bot.name} is {bot.get_state_display().lower()}: only a listed bot can be retired."
+        )
+    bot.refresh_from_db(fields=["state"])
+    return bot
 
 
 def quarantine(version: BotVersion, reason: str) -> bool:
@@ -78,3 +139,13 @@ def release(version: BotVersion) -> bool:
     return (
         quarantined.update(state=BotVersion.State.PUBLISHED, state_reason="", released_at=timezone.now()) == 1
     )
+
+
+def _move(version: BotVersion, was: str, to: BotVersion.State, **facts: object) -> BotVersion:
+    if not BotVersion.objects.filter(pk=version.pk, state=was).update(state=to, **facts):
+        version.refresh_from_db(fields=["state"])
+        raise PublishingError(
+            f"{version} is {version.get_state_display().lower()} by now. Load the page again."
+        )
+    version.refresh_from_db()
+    return version

@@ -6,6 +6,7 @@ sha256 in the database.
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from boto3.exceptions import Boto3Error
@@ -26,17 +27,39 @@ def code_key(version: BotVersion) -> str:
     return str(PurePosixPath("bots", str(version.bot_id), "code", version.number, CODE_FILENAME))
 
 
+def model_key(version: BotVersion, kind: str, filename: str) -> str:
+    folder = PurePosixPath("bots", str(version.bot_id), "models", version.number)
+    return str(folder / kind.lower() / filename)
+
+
 def save_code(version: BotVersion, content: bytes) -> Artifact:
     """Store the version's one code file and pin its hash; the object comes first, the row second."""
-    key = storages["artifacts"].save(code_key(version), ContentFile(content))
-    return Artifact.objects.create(
-        version=version,
-        kind=Artifact.Kind.CODE,
-        filename=CODE_FILENAME,
-        key=key,
-        sha256=hashlib.sha256(content).hexdigest(),
-        size=len(content),
-    )
+    return _save(version, Artifact.Kind.CODE, CODE_FILENAME, code_key(version), content, framework="")
+
+
+def save_model(
+    version: BotVersion, kind: Artifact.Kind, filename: str, content: bytes, *, framework: str = ""
+) -> Artifact:
+    """Store a file beside the code, of kind MODEL, WEIGHTS or CONFIG, as `save_code` does."""
+    key = model_key(version, kind, filename)
+    return _save(version, kind, filename, key, content, framework=framework)
+
+
+def copy_files(source: BotVersion, target: BotVersion) -> None:
+    """Give the draft `target` all files of `source`. Raises ArtifactError when one cannot be read."""
+    for artifact in source.artifacts.all():
+        content = _read(artifact)
+        if artifact.kind == Artifact.Kind.CODE:
+            save_code(target, content)
+        else:
+            kind = Artifact.Kind(artifact.kind)
+            save_model(target, kind, artifact.filename, content, framework=artifact.framework)
+
+
+def delete(keys: Iterable[str]) -> None:
+    """Remove objects that no row names any more."""
+    for key in keys:
+        storages["artifacts"].delete(key)
 
 
 def read_code(version: BotVersion) -> str:
@@ -74,3 +97,17 @@ def _read(artifact: Artifact) -> bytes:
             "run."
         )
     return content
+
+
+def _save(
+    version: BotVersion, kind: Artifact.Kind, filename: str, key: str, content: bytes, *, framework: str
+) -> Artifact:
+    return Artifact.objects.create(
+        version=version,
+        kind=kind,
+        framework=framework,
+        filename=filename,
+        key=storages["artifacts"].save(key, ContentFile(content)),
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+    )

@@ -5,12 +5,13 @@ The one thing that staff may say is that an order of unknown fate never arrived.
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from accounts.admin_links import link_to
+from accounts.admin_records import RecordAdmin
 from accounts.models import User
 from execution import settling
 from execution.errors import OrderError
@@ -27,26 +28,14 @@ from execution.models import (
 )
 
 
-class RecordAdmin(admin.ModelAdmin):
-    show_full_result_count = False
-    view_on_site = False  # pages on the site are the trader's own
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
+class SubscriptionRecordAdmin(RecordAdmin):
     @admin.display(description="subscription")
     def subscription_link(self, row: Cycle | Order | Position | SubscriptionPerformance) -> SafeString | str:
         return link_to(row.subscription)
 
 
 @admin.register(Cycle)
-class CycleAdmin(RecordAdmin):
+class CycleAdmin(SubscriptionRecordAdmin):
     list_display = [
         "candle_closed_at",
         "subscription_link",
@@ -81,7 +70,7 @@ class FillInline(admin.TabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(RecordAdmin):
+class OrderAdmin(SubscriptionRecordAdmin):
     list_display = ["created_at", "subscription_link", "side", "amount", "state", "message", "cycle_link"]
     list_filter = ["state", "side", "subscription__market__exchange"]
     search_fields = ["client_order_id", "exchange_order_id", "subscription__trader__username"]
@@ -139,7 +128,7 @@ class FillAdmin(RecordAdmin):
 
 
 @admin.register(Position)
-class PositionAdmin(RecordAdmin):
+class PositionAdmin(SubscriptionRecordAdmin):
     list_display = [
         "subscription_link",
         "quote_balance",
@@ -201,7 +190,7 @@ class BacktestAdmin(RecordAdmin):
 
 
 @admin.register(SubscriptionPerformance)
-class SubscriptionPerformanceAdmin(RecordAdmin):
+class SubscriptionPerformanceAdmin(SubscriptionRecordAdmin):
     list_display = ["subscription_link", "measured_at", "measured_until", "trades"]
     search_fields = ["subscription__bot__name", "subscription__trader__username"]
     list_select_related = ["subscription__bot", "subscription__market"]

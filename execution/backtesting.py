@@ -22,7 +22,6 @@ from bot_sdk.history import History, anchor, with_indicators
 from bot_sdk.timeframes import duration
 from bots import storage
 from bots.errors import ArtifactError
-from bots.models import BotVersion
 from exchanges import candle_store
 from exchanges.errors import CandleStoreError, ExchangeError
 from exchanges.gateways import public_gateway, shared_redis
@@ -112,7 +111,7 @@ def load_history(
 
 
 def _run(backtest: Backtest, progress: "_Progress") -> None:
-    if backtest.version.state != BotVersion.State.PUBLISHED:
+    if not backtest.version.may_run:
         raise BacktestError(WITHDRAWN.format(version=backtest.version))
     progress.begin(Backtest.Stage.FETCHING)
     history = load_history(

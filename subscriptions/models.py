@@ -29,7 +29,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
             IS_ON_PAPER | models.Q(account__in=ExchangeAccount.objects.usable()),
             state=Subscription.State.ACTIVE,
             trader__is_active=True,
-            version__state__in=[BotVersion.State.PUBLISHED, BotVersion.State.QUARANTINED],
+            version__state__in=[*BotVersion.RUNNING, BotVersion.State.QUARANTINED],
             bot__state__in=[Bot.State.LISTED, Bot.State.RETIRED],
         )
 

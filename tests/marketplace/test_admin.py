@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from bots.models import BotVersion
+from bots.models import BotVersion, GateRun, GateStep, Review
 from execution import performance, schedule, strikes
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
@@ -30,6 +30,7 @@ from tests.factories import (
     make_order,
     make_reconciliation,
     make_subscription,
+    make_user,
 )
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,9 @@ def staff(client: Client) -> Client:
     make_reconciliation(make_exchange_account(subscription.trader))
     trader = subscription.trader
     make_backtest(trader, bot=subscription.bot)
+    gate = GateRun.objects.create(version=subscription.version)
+    GateStep.objects.create(gate=gate, code="source", position=1)
+    Review.objects.create(version=subscription.version, reviewer=make_user("max"), decision="APPROVED")
     set_trader_state(trader=trader, state=TradingState.REDUCING)
     set_envelope(trader=trader, quote="USDT", max_exposure=Decimal(1000), max_daily_loss=None)
     strikes.count([subscription], Run(Verdict.CRASHED), timezone.now())

@@ -1,0 +1,165 @@
+"""What a developer does with a bot and with a version before anybody else sees it."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import kombu.exceptions
+from celery import current_app
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from bots import storage
+from bots.errors import PublishingError
+from bots.models import Artifact, Bot, BotVersion, GateRun
+from bots.names import clean_name, skeleton, slug_of
+
+logger = logging.getLogger(__name__)
+
+GATE_TASK = "execution.tasks.run_gate"
+MOST_UNFINISHED = 3  # versions of one developer that are checked at a time
+EDITABLE = (
+    "tagline",
+    "description",
+    "bot_type",
+    "category",
+    "price_per_month",
+    "trial_days",
+    "trading_pairs",
+    "timeframes",
+    "promised_trades_per_week",
+    "promised_max_drawdown_percent",
+)
+
+
+def create_bot(*, developer: User, name: str, **facts: Any) -> Bot:
+    """Create a draft of a bot; `facts` are fields of EDITABLE. Its name and address never change.
+
+    Raises ValidationError by field, for a name that looks like another bot's too.
+    """
+    try:
+        cleaned = clean_name(name)
+    except ValidationError as error:
+        raise ValidationError({"name": error.messages}) from error
+    bot = Bot(developer=developer, name=cleaned, name_skeleton=skeleton(cleaned), slug=slug_of(cleaned))
+    _set(bot, facts)
+    taken = ValidationError({"name": "Another bot has this name, or one that looks like it. Choose another."})
+    if Bot.objects.filter(name_skeleton=bot.name_skeleton).exists():
+        raise taken
+    bot.full_clean(exclude=["name_skeleton"])
+    try:
+        with transaction.atomic():
+            bot.save()
+    except IntegrityError as error:
+        raise taken from error
+    return bot
+
+
+def edit_bot(*, bot: Bot, **facts: Any) -> Bot:
+    """Change fields of EDITABLE. Raises ValidationError by field, and then changes nothing."""
+    _set(bot, facts)
+    bot.full_clean(exclude=["name_skeleton"])
+    bot.save(update_fields=list(facts))
+    return bot
+
+
+def start_version(
+    *, bot: Bot, number: str, release_notes: str = "", copy_of: BotVersion | None = None
+) -> BotVersion:
+    """Begin a draft of the bot's version `number`, with the files of `copy_of` when that is given.
+
+    Raises ValidationError when the number is malformed, taken, or not above every earlier one, and
+    ArtifactError when a file to copy cannot be read; then nothing is left.
+    """
+    version = BotVersion(bot=bot, number=number, release_notes=release_notes)
+    version.full_clean()
+    newest = max(bot.versions.all(), key=lambda each: each.precedence, default=None)
+    if newest and version.precedence <= newest.precedence:
+        raise ValidationError({"number": f"Expected a number above {newest.number}, the newest one so far."})
+    version.save()
+    if copy_of is not None:
+        try:
+            storage.copy_files(copy_of, version)
+        except BaseException:
+            discard(version=version)
+            raise
+    return version
+
+
+def discard(*, version: BotVersion) -> None:
+    """Delete a draft with its files. Raises PublishingError when it has been submitted."""
+    with transaction.atomic():
+        _locked_draft(version)
+        keys = list(version.artifacts.values_list("key", flat=True))
+        BotVersion.objects.filter(pk=version.pk).delete()
+        transaction.on_commit(lambda: storage.delete(keys))
+
+
+def submit(*, version: BotVersion) -> BotVersion:
+    """Hand a draft in: from now on it cannot change, and the gate checks it.
+
+    Raises PublishingError when it is no draft any more, has no code, when the bot is not offered any more, or
+    when too many versions of the developer are being checked.
+    """
+    with transaction.atomic():
+        developer = User.objects.select_for_update().get(pk=version.bot.developer_id)
+        found = _locked_draft(version)
+        if not found.artifacts.filter(kind=Artifact.Kind.CODE).exists():
+            raise PublishingError("This version has no code yet. Upload bot.py first.")
+        if found.bot.state not in (Bot.State.DRAFT, Bot.State.LISTED):
+            raise PublishingError(f"{found.bot.name} is {found.bot.get_state_display().lower()}.")
+        checked = BotVersion.objects.by(developer).filter(state=BotVersion.State.CHECKING)
+        if checked.count() >= MOST_UNFINISHED:
+            raise PublishingError(
+                f"{MOST_UNFINISHED} of your versions are being checked. Wait for one of them."
+            )
+        found.state = BotVersion.State.CHECKING
+        found.submitted_at = timezone.now()
+        found.save(update_fields=["state", "submitted_at"])
+        gate = GateRun.objects.create(version=found)
+        transaction.on_commit(lambda: enqueue(gate))
+    return found
+
+
+def enqueue(gate: GateRun) -> None:
+    """Tell the workers of a gate that waits. Without a broker it is told again by the next sweep."""
+    try:
+        current_app.send_task(GATE_TASK, args=[gate.pk])
+    except kombu.exceptions.OperationalError:
+        logger.warning("The checks of %s wait until the broker is back", gate.version_id)
+
+
+def _set(bot: Bot, facts: Mapping[str, Any]) -> None:
+    unknown = sorted(set(facts) - set(EDITABLE))
+    if unknown:
+        raise TypeError(f"A bot's developer cannot set {', '.join(unknown)}.")
+    for name, value in facts.items():
+        setattr(bot, name, value)
+
+
+def _locked_draft(version: BotVersion) -> BotVersion:
+    found = BotVersion.objects.select_for_update(of=["self"]).select_related("bot").get(pk=version.pk)
+    if found.state != BotVersion.State.DRAFT:
+        raise PublishingError(f"{found} is {found.get_state_display().lower()}: its files cannot change.")
+    return found
+
+
+def withdraw(*, version: BotVersion) -> BotVersion:
+    """Take back a version that is being checked or waits for review; it never runs.
+
+    Raises PublishingError when it is in another state.
+    """
+    waiting = (BotVersion.State.CHECKING, BotVersion.State.IN_REVIEW)
+    with transaction.atomic():
+        mine = BotVersion.objects.filter(pk=version.pk, state__in=waiting)
+        if not mine.update(state=BotVersion.State.WITHDRAWN):
+            version.refresh_from_db(fields=["state"])
+            raise PublishingError(
+                f"{version} is {version.get_state_display().lower()}: it cannot be withdrawn."
+            )
+        gates = GateRun.objects.filter(version=version, finished_at=None)
+        gates.update(state=GateRun.State.CANCELED, finished_at=timezone.now(), claim=None)
+    version.refresh_from_db(fields=["state"])
+    return version
