@@ -17,6 +17,7 @@ class SkipReason(StrEnum):
     ORDERS_PER_DAY = "orders_per_day"
     BOT_FAILED = "bot_failed"
     VERSION_QUARANTINED = "version_quarantined"
+    BOT_STOPPED = "bot_stopped"
     STALE_CANDLE = "stale_candle"
     MISSING_CANDLE = "missing_candle"
     GAPPED_CANDLES = "gapped_candles"

@@ -56,6 +56,8 @@ class Bot(models.Model):
         SUSPENDED = "SUSPENDED", "Suspended by staff"
         RETIRED = "RETIRED", "Retired"
 
+    RUNNING = (State.LISTED, State.RETIRED)
+
     developer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bots")
     name = models.CharField(max_length=80, unique=True)
     name_skeleton = models.CharField(
@@ -105,6 +107,7 @@ class Bot(models.Model):
         help_text="that its equity never falls below its peak by more than; empty: no promise",
     )
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
+    state_reason = models.CharField(max_length=300, blank=True, help_text="why it is suspended")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = BotQuerySet.as_manager()
@@ -173,7 +176,7 @@ class BotVersion(models.Model):
         default=False,
         help_text="found deterministic, keeping nothing: may answer for several settings at a time",
     )
-    state_reason = models.CharField(max_length=300, blank=True, help_text="why it is in quarantine")
+    state_reason = models.CharField(max_length=300, blank=True, help_text="why it is in quarantine, or pulled")
     released_at = models.DateTimeField(null=True, blank=True, help_text="from quarantine, the last time")
     release_notes = models.TextField(blank=True)
     parameters = models.JSONField(

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from bot_sdk.money import cost_of
 from bot_sdk.risk import BOT, Signal, SkipReason
+from bots.models import BotVersion
 from exchanges.errors import ExchangeError
 from exchanges.gateways import trading_gateway
 from exchanges.vault import VaultError
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 TOO_LATE = "The bot was asked too late after the candle's close for its signal to be traded on."
 OUR_FAULT = "Something failed on our side during this cycle. Nothing more was ordered."
 QUARANTINED = "This version of the bot is in quarantine and was not run."
+STOPPED_BY_STAFF = "Staff have stopped this bot, and it was not run."
 
 UNDONE = {
     Order.State.REJECTED: SkipReason.ORDER_REJECTED,
@@ -175,9 +177,11 @@ def _describe_signal(cycle: Cycle, signal: Signal) -> None:
 def _describe_without_run(cycle: Cycle, signal: Signal, gap: str) -> None:
     """Say on the cycle why the bot was not asked; a stop may have acted all the same."""
     _describe_signal(cycle, signal)
+    is_quarantined = cycle.subscription.version.state == BotVersion.State.QUARANTINED
     if cycle.skip:
-        cycle.skip = SkipReason.GAPPED_CANDLES if gap else SkipReason.VERSION_QUARANTINED
-    cycle.message = gap or QUARANTINED
+        unasked = SkipReason.VERSION_QUARANTINED if is_quarantined else SkipReason.BOT_STOPPED
+        cycle.skip = SkipReason.GAPPED_CANDLES if gap else unasked
+    cycle.message = gap or (QUARANTINED if is_quarantined else STOPPED_BY_STAFF)
 
 
 def _describe(cycle: Cycle, run: Run, signal: Signal, receipt: Receipt | None, *, is_shared: bool) -> None:

@@ -49,7 +49,7 @@ Package = tuple[str, tuple[ModelFile, ...]]  # a version's code, and its other f
 class Decided:
     """Cycles with the one run that decided them.
 
-    `run` is None when there was none: the version is in quarantine, the candle was too old (`is_late`), or
+    `run` is None when there was none: the bot may not run, the candle was too old (`is_late`), or
     `gap` says which candles are missing.
     """
 
@@ -179,12 +179,12 @@ def _sorted_by_inputs(view: MarketView, cycles: list[Cycle]) -> tuple[list[Askin
     """Return one job per distinct inputs with its cycles, and the cycles that no bot has to be asked for."""
     read_package = _package_reader()
     jobs: dict[tuple[int, str], Asking] = {}
-    quarantined: list[Cycle] = []
+    unasked: list[Cycle] = []
     unreadable: dict[str, list[Cycle]] = defaultdict(list)
     for cycle in cycles:
         version = cycle.subscription.version
-        if version.state == BotVersion.State.QUARANTINED:
-            quarantined.append(cycle)
+        if not cycle.subscription.is_asked:
+            unasked.append(cycle)
             continue
         package = read_package(version)
         if isinstance(package, ArtifactError):
@@ -195,8 +195,8 @@ def _sorted_by_inputs(view: MarketView, cycles: list[Cycle]) -> tuple[list[Askin
             jobs[inputs] = _shared(view, package, cycle), []
         jobs[inputs][1].append(cycle)
     idle = [Decided(those, Run(Verdict.UNAVAILABLE, message=why)) for why, those in unreadable.items()]
-    if quarantined:
-        idle.append(Decided(quarantined, None))
+    if unasked:
+        idle.append(Decided(unasked, None))
     return list(jobs.values()), idle
 
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from bot_sdk.ledger import FeeIn, Holding, LedgerError, apply_fill
 from bot_sdk.money import cost_of
-from bot_sdk.risk import Signal
+from bot_sdk.risk import BOT, Signal
 from bot_sdk.skip_reasons import SkipReason
 from exchanges.errors import ExchangeUnavailable, KeyRefused, OrderRejected, OutcomeUnknown
 from exchanges.gateway import Fill as FillReport
@@ -231,9 +231,11 @@ def _claim_for_sending(order: Order, intent: Intent) -> bool:
     All that may have stopped the order since it was intended is asked again here.
     """
     with transaction.atomic():
-        running = Subscription.objects.active().select_for_update(of=["self"])
-        is_running = running.filter(pk=order.subscription_id).first() is not None
-        objection = _objection(order, intent) if is_running else "The subscription was stopped before it."
+        running = Subscription.objects.active()
+        if intent.signal.source == BOT:
+            running = running.asked()
+        found = running.select_for_update(of=["self"]).filter(pk=order.subscription_id).first()
+        objection = _objection(order, intent) if found else "The subscription was stopped before it."
         if objection:
             _withdraw(order, f"Not sent. {objection}")
             return False

@@ -23,6 +23,7 @@ SKIPS: dict[str, str] = {
     SkipReason.ORDERS_PER_DAY: "No more orders are allowed today: nothing is bought until midnight UTC.",
     SkipReason.BOT_FAILED: "The bot failed, so nothing was traded.",
     SkipReason.VERSION_QUARANTINED: "This version is in quarantine: only your stops act until its release.",
+    SkipReason.BOT_STOPPED: "Staff have stopped this bot: only your stops act.",
     SkipReason.STALE_CANDLE: "The decision came too late after the candle's close to trade on.",
     SkipReason.MISSING_CANDLE: "The exchange did not deliver this candle in time.",
     SkipReason.GAPPED_CANDLES: "Too many of the newest candles are missing at the exchange.",

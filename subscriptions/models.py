@@ -24,14 +24,16 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         return self.filter(trader=user) if user.is_authenticated else self.none()
 
     def active(self) -> "SubscriptionQuerySet":
-        """What is looked after at every candle: of a version in quarantine, the stops only."""
+        """What is looked after at every candle: its stops, and its bot where that is `asked`."""
         return self.filter(
             IS_ON_PAPER | models.Q(account__in=ExchangeAccount.objects.usable()),
             state=Subscription.State.ACTIVE,
             trader__is_active=True,
-            version__state__in=[*BotVersion.RUNNING, BotVersion.State.QUARANTINED],
-            bot__state__in=[Bot.State.LISTED, Bot.State.RETIRED],
         )
+
+    def asked(self) -> "SubscriptionQuerySet":
+        """Those whose bot may run: neither in quarantine, nor stopped by staff."""
+        return self.filter(version__state__in=BotVersion.RUNNING, bot__state__in=Bot.RUNNING)
 
     def on_paper(self) -> "SubscriptionQuerySet":
         """Those whose orders fill in our own ledger."""
@@ -99,6 +101,11 @@ class Subscription(models.Model):
     @property
     def is_on_paper(self) -> bool:
         return self.account is None or self.account.environment == ExchangeAccount.Environment.PAPER
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether its bot may run, as `asked` has it. Select `bot` and `version` beforehand."""
+        return self.version.may_run and self.bot.state in Bot.RUNNING
 
     @property
     def account_name(self) -> str:
