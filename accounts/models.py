@@ -17,3 +17,44 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.username
+
+
+class AuditEntry(models.Model):
+    """One line of the audit log. The database refuses to change or delete it; see `accounts.audit`."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)  # from 1, without gaps
+    at = models.DateTimeField()
+    actor = models.ForeignKey(
+        User, models.DO_NOTHING, null=True, db_constraint=False, related_name="+"
+    )  # stays when the person is deleted
+    actor_name = models.CharField(max_length=150)
+    action = models.CharField(max_length=60)
+    object_type = models.CharField(max_length=100)  # a model's label, such as "bots.botversion"
+    object_id = models.CharField(max_length=64)
+    object_name = models.CharField(max_length=200)
+    details = models.JSONField(default=dict)
+    key_id = models.CharField(max_length=16)  # which of AUDIT_KEYS sealed it
+    previous = models.CharField(max_length=64)
+    seal = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-number"]
+        default_permissions = ["view"]
+        verbose_name_plural = "audit entries"
+        indexes = [models.Index(fields=["object_type", "object_id"], name="audit_of_object")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.action} {self.object_name}"
+
+
+class AuditHead(models.Model):
+    """How many audit entries there are and which is the last; the one row may only ever count on."""
+
+    count = models.PositiveBigIntegerField()
+    last = models.CharField(max_length=64)  # the last entry's seal
+    key_id = models.CharField(max_length=16)
+    seal = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_audit_head")]

@@ -26,17 +26,15 @@ if TYPE_CHECKING:  # the settings read their keys with this module, before there
 
 NONCE_LENGTH = 12  # bytes
 KEY_LENGTH = 32  # bytes
-_EXPECTED = (
-    "VAULT_KEYS: expected id:key[,id:key…], each key base64 of 32 bytes, each id up to 16 of a-z, 0-9 and -"
-)
+_EXPECTED = "expected id:key[,id:key…], each key base64 of 32 bytes, each id up to 16 of a-z, 0-9 and -"
 
 
 class VaultError(Exception):
     """A row's keys do not open; the message says what to do."""
 
 
-def read_keys(text: str) -> dict[str, bytes]:
-    """Return the keys by id, in their order: the first one seals, all open.
+def read_keys(text: str, *, name: str = "VAULT_KEYS") -> dict[str, bytes]:
+    """Return the keys of the variable `name` by id, in their order: the first one seals, all open.
 
     Raises ImproperlyConfigured, which tells the position of what is wrong and never its text.
     """
@@ -45,9 +43,9 @@ def read_keys(text: str) -> dict[str, bytes]:
         key_id, _, encoded = entry.strip().partition(":")
         key = _decoded(encoded)
         if not re.fullmatch(r"[a-z0-9-]{1,16}", key_id) or len(key) != KEY_LENGTH:
-            raise ImproperlyConfigured(f"{_EXPECTED}; entry {position} is something else.")
+            raise ImproperlyConfigured(f"{name}: {_EXPECTED}; entry {position} is something else.")
         if key_id in keys:
-            raise ImproperlyConfigured(f"{_EXPECTED}; entry {position} repeats an id.")
+            raise ImproperlyConfigured(f"{name}: {_EXPECTED}; entry {position} repeats an id.")
         keys[key_id] = key
     return keys
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Model, Q, QuerySet, Sum
 from django.utils import timezone
 
+from accounts import audit
 from bot_sdk.ledger import Holding, LedgerError
 from execution.cycle import FRESH_SHARE_OF_CANDLE
 from execution.models import Cycle, Fill, Order, Position
@@ -200,6 +201,10 @@ def _sent_when_stale(_: datetime) -> Found:
         yield _name(order), f"it was sent {late.total_seconds():.0f} s after its candle had closed."
 
 
+def _tampering(_: datetime) -> Found:
+    return audit.find_tampering()
+
+
 def _with_filled() -> QuerySet[Any]:
     return Order.objects.annotate(filled=Sum("fills__amount")).order_by("pk")
 
@@ -235,4 +240,7 @@ INVARIANTS = (
     ),
     Invariant("cycles end", "No cycle runs 5 minutes beyond its lease.", _endless_cycles),
     Invariant("stale is not sent", "No order left after its signal had become too old.", _sent_when_stale),
+    Invariant(
+        "audit log", "The audit log is as it was written, to its end.", lambda _: audit.find_tampering()
+    ),
 )

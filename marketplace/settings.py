@@ -199,14 +199,17 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PUBLIC_HTTPS
 SECURE_HSTS_PRELOAD = IS_PUBLIC_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("TRUST_PROXY", False) else None
 X_FRAME_OPTIONS = "DENY"
+_DEBUG_KEYS = f"debug:{'A' * 43}=" if DEBUG else None  # secrets of its own are needed without DEBUG
+AUDIT_KEYS = read_keys(
+    env.text("AUDIT_KEYS", _DEBUG_KEYS), name="AUDIT_KEYS"
+)  # a log needs all it was sealed by
 
 # --- the market ------------------------------------------------------------------------------------
 EXCHANGES = ("BINANCE", "COINBASE", "KRAKEN")
 SUPPORTED_EXCHANGES = env.listing("SUPPORTED_EXCHANGES", ",".join(EXCHANGES), choices=EXCHANGES)
 DEFAULT_EXCHANGE = env.text("DEFAULT_EXCHANGE", SUPPORTED_EXCHANGES[0], choices=SUPPORTED_EXCHANGES)
 EXCHANGE_TESTNET_MODE = env.boolean("EXCHANGE_TESTNET_MODE", True)  # forbids live accounts
-_DEBUG_VAULT = f"debug:{'A' * 43}=" if DEBUG else None  # a secret of its own is needed without DEBUG
-VAULT_KEYS = read_keys(env.text("VAULT_KEYS", _DEBUG_VAULT))
+VAULT_KEYS = read_keys(env.text("VAULT_KEYS", _DEBUG_KEYS))
 MARKET_DATA = env.text("MARKET_DATA", "live", choices=("live", "simulator"))
 EXCHANGE_SIMULATOR_URL = env.text("EXCHANGE_SIMULATOR_URL", "")
 EGRESS_ADDRESS = env.text("EGRESS_ADDRESS", "default")  # names the address that the exchanges see

@@ -18,7 +18,8 @@ def fresh_settings() -> dict[str, str]:
     """Return settings for embedded servers on free ports, with new secrets."""
     return {
         "SECRET_KEY": secrets.token_urlsafe(48),
-        "VAULT_KEYS": f"first:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "VAULT_KEYS": _fresh_keys(),
+        "AUDIT_KEYS": _fresh_keys(),
         "DATABASE_URL": f"postgres://marketplace:{secrets.token_hex(16)}@{HOST}:{free_port()}/marketplace",
         "REDIS_URL": f"redis://:{secrets.token_hex(16)}@{HOST}:{free_port()}/0",
         "EXCHANGE_SIMULATOR_URL": f"http://{HOST}:{free_port()}",
@@ -27,6 +28,10 @@ def fresh_settings() -> dict[str, str]:
         "DEMO": "true",
         "DEMO_PASSWORD": "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3)),
     }
+
+
+def _fresh_keys() -> str:
+    return f"first:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
 def load(file: Path) -> dict[str, str]:

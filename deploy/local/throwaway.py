@@ -16,7 +16,7 @@ from deploy.local.postgres import Postgres, make_folder, reachable_folder
 from deploy.local.supervisor import Interruption
 from deploy.local.valkey import Valkey
 
-_KEPT = ("SECRET_KEY", "VAULT_KEYS", "DATABASE_URL", "REDIS_URL")
+_KEPT = ("SECRET_KEY", "VAULT_KEYS", "AUDIT_KEYS", "DATABASE_URL", "REDIS_URL")
 _PREFIX = "throwaway-"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from accounts import audit
 from execution.invariants import INVARIANTS, Breach, find_breaches
 
 
@@ -38,3 +39,4 @@ class Command(BaseCommand):
             self.stdout.write(f"{'BROKEN' if own else 'ok':8}{rule.name:28}{rule.promise}")
             for breach in own:
                 self.stdout.write(f"{'':8}{breach.row:28}{breach.says}")
+        self.stdout.write(audit.say_head())
