@@ -13,13 +13,14 @@ from django.utils import timezone
 from accounts.models import User
 from bots import storage
 from bots.errors import PublishingError
-from bots.models import Artifact, Bot, BotVersion, GateRun
+from bots.models import Artifact, Bot, BotVersion, DeveloperBan, GateRun
 from bots.names import clean_name, skeleton, slug_of
 
 logger = logging.getLogger(__name__)
 
 GATE_TASK = "execution.tasks.run_gate"
 MOST_UNFINISHED = 3  # versions of one developer that are checked at a time
+WITHDRAWABLE = (BotVersion.State.CHECKING, BotVersion.State.IN_REVIEW)
 EDITABLE = (
     "tagline",
     "description",
@@ -37,8 +38,10 @@ EDITABLE = (
 def create_bot(*, developer: User, name: str, **facts: Any) -> Bot:
     """Create a draft of a bot; `facts` are fields of EDITABLE. Its name and address never change.
 
-    Raises ValidationError by field, for a name that looks like another bot's too.
+    Raises ValidationError by field, for a name that looks like another bot's too, and PublishingError when
+    the developer is banned.
     """
+    check_may_publish(developer)
     try:
         cleaned = clean_name(name)
     except ValidationError as error:
@@ -100,11 +103,12 @@ def discard(*, version: BotVersion) -> None:
 def submit(*, version: BotVersion) -> BotVersion:
     """Hand a draft in: from now on it cannot change, and the gate checks it.
 
-    Raises PublishingError when it is no draft any more, has no code, when the bot is not offered any more, or
-    when too many versions of the developer are being checked.
+    Raises PublishingError when it is no draft any more, has no code, when the bot is not offered any more,
+    when too many versions of the developer are being checked, and when they are banned.
     """
     with transaction.atomic():
         developer = User.objects.select_for_update().get(pk=version.bot.developer_id)
+        check_may_publish(developer)
         found = _locked_draft(version)
         if not found.artifacts.filter(kind=Artifact.Kind.CODE).exists():
             raise PublishingError("This version has no code yet. Upload bot.py first.")
@@ -131,6 +135,13 @@ def enqueue(gate: GateRun) -> None:
         logger.warning("The checks of %s wait until the broker is back", gate.version_id)
 
 
+def check_may_publish(developer: User) -> None:
+    """Raise PublishingError when staff have banned the developer, with their reason."""
+    ban = DeveloperBan.objects.filter(developer=developer).first()
+    if ban is not None:
+        raise PublishingError(f"Staff let you publish nothing more. Their reason: {ban.reason}")
+
+
 def _set(bot: Bot, facts: Mapping[str, Any]) -> None:
     unknown = sorted(set(facts) - set(EDITABLE))
     if unknown:
@@ -151,9 +162,8 @@ def withdraw(*, version: BotVersion) -> BotVersion:
 
     Raises PublishingError when it is in another state.
     """
-    waiting = (BotVersion.State.CHECKING, BotVersion.State.IN_REVIEW)
     with transaction.atomic():
-        mine = BotVersion.objects.filter(pk=version.pk, state__in=waiting)
+        mine = BotVersion.objects.filter(pk=version.pk, state__in=WITHDRAWABLE)
         if not mine.update(state=BotVersion.State.WITHDRAWN):
             version.refresh_from_db(fields=["state"])
             raise PublishingError(

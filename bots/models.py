@@ -176,7 +176,7 @@ class BotVersion(models.Model):
         default=False,
         help_text="found deterministic, keeping nothing: may answer for several settings at a time",
     )
-    state_reason = models.CharField(max_length=300, blank=True, help_text="why it is in quarantine, or pulled")
+    state_reason = models.CharField(max_length=300, blank=True, help_text="why it is stopped")
     released_at = models.DateTimeField(null=True, blank=True, help_text="from quarantine, the last time")
     release_notes = models.TextField(blank=True)
     parameters = models.JSONField(
@@ -349,3 +349,20 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version}: {self.get_decision_display()}"
+
+
+class DeveloperBan(models.Model):
+    """A developer who may publish nothing more."""
+
+    developer = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="publishing_ban"
+    )
+    reason = models.CharField(max_length=300, help_text="the developer and the traders read it")
+    banned_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    banned_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-banned_at"]
+
+    def __str__(self) -> str:
+        return f"ban of {self.developer}"

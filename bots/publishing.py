@@ -77,6 +77,25 @@ def publish(*, version: BotVersion, was: BotVersion.State = BotVersion.State.IN_
     return version
 
 
+def turn_down(*, version: BotVersion, to: BotVersion.State) -> BotVersion:
+    """End a version that waits for review in the state `to`.
+
+    Raises PublishingError when it does not wait any more.
+    """
+    return _move(version, BotVersion.State.IN_REVIEW, to)
+
+
+def pull(*, version: BotVersion, reason: str) -> BotVersion:
+    """Run a version no more, for nobody, for a reason that traders read; their stops still act.
+
+    Raises PublishingError when it does not run anyway.
+    """
+    for was in (*BotVersion.RUNNING, BotVersion.State.QUARANTINED):
+        if version.state == was:
+            return _move(version, was, BotVersion.State.PULLED, state_reason=reason)
+    raise PublishingError(f"{version} is {version.get_state_display().lower()}: it does not run.")
+
+
 def retire(*, version: BotVersion) -> BotVersion:
     """Stop offering a published version. Its subscribers keep it.
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts.models import User
 from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.parameters import ConfigError, validate
-from bots.models import Bot
+from bots.models import Bot, BotVersion
 from exchanges.models import ExchangeAccount, Market, Timeframe
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription, SubscriptionQuerySet
@@ -125,6 +125,30 @@ def tell_of_pause(*, subscriptions: Iterable[Subscription]) -> None:
     paused = [each for each in subscriptions if each.state == Subscription.State.PAUSED]
     if paused and paused[0].trader.email:
         _write(paused[0].trader, paused, "subscriptions/paused.txt")
+
+
+def settle_stopped(*, bot_id: int) -> list[list[int]]:
+    """Wait until no order of what staff have stopped at a bot can be leaving; return it by trader.
+
+    Those subscriptions stay active, since their stops act.
+    """
+    subscriptions = Subscription.objects.filter(bot=bot_id, state=Subscription.State.ACTIVE)
+    stopped = subscriptions.exclude(pk__in=subscriptions.asked())
+    stopped = stopped.exclude(version__state=BotVersion.State.QUARANTINED, bot__state__in=Bot.RUNNING)
+    wait_until_quiet(stopped)
+    told: dict[int, list[int]] = {}
+    for pk, trader in stopped.values_list("pk", "trader"):
+        told.setdefault(trader, []).append(pk)
+    return list(told.values())
+
+
+def tell_of_stopped_bot(*, subscriptions: Iterable[Subscription]) -> None:
+    """Write to the trader of these subscriptions, which are one person's, that staff have stopped the bot."""
+    stopped = [each for each in subscriptions if not each.is_asked]
+    if stopped and stopped[0].trader.email:
+        context = {"subscriptions": stopped, "bot": stopped[0].bot, "site": settings.PUBLIC_URL}
+        letter = render_to_string("subscriptions/bot_stopped.txt", context)
+        send_mail(f"{stopped[0].bot.name} was stopped by staff", letter, None, [stopped[0].trader.email])
 
 
 def pause_where_unlisted(*, exchange: str) -> list[Market]:

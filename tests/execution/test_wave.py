@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Thread
@@ -191,14 +192,10 @@ def test_a_cycle_that_another_worker_took_over_is_left_alone(view: MarketView, f
     assert not Order.objects.exists()
 
 
-def test_only_active_subscriptions_of_running_versions_are_due(opened_at: datetime) -> None:
+def test_only_active_subscriptions_are_due(opened_at: datetime) -> None:
     active = make_subscription(timeframe="1h")
     lifecycle.pause(subscription=make_subscription(timeframe="1h"))
     make_subscription(timeframe="1m")
-    pulled = make_subscription(timeframe="1h")
-    BotVersion.objects.filter(pk=pulled.version_id).update(state=BotVersion.State.PULLED)
-    suspended = make_subscription(timeframe="1h")
-    Bot.objects.filter(pk=suspended.bot_id).update(state=Bot.State.SUSPENDED)
     make_cycle(make_subscription(timeframe="1h"))
 
     assert list(wave.due("1h", opened_at)) == [active]
@@ -576,20 +573,43 @@ def test_strikes_from_before_a_release_do_not_count() -> None:
     assert (version.state, version.state_reason) == (BotVersion.State.PUBLISHED, "")
 
 
-def test_of_a_version_in_quarantine_only_the_stops_act(view: MarketView, fresh: None) -> None:
+def quarantine(version: BotVersion) -> None:
+    publishing.quarantine(version, "It forked.")
+
+
+def pull(version: BotVersion) -> None:
+    publishing.pull(version=version, reason="It forked.")
+
+
+def suspend_bot(version: BotVersion) -> None:
+    Bot.objects.filter(pk=version.bot_id).update(state=Bot.State.SUSPENDED)
+
+
+@pytest.mark.parametrize(
+    ("stop", "skip"),
+    [
+        (quarantine, SkipReason.VERSION_QUARANTINED),
+        (pull, SkipReason.BOT_STOPPED),
+        (suspend_bot, SkipReason.BOT_STOPPED),
+    ],
+    ids=["quarantine", "pull", "suspend"],
+)
+def test_of_what_is_not_run_only_the_stops_act(
+    view: MarketView, fresh: None, stop: Callable[[BotVersion], None], skip: str
+) -> None:
     bot = make_bot()
     holder, idle = hourly(view.market, bot=bot), hourly(view.market, bot=bot)
     double = 2 * view.ticker.last
     Position.objects.create(
         subscription=holder, quote_balance=0, base_amount=Decimal("0.01"), cost_basis=double / 100
     )
-    publishing.quarantine(holder.version, "It forked.")
+    stop(holder.version)
 
     cycles = {cycle.subscription_id: cycle for cycle in decide(view, holder, idle)}
 
     assert cycles[holder.pk].order.state == Order.State.FILLED
     assert (cycles[holder.pk].signal_source, cycles[holder.pk].verdict) == ("stop_loss", "")
-    assert cycles[idle.pk].skip == SkipReason.VERSION_QUARANTINED
+    assert cycles[idle.pk].skip == skip
     assert not Order.objects.filter(subscription=idle).exists()
 
 
