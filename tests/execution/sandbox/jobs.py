@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bot_sdk.bot import Snapshot
+from bot_sdk.bot import CandleRow, Snapshot
 from execution.sandbox import Job, Limits, encode_frame
 from execution.sandbox.inside.options import Layer
 from execution.sandbox.nursery import Nursery
@@ -50,8 +50,19 @@ def make_bot(algorithm: str) -> str:
     )
 
 
-def soon(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Wait until the condition holds, and tell whether it came to that."""
+def make_sleeper(at_work: Callable[[], None]) -> Job:
+    """Return a job whose bot sleeps for good, with `at_work` called here once its code has begun."""
+
+    def candles(count: int) -> list[CandleRow]:
+        at_work()
+        return []
+
+    bot = make_bot("self.get_candles(1); import time; time.sleep(1000)")
+    return make_job(bot, snapshot=Snapshot(12.5, candles=candles))
+
+
+def soon[T](condition: Callable[[], T], seconds: float = 10.0) -> T:
+    """Wait until the condition holds, and return what it came to."""
     deadline = time.monotonic() + seconds
     while not (holds := condition()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -59,19 +70,29 @@ def soon(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 
 def children_in(nursery: Nursery, zygote: Zygote) -> set[int]:
-    """Return the zygote's processes as soon as one of them waits for an order."""
+    """Return the zygote's processes as soon as one of them waits for an order.
+
+    A run that was killed and has not ended yet would pass for that one: wait for its end before.
+    """
     idle = 2 if Layer.DOORMAN in nursery.layers else 1
-    assert soon(lambda: len(children_of(zygote.pid)) == idle)
-    return set(children_of(zygote.pid))
+
+    def look() -> set[int]:
+        children = children_of(zygote.pid)
+        return children if len(children) == idle else set()
+
+    children = soon(look)
+    assert children
+    return children
 
 
-def children_of(pid: int) -> list[int]:
-    found = []
+def children_of(pid: int) -> set[int]:
+    """Return the processes that it has started and that have not ended."""
+    found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
             status = (process / "status").read_bytes()
         except OSError:  # it has ended meanwhile
             continue
-        if b"\nPPid:\t%d\n" % pid in status:
-            found.append(int(process.name))
+        if b"\nPPid:\t%d\n" % pid in status and b"\nState:\tZ" not in status:
+            found.add(int(process.name))
     return found

@@ -1,8 +1,6 @@
 import os
 import signal
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from execution.sandbox.inside.options import Layer
 from execution.sandbox.landlock import Landlock
 from execution.sandbox.nursery import Nursery
 from execution.sandbox.runner import run_in
-from tests.execution.sandbox.jobs import ROOMY, children_in, children_of, make_bot, make_job
+from tests.execution.sandbox.jobs import ROOMY, children_in, make_bot, make_job, make_sleeper, soon
 
 
 def reading(path: Path | str) -> str:
@@ -87,13 +85,11 @@ def test_too_many_opens_close_the_door(nursery: Nursery) -> None:
 
 
 def test_a_zygote_ends_with_its_doorman(nursery: Nursery) -> None:
-    sleeper = make_job(make_bot("import time; time.sleep(1000)"))
-
-    with ThreadPoolExecutor(1) as pool, nursery.zygote(()) as zygote:
+    with nursery.zygote(()) as zygote:
         doorman = min(children_in(nursery, zygote))  # the first that it forked
-        result = pool.submit(run_in, nursery, sleeper, ROOMY)
-        while len(children_of(zygote.pid)) < 3:
-            time.sleep(0.01)
-        os.kill(doorman, signal.SIGKILL)
+        sleeper = make_sleeper(lambda: os.kill(doorman, signal.SIGKILL))
 
-        assert result.result().verdict == Verdict.UNAVAILABLE
+        result = run_in(nursery, sleeper, ROOMY)
+
+        assert result.verdict == Verdict.UNAVAILABLE
+        assert soon(lambda: not zygote.is_alive())

@@ -23,7 +23,16 @@ from execution.sandbox.engine import ALL_LAYERS, Engine
 from execution.sandbox.nursery import Nursery, needs
 from execution.sandbox.questions import Interview
 from execution.sandbox.runner import run_in
-from tests.execution.sandbox.jobs import ROOMY, children_in, make_bot, make_frame, make_job, make_limits, soon
+from tests.execution.sandbox.jobs import (
+    ROOMY,
+    children_in,
+    make_bot,
+    make_frame,
+    make_job,
+    make_limits,
+    make_sleeper,
+    soon,
+)
 
 SPIN = make_bot("while True: pass")
 SLEEP = make_bot("import time; time.sleep(1000)")
@@ -292,11 +301,11 @@ def test_a_long_run_yields_to_others_once_it_has_used_the_processor(
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
 def test_a_killed_worker_leaves_neither_zygote_nor_bot_behind(engine: Engine) -> None:
     program = (
-        "import time; import django; django.setup()\n"
+        "import django; django.setup()\n"
         "from execution.sandbox.choice import ENGINES\n"
         "from execution.sandbox.nursery import Nursery\n"
         "from execution.sandbox.questions import Interview\n"
-        "from tests.execution.sandbox.jobs import children_in, children_of, make_job, ROOMY\n"
+        "from tests.execution.sandbox.jobs import children_in, children_of, make_job, soon, ROOMY\n"
         "from tests.execution.sandbox.test_sandbox_run import SLEEP\n"
         f"engine = ENGINES[{ENGINES.index(engine)}]\n"
         "nursery = Nursery(engine, engine.layers())\n"
@@ -304,7 +313,7 @@ def test_a_killed_worker_leaves_neither_zygote_nor_bot_behind(engine: Engine) ->
         "    waiting = children_in(nursery, zygote)\n"
         "    with zygote.run(Interview(make_job(SLEEP)), ROOMY) as confined:\n"
         "        assert confined.process.pid in waiting\n"
-        "        time.sleep(0.5)\n"
+        "        assert soon(lambda: len(children_of(zygote.pid)) > len(waiting))\n"
         "        print(zygote.pid, *children_of(zygote.pid), flush=True)\n"
         "        confined.follow()\n"
     )
@@ -329,6 +338,7 @@ def test_a_process_that_waits_beforehand_serves_one_run_with_that_runs_limits(nu
                 kernels = Path(f"/proc/{confined.process.pid}/limits").read_text()
                 assert re.search(rf"Max cpu time +{cpu_seconds} +{cpu_seconds} ", kernels)
                 assert confined.follow().answers[0].action is not None
+                assert confined.process.is_gone(10)
             served.append(confined.process.pid)
 
     assert len(set(served)) == 2
@@ -391,12 +401,12 @@ def test_a_zygote_that_died_is_replaced(nursery: Nursery) -> None:
 
 
 def test_when_its_zygote_dies_a_run_is_unavailable(nursery: Nursery) -> None:
-    with ThreadPoolExecutor(1) as pool, nursery.zygote(()) as zygote:
-        result = pool.submit(run_in, nursery, make_job(SLEEP), make_limits(seconds=20))
-        time.sleep(0.5)
-        os.kill(zygote.pid, signal.SIGKILL)
+    with nursery.zygote(()) as zygote:
+        sleeper = make_sleeper(lambda: os.kill(zygote.pid, signal.SIGKILL))
 
-        assert result.result().verdict == Verdict.UNAVAILABLE
+        result = run_in(nursery, sleeper, ROOMY)
+
+    assert result.verdict == Verdict.UNAVAILABLE
 
 
 def test_an_old_zygote_goes_when_its_last_run_is_over(
