@@ -1,6 +1,6 @@
 """A trader's own exchange accounts: list, add, look at, replace keys, rename, check, delete.
 
-Keys are asked for after the password, and are deleted after it: a browser left open gives nobody an account.
+Keys are asked for, checked and deleted after the password: a browser left open gives nobody an account.
 A form with keys that comes too late for that is thrown away, since nothing may keep them meanwhile.
 """
 
@@ -110,6 +110,8 @@ def relabel(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def check(request: HttpRequest, pk: int) -> HttpResponse:
     own = _own(request, pk)
+    if own.needs_keys:
+        require_password(request)
     try:
         operations.check_again(account=own)
     except ValidationError as error:

@@ -509,7 +509,8 @@ def test_a_password_is_good_for_five_minutes(browser: Client, account: ExchangeA
     with time_machine.travel(timezone.now() + timedelta(seconds=301), tick=False):
         assert asks_for_password(browser.get(keys_page(account)))
         assert asks_for_password(browser.post(ADD, TYPED))
-        assert asks_for_password(browser.post(reverse("exchanges:delete", args=[account.pk])))
+        for page in ("check", "delete"):
+            assert asks_for_password(browser.post(reverse(f"exchanges:{page}", args=[account.pk])))
     assert ExchangeAccount.objects.count() == 1
 
 
@@ -524,6 +525,22 @@ def test_an_account_is_deleted_once_the_password_was_given(
 
     open_browser.post(asked.headers["Location"], {"password": PASSWORD})
     assert not ExchangeAccount.objects.exists()
+
+
+def test_keys_are_checked_again_once_the_password_was_given(
+    open_browser: Client,
+    account: ExchangeAccount,
+    empty_queue: None,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        asked = open_browser.post(reverse("exchanges:check", args=[account.pk]))
+    assert asks_for_password(asked)
+    assert sent_tasks() == []
+
+    with django_capture_on_commit_callbacks(execute=True):
+        open_browser.post(asked.headers["Location"], {"password": PASSWORD})
+    assert sent_tasks() == [("exchanges.tasks.check_account", [account.pk])]
 
 
 # --- the canary ---------------------------------------------------------------------------------------
