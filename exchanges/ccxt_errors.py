@@ -131,23 +131,27 @@ _COINBASES_NO = (
 )
 
 # Where the class alone misleads: what the exchange's own words then mean.
-WORDS: dict[tuple[str, type[Exception]], tuple[str, Row]] = {
+WORDS: dict[tuple[str, type[Exception]], dict[str, Row]] = {
     # The first order of that id may be at work.
-    ("BINANCE", ccxt.InvalidOrder): ("Duplicate order sent", _doubt(Meaning.REJECTED)),
+    ("BINANCE", ccxt.InvalidOrder): {"Duplicate order sent": _doubt(Meaning.REJECTED)},
     # Key, address or rights; ccxt takes it for a ban once a call of the client has succeeded.
-    ("BINANCE", ccxt.DDoSProtection): ("-2015", _refusal(Meaning.KEY)),
-    ("KRAKEN", ccxt.ExchangeError): (_KRAKENS_NO, _refusal()),
-    ("COINBASE", ccxt.ExchangeError): (_COINBASES_NO, _refusal()),
+    ("BINANCE", ccxt.DDoSProtection): {"-2015": _refusal(Meaning.KEY)},
+    # The secret is not the key's: ccxt has no class for that.
+    ("KRAKEN", ccxt.ExchangeError): {
+        "EAPI:Invalid signature": _refusal(Meaning.KEY),
+        _KRAKENS_NO: _refusal(),
+    },
+    ("COINBASE", ccxt.ExchangeError): {_COINBASES_NO: _refusal()},
 }
 
 
 def meaning_of(exchange: str, error: Exception, phase: Phase) -> Meaning:
     """Return what the error means. What ccxt did not raise came from taking an answer apart."""
     kind = type(error)
-    words, row = WORDS.get((exchange, kind), (None, _doubt()))
-    if words is None or not re.search(words, str(error)):
-        row = MEANINGS.get(kind, _doubt())
-    return row.of(phase)
+    for words, row in WORDS.get((exchange, kind), {}).items():
+        if re.search(words, str(error)):
+            return row.of(phase)
+    return MEANINGS.get(kind, _doubt()).of(phase)
 
 
 def translated(

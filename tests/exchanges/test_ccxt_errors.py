@@ -66,6 +66,7 @@ COINBASE_NO = (
         ("BINANCE", ccxt.DDoSProtection('{"code":-2015,"msg":"Invalid API-key"}'), Meaning.KEY),
         ("BINANCE", ccxt.DDoSProtection("429 Too Many Requests"), Meaning.LIMITED),
         ("KRAKEN", ccxt.ExchangeError('{"error":["EOrder:Cost minimum not met"]}'), Meaning.REJECTED),
+        ("KRAKEN", ccxt.ExchangeError('{"error":["EAPI:Invalid signature"]}'), Meaning.KEY),
         ("KRAKEN", ccxt.ExchangeError("SSLError"), Meaning.UNKNOWN),
         ("KRAKEN", ccxt.ExchangeError('{"error":["EService:Deadline elapsed"]}'), Meaning.REJECTED),
         ("KRAKEN", ccxt.ExchangeError('{"error":["EOrder:Duplicate cl_ord_id"]}'), Meaning.UNKNOWN),

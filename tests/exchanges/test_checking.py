@@ -265,6 +265,19 @@ def test_an_exchange_that_checks_signatures_tells_what_a_key_may_do(
     assert re.search(words, account.state_reason)
 
 
+@pytest.mark.parametrize("exchange", KEYS)
+def test_a_secret_that_is_not_the_keys_is_refused(simulator: Simulator, exchange: str) -> None:
+    trader, other = simulator.trader(exchange), simulator.trader(exchange)
+    mixed = Credentials(trader.credentials.api_key, other.credentials.secret)
+    account = stored(replace(trader, credentials=mixed))
+
+    tasks.check_account(account.pk)
+
+    account.refresh_from_db()
+    assert account.state == State.REFUSED
+    assert "does not accept this key" in account.state_reason
+
+
 def test_coinbases_other_kind_of_key_is_checked_too(simulator: Simulator) -> None:
     account = stored(simulator.trader("COINBASE", kind="ed25519"))
 
