@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from hashlib import sha256
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -233,6 +234,11 @@ class ExchangeAccount(models.Model):
             asset: Balance(Decimal(told["free"]), Decimal(told["locked"]))
             for asset, told in self.balances.items()
         }
+
+    @property
+    def seal(self) -> str:
+        """By what these keys are known from those before and after them, in hexadecimal; no secret."""
+        return sha256(self.sealed).hexdigest()
 
     @property
     def needs_keys(self) -> bool:

@@ -158,7 +158,7 @@ def look_after_orders_at(account_id: int, market_id: int) -> None:
     account = ExchangeAccount.objects.with_keys().filter(pk=account_id).first()
     if account is None or not orders:
         return
-    refused = f"key-refused:{account_id}:{account.api_key_hint}"
+    refused = f"key-refused:{account_id}:{account.seal}"
     if shared_redis().exists(refused):
         return
     market = Market.objects.get(pk=market_id)

@@ -106,16 +106,22 @@ def test_a_key_that_is_refused_when_orders_are_looked_up_is_checked_once(
     assert order.state == Order.State.OPEN  # it may live on at the exchange
 
 
+@pytest.mark.parametrize("wrong", ["api_key", "secret"])
 def test_orders_are_looked_up_again_once_the_account_has_a_key_that_works(
     trader: Trader,  # noqa: F811
     published: Messages,
+    wrong: str,
 ) -> None:
     subscription = subscribed(trader)
     place(subscription, limit=trader.simulator.rules(trader.exchange).price_tick * 1_000_000)
     account = subscription.account
     assert account is not None
-    good = trader.credentials
-    replace_keys(account=account, credentials=Credentials(f"{good.api_key[:-4]}xxxx", good.secret))
+    good, other = trader.credentials, trader.simulator.trader(trader.exchange).credentials
+    bad = {
+        "api_key": Credentials(f"{other.api_key[:-4]}{good.api_key[-4:]}", good.secret),  # ends alike
+        "secret": Credentials(good.api_key, other.secret),
+    }
+    replace_keys(account=account, credentials=bad[wrong])
     look_after_orders_at(account.pk, subscription.market_id)
     assert trader.control("log", clear=True)["requests"]
 
