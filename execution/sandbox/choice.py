@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from bot_sdk.code_policy import Finding
 from bot_sdk.model_files import ModelFile
-from bots.code_policy import Finding
 from execution.sandbox.batch import Batch
 from execution.sandbox.bubblewrap import Bubblewrap
 from execution.sandbox.engine import Engine

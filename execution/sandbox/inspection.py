@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
+from bot_sdk.code_policy import Finding
 from bot_sdk.text import printable
-from bots.code_policy import Finding
 from execution.sandbox.inside.job_file import pack
 from execution.sandbox.reply import Answer, load_object
 from execution.sandbox.verdicts import Verdict

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Never
 
 from bot_sdk.action import Action
+from bot_sdk.code_policy import Finding
 from bot_sdk.text import printable
-from bots.code_policy import Finding
 from execution.sandbox.verdicts import Verdict
 
 LONGEST_REPLY = 64 * 1024  # bytes

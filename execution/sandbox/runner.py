@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bot_sdk.code_policy import Finding
 from bot_sdk.text import printable
-from bots.code_policy import Finding
 from execution.sandbox.batch import Batch
 from execution.sandbox.confined import LONGEST_LOG, Ending
 from execution.sandbox.errors import AccountNeeded, SandboxUnavailable

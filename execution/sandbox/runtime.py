@@ -16,7 +16,6 @@ from pathlib import Path, PurePath, PurePosixPath
 from django.conf import settings
 
 import bot_sdk
-from bots import code_policy
 from execution.sandbox import inside
 from execution.sandbox.errors import SandboxUnavailable
 
@@ -64,13 +63,12 @@ def binds() -> list[Bind]:
     return [
         *(Bind(place, PurePosixPath(place)) for place in _system()),
         *(Bind(folder, HOME / name) for name, folder in _folders().items()),
-        Bind(_policy_file(), HOME / "policy" / _policy_file().name),
     ]
 
 
 def places() -> list[Path]:
     """Return the same where there is no file system of its own."""
-    return [*_system(), *_folders().values(), _policy_file()]
+    return [*_system(), *_folders().values()]
 
 
 def command_in_jail() -> list[str]:
@@ -83,13 +81,13 @@ def command_outside() -> list[str]:
 
 def environment_in_jail() -> dict[str, str]:
     """Return the variables of a zygote that sees what `binds` binds."""
-    return _environment(HOME / "python", HOME / "site-packages", [HOME, HOME / "policy"])
+    return _environment(HOME / "python", HOME / "site-packages", [HOME])
 
 
 def environment_outside() -> dict[str, str]:
     """Return the variables of a zygote that sees this machine's folders, of which it may read `places`."""
     folders = _folders()
-    others = [folders["bot_sdk"].parent, folders["inside"].parent, _policy_file().parent]
+    others = [folders["bot_sdk"].parent, folders["inside"].parent]
     return _environment(folders["python"], folders["site-packages"], others)
 
 
@@ -155,10 +153,6 @@ def _folders() -> dict[str, Path]:
         "bot_sdk": Path(bot_sdk.__path__[0]).resolve(),
         "inside": Path(inside.__path__[0]).resolve(),
     }
-
-
-def _policy_file() -> Path:
-    return Path(code_policy.__file__).resolve()
 
 
 def _system() -> list[Path]:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import astuple
 
-import code_policy  # type: ignore[import-not-found]  # bots/code_policy.py, bound into the jail by itself
+from bot_sdk import code_policy
 
 
 def answer(code: bytes) -> bytes:

@@ -9,7 +9,8 @@ reviewer sees first the lines that are worth a look.
 A finding is a refusal where no honest bot needs what it says, and advice where an honest bot may. The rules
 are the tables below; `docs/code_policy.md` explains them to developers.
 
-The file is bound into the sandbox alone and runs there. It imports the standard library only.
+Parsing hostile text can go wrong too, so whoever checks a stranger's file does it in a process that may die:
+the platform in the sandbox, a developer in a process of its own. Imports the standard library only.
 """
 
 import ast

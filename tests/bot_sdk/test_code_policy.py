@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bots import code_policy
-from bots.code_policy import MAX_BYTES, MAX_FINDINGS, MODULES, Finding, check
+from bot_sdk import code_policy
+from bot_sdk.code_policy import MAX_BYTES, MAX_FINDINGS, MODULES, Finding, check
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 10  # for any file; ordinary ones take milliseconds
@@ -313,6 +313,10 @@ def test_a_bot_may_be_declared_in_other_ways(code: str) -> None:
         ("# \x1b[2K", 1, "encoding", "U+001B"),
         ("# a\rimport math", 1, "encoding", "line ends"),
         ("x = 1\r\n# \u202e", 2, "encoding", "direction"),
+        ("x = 1\rimport os\r", 1, "encoding", "line ends"),
+        (BOT.encode("utf-16"), 1, "encoding", "not text in UTF-8"),
+        (b"\x7fELF\x02\x01\x01\0", 1, "encoding", "U+007F"),
+        ("if x:\n\ty = 1\n        y = 2", 3, "syntax", "tabs"),
         ("\ufeffx = 1", 1, "encoding", "byte order mark"),
         (b"\xef\xbb\xbfx = 1", 1, "encoding", "byte order mark"),
         (b"# -*- coding: utf-7 -*-\nx = 1", 1, "encoding", "utf-7"),
