@@ -12,7 +12,9 @@ from accounts.people import create_person
 from bot_sdk.examples.bollinger_reversion import BollingerReversion
 from bot_sdk.examples.moving_average_cross import MovingAverageCross
 from bot_sdk.parameters import Parameter
+from bots.drafting import create_bot
 from bots.models import Bot, BotVersion, Category
+from bots.names import slug_of
 from bots.publishing import publish_version
 
 TRADER, DEVELOPER, MODERATOR = "demo-trader", "demo-developer", "demo-moderator"
@@ -155,15 +157,12 @@ def _moderators() -> Group:
 
 
 def _publish(demo_bot: DemoBot, developer: User) -> None:
-    bot, _ = Bot.objects.get_or_create(
-        slug=demo_bot.name.lower().replace(" ", "-"),
-        defaults={
-            "name": demo_bot.name,
-            "developer": developer,
-            "category": Category.objects.get(name=demo_bot.category),
-            "tagline": demo_bot.tagline,
-            "description": demo_bot.description,
-        },
+    bot = Bot.objects.filter(slug=slug_of(demo_bot.name)).first() or create_bot(
+        developer=developer,
+        name=demo_bot.name,
+        category=Category.objects.get(name=demo_bot.category),
+        tagline=demo_bot.tagline,
+        description=demo_bot.description,
     )
     drafts = bot.versions.filter(state=BotVersion.State.DRAFT)
     if bot.versions.exclude(pk__in=drafts).exists():
