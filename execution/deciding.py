@@ -124,10 +124,10 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
 
 
 def _take_turn(view: MarketView, turns: Turns) -> Ended:
-    with turns.next() as asking:
+    with turns.next() as (asking, is_suspect):
         job, _ = asking
         try:
-            run = _run(view, job)
+            run = _run(view, job, is_suspect=is_suspect)
         except AccountNeeded as needed:
             return asking, needed
         except Exception:  # ours: it ends these cycles and no other
@@ -241,7 +241,9 @@ def _for_one(job: Job, view: MarketView, cycle: Cycle) -> Job:
     return replace(job, snapshot=snapshot, is_shared=False)
 
 
-def _run(view: MarketView, job: Job) -> Run | None:
+def _run(view: MarketView, job: Job, *, is_suspect: bool) -> Run | None:
     """Run the job unless the candle has become too old meanwhile; reads nothing from the database."""
     seconds_left = (view.stale_at - timezone.now()).total_seconds()
-    return run_confined(job, limits(seconds_left)) if seconds_left > 0 else None
+    if seconds_left <= 0:
+        return None
+    return run_confined(job, replace(limits(seconds_left), is_suspect=is_suspect))

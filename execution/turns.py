@@ -1,4 +1,4 @@
-"""Whose run begins next. Who does harm waits for all others, and then goes alone."""
+"""Whose run begins next. Who does harm waits for all others, and then goes alone and yields."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -41,8 +41,10 @@ class Turns:
                 (self._suspects if _version(each) == version else self._others).append(each)
 
     @contextmanager
-    def next(self) -> Iterator[Asking]:
-        """Give the run whose turn it is; wait while only suspects are left and one of them is running.
+    def next(self) -> Iterator[tuple[Asking, bool]]:
+        """Give the run whose turn it is, and whether it is a suspect's.
+
+        Wait while only suspects are left and one of them is running.
 
         As many turns may be taken as runs were added.
         """
@@ -53,7 +55,7 @@ class Turns:
             if is_suspect:
                 self._suspect_is_running = True
         try:
-            yield asking
+            yield asking, is_suspect
         finally:
             if is_suspect:
                 with self._changed:

@@ -82,12 +82,14 @@ class Limits:
     """What one run may use, from the moment when the bot's code is handed over.
 
     `memory_mb` is what the bot may allocate beside the interpreter and its preloaded libraries.
-    `cpu_percent` of `seconds` is the CPU time it may burn, with one second as the least.
+    `cpu_percent` of `seconds` is the CPU time it may burn, with one second as the least. A suspect yields to
+    nearly everyone from the moment when its process is there.
     """
 
     seconds: float
     memory_mb: int
     cpu_percent: int
+    is_suspect: bool = False
 
     @property
     def cpu_seconds(self) -> int:

@@ -63,8 +63,10 @@ class WatchedProcess:
             return 0.0
 
     def step_back(self) -> None:
-        """Have it, the leader of its group, yield to nearly everyone from now on; its later threads too."""
+        """Have it yield to nearly everyone from now on, with the threads that it has and will have."""
         with contextlib.suppress(ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, self.pid, _LOWEST_PRIORITY)
+            # Which it leads as soon as its walls are up; before, it has one thread.
             os.setpriority(os.PRIO_PGRP, self.pid, _LOWEST_PRIORITY)
 
     def kill(self) -> None:

@@ -92,6 +92,8 @@ class Zygote:
             their_channel.close()
             their_report.close()
             process = stack.enter_context(self._began(report))
+            if limits.is_suspect:
+                process.step_back()
             _await_up(channel, log)
             stack.enter_context(cgroup.confine(process.pid, limits))
             yield Confined(

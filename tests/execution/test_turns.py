@@ -14,7 +14,7 @@ def asking(version: int) -> Asking:
 
 
 def taken(turns: Turns) -> int:
-    with turns.next() as (_, cycles):
+    with turns.next() as ((_, cycles), _):
         return cycles[0].subscription.version_id
 
 
@@ -22,7 +22,8 @@ def test_those_who_did_harm_come_last() -> None:
     turns = Turns()
     for version in (1, 2, 1, 3):
         turns.add(asking(version))
-    with turns.next() as first:
+    with turns.next() as (first, is_suspect):
+        assert not is_suspect
         turns.blame(first)
     turns.add(asking(1))
     turns.add(asking(4), is_suspect=True)
@@ -38,8 +39,9 @@ def test_suspects_go_alone_and_hold_up_nobody() -> None:
     begun, may_end = threading.Semaphore(0), threading.Event()
 
     def take() -> int:
-        with turns.next() as (_, cycles):
+        with turns.next() as ((_, cycles), is_suspect):
             version = cycles[0].subscription.version_id
+            assert is_suspect == (version == 1)
             if version == 1:
                 begun.release()
                 may_end.wait(10)

@@ -2,6 +2,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.execution.sandbox.jobs import ROOMY, children_in, make_bot, make_fram
 
 BENIGN_RUNS = 60
 HOSTILE_LIMITS = make_limits(seconds=2, memory_mb=64)
+SUSPECTS_LIMITS = replace(HOSTILE_LIMITS, is_suspect=True)
 GRACE_SECONDS = 2.0
 
 BENIGN = make_bot("""
@@ -59,7 +61,8 @@ def nursery(request: pytest.FixtureRequest) -> Iterator[Nursery]:
 def hostile_neighbours(nursery: Nursery) -> Iterator[list[tuple[str, Run]]]:
     """Run the hostile bots beside the block, and collect how they end.
 
-    As `execution.turns` lets them: all at once, and then, being known for it, again and again in turn.
+    As `execution.turns` lets them: all at once, and then, being known for it, again and again in turn, as
+    suspects.
     """
     ended: list[tuple[str, Run]] = []
     is_over = threading.Event()
@@ -70,7 +73,7 @@ def hostile_neighbours(nursery: Nursery) -> Iterator[list[tuple[str, Run]]]:
         ended.append((name, run_in(nursery, job, HOSTILE_LIMITS)))
         while not is_over.is_set():
             with lane:
-                ended.append((name, run_in(nursery, job, HOSTILE_LIMITS)))
+                ended.append((name, run_in(nursery, job, SUSPECTS_LIMITS)))
 
     with ThreadPoolExecutor(len(HOSTILE)) as pool, ExitStack() as at_the_end:
         at_the_end.callback(is_over.set)

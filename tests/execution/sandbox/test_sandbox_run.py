@@ -298,6 +298,16 @@ def test_a_long_run_yields_to_others_once_it_has_used_the_processor(
     assert seen == {0, priority}
 
 
+def test_a_suspect_yields_to_others_from_the_start(nursery: Nursery) -> None:
+    job = make_job(make_bot("import os; print(os.getpriority(os.PRIO_PROCESS, 0))"))
+    with nursery.zygote(()) as zygote, zygote.run(Interview(job), make_limits(is_suspect=True)) as confined:
+        pid = confined.process.pid
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+        ending = confined.follow()
+
+    assert ending.log == b"19\n"
+
+
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
 def test_a_killed_worker_leaves_neither_zygote_nor_bot_behind(engine: Engine) -> None:
     program = (
