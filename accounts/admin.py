@@ -1,9 +1,13 @@
+import allauth.mfa.admin  # noqa: F401  # registers what is registered anew here
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.models import User
+from accounts.admin_records import RecordAdmin
+from accounts.models import AuditEntry, User
 from accounts.people import confirm_address
 
 
@@ -26,3 +30,36 @@ class PersonAdmin(UserAdmin):
         super().save_model(request, obj, form, change)
         if not change:
             confirm_address(obj)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(RecordAdmin):
+    list_display = ["number", "at", "actor_name", "action", "object_type", "object_name", "details"]
+    list_filter = ["action", "object_type", "actor_name"]
+    search_fields = ["actor_name", "action", "object_name", "=object_id"]
+    date_hierarchy = "at"
+    fields = [
+        "number",
+        ("at", "actor_name"),
+        "action",
+        ("object_type", "object_id", "object_name"),
+        "details",
+        ("key_id", "previous", "seal"),
+    ]
+
+
+admin.site.unregister(Authenticator)
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(RecordAdmin):
+    """Who has a second factor. Who lost it sets up another one when staff have deleted it here."""
+
+    list_display = ["user", "type", "created_at", "last_used_at"]
+    list_filter = ["type", "created_at"]
+    search_fields = ["user__username"]
+    list_select_related = ["user"]
+    fields = ["user", "type", "created_at", "last_used_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.has_perm("mfa.delete_authenticator"))

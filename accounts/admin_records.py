@@ -1,13 +1,20 @@
-"""The admin of what happened: read, never added, changed or deleted by hand."""
+"""What the admin's classes share: records that nobody edits, and changes that are written down."""
+
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+
+from accounts import audit
+from accounts.models import User
 
 
 class RecordAdmin(admin.ModelAdmin):
+    """Shown, and neither added, changed nor deleted by hand."""
+
     show_full_result_count = False
-    view_on_site = False  # pages on the site are the trader's own
+    view_on_site = False  # pages on the site are their owners'
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -17,3 +24,24 @@ class RecordAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class Audited(admin.ModelAdmin):
+    """Writes what staff do by hand into the audit log: which row and which fields, never their values."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._record(request, obj, "add", fields=message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._record(request, obj, "change", fields=message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        for row in queryset:
+            self._record(request, row, "delete")
+        return super().log_deletions(request, queryset)
+
+    def _record(self, request: HttpRequest, row: Model, deed: str, **details: Any) -> None:
+        assert isinstance(request.user, User)
+        audit.record(actor=request.user, action=f"{row._meta.model_name}.{deed}", target=row, **details)

@@ -1,12 +1,29 @@
 """People. Roles come from what someone does (publishing, subscribing) and, for staff, from groups."""
 
-from django.contrib.auth.models import AbstractUser
-from django.db import models
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models, transaction
 from django.db.models.functions import Lower
+
+
+class PersonManager(UserManager["User"]):
+    def create_superuser(  # type: ignore[override]
+        self, username: str, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        """Create one whose address needs no confirmation, as `manage.py createsuperuser` does."""
+        from accounts.people import confirm_address  # noqa: PLC0415
+
+        with transaction.atomic():
+            person = super().create_superuser(username, email, password, **fields)
+            confirm_address(person)
+        return person
 
 
 class User(AbstractUser):
     email = models.EmailField("email address")
+
+    objects: ClassVar[PersonManager] = PersonManager()
 
     class Meta:
         ordering = ["username"]

@@ -1,12 +1,15 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from accounts import audit
 from accounts.admin_links import link_to, link_to_list
 from accounts.admin_records import RecordAdmin
+from accounts.models import User
 from bots import publishing
 from bots.models import (
     Artifact,
@@ -114,7 +117,13 @@ class BotVersionAdmin(admin.ModelAdmin):
 
     @admin.action(description="Release from quarantine", permissions=["change"])
     def release(self, request: HttpRequest, versions: BotVersionQuerySet) -> None:
-        released = [version for version in versions if publishing.release(version)]
+        assert isinstance(request.user, User)
+        released = []
+        for version in versions:
+            with transaction.atomic():
+                if publishing.release(version):
+                    audit.record(actor=request.user, action="version.release", target=version)
+                    released.append(version)
         self.message_user(request, f"{len(released)} of {versions.count()} versions released.")
 
     @admin.display(description="bot", ordering="bot__name")
@@ -126,7 +135,7 @@ class BotVersionAdmin(admin.ModelAdmin):
 
 
 @admin.register(Artifact)
-class ArtifactAdmin(admin.ModelAdmin):
+class ArtifactAdmin(RecordAdmin):
     list_display = ["key", "kind", "size", "of", "created_at"]
     list_filter = ["kind", "created_at"]
     search_fields = ["key", "sha256"]
@@ -135,15 +144,6 @@ class ArtifactAdmin(admin.ModelAdmin):
     @admin.display(description="version")
     def of(self, artifact: Artifact) -> SafeString | str:
         return link_to(artifact.version)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Artifact | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Artifact | None = None) -> bool:
-        return False
 
 
 @admin.register(GateRun)

@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.admin_records import RecordAdmin
 from exchanges.models import Candle, ExchangeAccount, Market
 
 
@@ -29,27 +30,17 @@ class MarketAdmin(admin.ModelAdmin):
 
 
 @admin.register(Candle)
-class CandleAdmin(admin.ModelAdmin):
+class CandleAdmin(RecordAdmin):
     """Candles are facts: shown, never edited."""
 
     list_display = ["market", "timeframe", "opened_at", "open", "high", "low", "close", "volume"]
     list_filter = ["timeframe", "market"]
     list_select_related = ["market"]
     date_hierarchy = "opened_at"
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Candle | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Candle | None = None) -> bool:
-        return False
 
 
 @admin.register(ExchangeAccount)
-class ExchangeAccountAdmin(admin.ModelAdmin):
+class ExchangeAccountAdmin(RecordAdmin):
     """Staff see whose account is in what state; the keys, sealed as they are, are shown to nobody."""
 
     list_display = ["label", "owner", "exchange", "environment", "state", "key_id", "checked_at"]
@@ -57,13 +48,3 @@ class ExchangeAccountAdmin(admin.ModelAdmin):
     search_fields = ["label", "owner__username"]
     list_select_related = ["owner"]
     exclude = ["sealed", "key_fingerprint"]
-    view_on_site = False  # the page on the site is its owner's
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: ExchangeAccount | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: ExchangeAccount | None = None) -> bool:
-        return False

@@ -6,11 +6,11 @@ from typing import cast
 
 import redis
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts import second_factor
 from accounts.models import User
 from exchanges import request_log
 from exchanges.errors import ExchangeUnavailable
@@ -39,7 +39,7 @@ class Asked:
     kinds: list[Kind]
 
 
-@login_required
+@second_factor.required_of_staff
 @require_safe
 def requests(request: HttpRequest) -> HttpResponse:
     if not cast(User, request.user).is_staff:

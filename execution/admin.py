@@ -28,14 +28,14 @@ from execution.models import (
 )
 
 
-class SubscriptionRecordAdmin(RecordAdmin):
+class TradingRecordAdmin(RecordAdmin):
     @admin.display(description="subscription")
     def subscription_link(self, row: Cycle | Order | Position | SubscriptionPerformance) -> SafeString | str:
         return link_to(row.subscription)
 
 
 @admin.register(Cycle)
-class CycleAdmin(SubscriptionRecordAdmin):
+class CycleAdmin(TradingRecordAdmin):
     list_display = [
         "candle_closed_at",
         "subscription_link",
@@ -70,7 +70,7 @@ class FillInline(admin.TabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(SubscriptionRecordAdmin):
+class OrderAdmin(TradingRecordAdmin):
     list_display = ["created_at", "subscription_link", "side", "amount", "state", "message", "cycle_link"]
     list_filter = ["state", "side", "subscription__market__exchange"]
     search_fields = ["client_order_id", "exchange_order_id", "subscription__trader__username"]
@@ -128,7 +128,7 @@ class FillAdmin(RecordAdmin):
 
 
 @admin.register(Position)
-class PositionAdmin(SubscriptionRecordAdmin):
+class PositionAdmin(TradingRecordAdmin):
     list_display = [
         "subscription_link",
         "quote_balance",
@@ -190,7 +190,7 @@ class BacktestAdmin(RecordAdmin):
 
 
 @admin.register(SubscriptionPerformance)
-class SubscriptionPerformanceAdmin(SubscriptionRecordAdmin):
+class SubscriptionPerformanceAdmin(TradingRecordAdmin):
     list_display = ["subscription_link", "measured_at", "measured_until", "trades"]
     search_fields = ["subscription__bot__name", "subscription__trader__username"]
     list_select_related = ["subscription__bot", "subscription__market"]

@@ -9,11 +9,11 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import User
 from exchanges.errors import ExchangeError, KeyRefused
 from exchanges.gateway import ExchangeGateway, Ticker
@@ -63,7 +63,7 @@ def tend(order: Order, gateway: ExchangeGateway, prices: Callable[[], Ticker] | 
 
 
 def end_by_staff(*, order: Order, staff: User, reason: str) -> Order:
-    """End an order of unknown fate as never arrived, and write who said so and why into the admin's log.
+    """End an order of unknown fate as never arrived, and write who said so and why into the audit log.
 
     For what look-ups cannot decide, such as at an exchange that is gone. Nothing is booked: should the order
     have been executed after all, the next reconciliation finds it. Raises OrderError while the order may
@@ -79,9 +79,7 @@ def end_by_staff(*, order: Order, staff: User, reason: str) -> Order:
         if row.fills.exists():
             raise OrderError(f"Order {row.pk} has fills, so it did arrive.")
         finish(row, Order.State.NOT_SENT, f"Staff found that this order never arrived: {reason}")
-        LogEntry.objects.log_actions(
-            staff.pk, [row], CHANGE, f"Ended as never arrived. {reason}", single_object=True
-        )
+        audit.record(actor=staff, action="order.end", target=row, reason=reason)
     return row
 
 

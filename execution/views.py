@@ -18,6 +18,7 @@ from django.views.decorators.http import conditional_page, require_POST, require
 from django_htmx.http import HttpResponseClientRefresh
 from kombu.exceptions import OperationalError
 
+from accounts import second_factor
 from accounts.models import User
 from bot_sdk.parameters import ConfigError
 from bot_sdk.timeframes import last_closed
@@ -249,7 +250,7 @@ def set_envelope(request: HttpRequest) -> HttpResponse:
     return render(request, "execution/limits.html", _limits(person, form))
 
 
-@login_required
+@second_factor.required_of_staff
 def platform(request: HttpRequest) -> HttpResponse:
     """For staff: how far everybody's bots may trade."""
     person = _person(request)

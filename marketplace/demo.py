@@ -1,10 +1,21 @@
-"""The demo that `make run` starts with: three people, three categories, three bots."""
+"""The demo that `make run` starts with: four people, three categories, three bots."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from django.contrib.auth.models import Group, Permission
+from allauth.mfa.app_settings import TOTP_PERIOD
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from allauth.mfa.utils import decrypt
+from django.contrib.auth.models import Group
 from django.db import transaction
 
 from accounts.models import User
@@ -16,10 +27,11 @@ from bots.drafting import create_bot
 from bots.models import Bot, BotVersion, Category
 from bots.names import slug_of
 from bots.publishing import publish_version
+from marketplace import roles
 
-TRADER, DEVELOPER, MODERATOR = "demo-trader", "demo-developer", "demo-moderator"
-MODERATORS = "moderators"
-SEEN_APPS = ["accounts", "bots", "subscriptions", "execution", "exchanges", "django_celery_beat"]
+TRADER, DEVELOPER = "demo-trader", "demo-developer"
+MODERATOR, OPERATOR = "demo-moderator", "demo-operator"
+STAFF = {MODERATOR: roles.MODERATOR, OPERATOR: roles.OPERATOR}
 
 CATEGORIES = {
     "Momentum": "Follow what moves.",
@@ -117,11 +129,15 @@ BOTS = [
 
 def seed(password: str) -> None:
     """Create what is missing of the demo; a second call changes nothing."""
+    roles.install()
     with transaction.atomic():
         developer = _person(DEVELOPER, password)
         _person(TRADER, password)
-        moderator = _person(MODERATOR, password, is_staff=True)
-        moderator.groups.add(_moderators())
+        for username, role in STAFF.items():
+            person = _person(username, password, is_staff=True)
+            person.groups.add(Group.objects.get(name=role))
+            if not Authenticator.objects.filter(user=person).exists():
+                TOTP.activate(person, generate_totp_secret())
         for name, description in CATEGORIES.items():
             slug = name.lower().replace(" ", "-")
             Category.objects.get_or_create(slug=slug, defaults={"name": name, "description": description})
@@ -129,31 +145,25 @@ def seed(password: str) -> None:
         _publish(demo_bot, developer)
 
 
+def codes() -> dict[str, str]:
+    """Return what the demo staff's authenticator apps would show now, by username."""
+    counter = next(yield_hotp_counters_from_time())
+    apps = Authenticator.objects.filter(user__username__in=STAFF, type=Authenticator.Type.TOTP)
+    return {
+        app.user.username: format_hotp_value(hotp_value(decrypt(app.data["secret"]), counter))
+        for app in apps.select_related("user")
+    }
+
+
+def code_lasts() -> int:
+    """Return for how many more seconds the codes are good."""
+    return int(TOTP_PERIOD - time.time() % TOTP_PERIOD)
+
+
 def _person(username: str, password: str, **flags: bool) -> User:
     person = User.objects.filter(username=username).first()
     email = f"{username}@example.com"
     return person or create_person(username=username, email=email, password=password, **flags)
-
-
-def _moderators() -> Group:
-    """Staff who see every record of the marketplace and may change what is theirs to moderate."""
-    group, is_new = Group.objects.get_or_create(name=MODERATORS)
-    if is_new:
-        seeing = Permission.objects.filter(
-            content_type__app_label__in=SEEN_APPS, codename__startswith="view_"
-        )
-        changing = Permission.objects.filter(
-            codename__in=[
-                "change_bot",
-                "change_botversion",
-                "change_category",
-                "add_category",
-                "change_subscription",
-                "change_tradingswitch",
-            ]
-        )
-        group.permissions.set(seeing | changing)
-    return group
 
 
 def _publish(demo_bot: DemoBot, developer: User) -> None:

@@ -33,7 +33,7 @@ INSTALLED_APPS = [
     "bots",
     "exchanges",
     "accounts",
-    "django.contrib.admin",
+    "accounts.apps.StaffSiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "django_celery_beat",
     "django_htmx",
     "marketplace",
@@ -167,6 +168,8 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "staff", "support", "moderator"]
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds for which a password opens what asks for it again
+MFA_ADAPTER = "accounts.second_factor.Adapter"
+MFA_TOTP_ISSUER = "Bot Marketplace"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
 if "EMAIL_URL" in env.values:
     vars().update(env.email("EMAIL_URL", ""))

@@ -1,9 +1,11 @@
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin_links import link_to
+from accounts.admin_records import RecordAdmin
+from accounts.models import User
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Envelope, Subscription, TradingSwitch
@@ -44,9 +46,10 @@ class SubscriptionAdmin(admin.ModelAdmin):
 
     @admin.action(description="Pause selected subscriptions", permissions=["change"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        assert isinstance(request.user, User)
         for subscription in queryset:
             try:
-                lifecycle.pause(subscription=subscription, reason="Paused by staff.")
+                lifecycle.pause_by_staff(subscription=subscription, staff=request.user)
             except SubscriptionError as error:
                 self.message_user(request, f"{subscription}: {error}", messages.WARNING)
 
@@ -57,19 +60,6 @@ class SubscriptionAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Subscription | None = None) -> bool:
-        return False
-
-
-class RecordAdmin(admin.ModelAdmin):
-    """Shown, and changed on pages of their own."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 

@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import User
 from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.parameters import ConfigError, validate
@@ -102,6 +103,17 @@ def pause(*, subscription: Subscription, reason: str = "") -> Subscription:
     paused = _move(
         subscription, to=Subscription.State.PAUSED, allowed=[Subscription.State.ACTIVE], reason=reason
     )
+    wait_until_quiet(Subscription.objects.filter(pk=paused.pk))
+    return paused
+
+
+def pause_by_staff(*, subscription: Subscription, staff: User) -> Subscription:
+    """Pause as the trader could, and write into the audit log who did. Raises SubscriptionError."""
+    with transaction.atomic():
+        allowed = [Subscription.State.ACTIVE]
+        reason = "Paused by staff."
+        paused = _move(subscription, to=Subscription.State.PAUSED, allowed=allowed, reason=reason)
+        audit.record(actor=staff, action="subscription.pause", target=paused)
     wait_until_quiet(Subscription.objects.filter(pk=paused.pk))
     return paused
 

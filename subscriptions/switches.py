@@ -8,10 +8,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.db.models import Q
 
+from accounts import audit
 from accounts.models import User
 from bot_sdk.parameters import ConfigError
 from subscriptions.errors import SubscriptionError
@@ -65,17 +65,14 @@ def set_trader_state(*, trader: User, state: TradingState, reason: str = "") -> 
 
 
 def set_platform_state(*, state: TradingState, reason: str, by: User | None) -> TradingSwitch:
-    """Let all bots of everybody trade, only sell, or do nothing; staff's, and written into the admin's log.
+    """Let all bots of everybody trade, only sell, or do nothing; staff's, and written into the audit log.
 
-    `by` is None on the command line, for which the admin's log has no name. Raises SubscriptionError without
-    a reason for anything but trading: traders read it.
+    `by` is None on the command line. Raises SubscriptionError without a reason for anything but trading:
+    traders read it.
     """
     if state != TradingState.ACTIVE and not reason.strip():
         raise SubscriptionError("Say why: every trader reads it.")
-    switch = _set(None, state, reason, by=by)
-    if by is not None:
-        LogEntry.objects.log_actions(by.pk, [switch], CHANGE, f"{switch}. {reason}", single_object=True)
-    return switch
+    return _set(None, state, reason, by=by)
 
 
 def set_envelope(
@@ -104,6 +101,10 @@ def _set(trader: User | None, state: TradingState, reason: str, *, by: User | No
         switch, _ = TradingSwitch.objects.select_for_update(of=["self"]).get_or_create(trader=trader)
         switch.state, switch.reason, switch.changed_by = state, reason.strip()[:200], by
         switch.save()
+        if trader is None:
+            audit.record(
+                actor=by, action="platform.trading", target=switch, state=state, reason=switch.reason
+            )
     # an order of one that has just been paused may be leaving, too
     may_send = Q(state=Subscription.State.ACTIVE) | Q(sending_until__isnull=False)
     in_scope = Subscription.objects.filter(may_send)

@@ -6,6 +6,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from allauth.account.internal.flows.login import record_authentication
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +25,7 @@ from exchanges.credentials import Credentials
 from exchanges.models import Candle, ExchangeAccount, Market
 from execution.models import Backtest, Cycle, Fill, Order, Reconciliation
 from execution.orders import client_order_id
+from marketplace import roles
 from subscriptions.models import Subscription
 
 PASSWORD = "correct horse battery staple"
@@ -43,6 +49,26 @@ def make_user(name: str = "bob", **overrides: Any) -> User:
 def give_password(client: Client) -> None:
     """Have the person at this browser show once more who they are."""
     client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+
+
+def sign_in_staff(client: Client, person: User) -> None:
+    """Sign in somebody who has just given password and second factor; who has none gets one."""
+    kind = Authenticator.Type.TOTP
+    if not (app := Authenticator.objects.filter(user=person, type=kind).first()):
+        app = TOTP.activate(person, generate_totp_secret()).instance
+    client.force_login(person)
+    request = HttpRequest()
+    request.session = client.session
+    record_authentication(request, person, "mfa", id=app.pk, type=kind)
+    request.session.save()
+
+
+def make_staff(name: str, role: str) -> User:
+    """Staff in one of the roles."""
+    roles.install()
+    person = make_user(name, is_staff=True)
+    person.groups.add(Group.objects.get(name=role))
+    return person
 
 
 def make_category(name: str = "Trend") -> Category:

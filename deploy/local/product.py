@@ -18,7 +18,7 @@ from deploy.local.supervisor import Interruption, ServiceFailed, Supervisor, tai
 from deploy.local.valkey import Valkey, ValkeyFailed
 
 LOGS = STATE / "logs"
-DEMO_PEOPLE = ("demo-trader", "demo-developer", "demo-moderator")
+DEMO_PEOPLE = ("demo-trader", "demo-developer", "demo-moderator", "demo-operator")
 _HEALTHY_SECONDS = 120.0
 _EMBEDDED = ("DATABASE_URL", "REDIS_URL", "EXCHANGE_SIMULATOR_URL")
 _MANAGE = (sys.executable, "manage.py")
@@ -164,7 +164,8 @@ def _greet(settings: Mapping[str, str]) -> None:
     print(f"\nBot Marketplace is running at {settings['PUBLIC_URL']}")
     if settings.get("DEMO") == "true":
         print(f"Demo logins: {', '.join(DEMO_PEOPLE)}; password: {settings['DEMO_PASSWORD']}")
-    print(f"Staff pages: {settings['PUBLIC_URL']}/admin/ (as demo-moderator). Logs and mail: {STATE}")
+        print("The last two are staff, whose code `.venv/bin/python manage.py demo_code` prints.")
+    print(f"Staff pages: {settings['PUBLIC_URL']}/admin/. Logs and mail: {STATE}")
     print("Ctrl-C stops everything.", flush=True)
 
 

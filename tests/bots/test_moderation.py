@@ -10,7 +10,7 @@ from accounts.models import AuditEntry, User
 from bots import drafting, moderation, publishing, storage
 from bots.errors import PublishingError
 from bots.models import Bot, BotVersion, DeveloperBan, Review
-from subscriptions import tasks
+from subscriptions import lifecycle, tasks
 from tests.factories import BUYING_BOT, make_bot, make_subscription, make_user
 
 pytestmark = pytest.mark.django_db
@@ -136,7 +136,7 @@ def test_traders_are_told_once_when_what_they_have_is_stopped(
 
     stop(bot, moderator)
     tasks.tell_of_stopped_bot.apply(args=[bot.pk])
-    for ids in tasks.lifecycle.settle_stopped(bot_id=bot.pk):
+    for ids in lifecycle.settle_stopped(bot_id=bot.pk):
         tasks.write_of_stopped_bot.apply(args=[ids])
 
     message = mail.outbox[0]
@@ -152,7 +152,7 @@ def test_stopping_waits_for_an_order_that_may_be_leaving(alice: User, moderator:
     type(subscription).objects.update(sending_until=leaves_by)
     stop_bot(bot, moderator)
 
-    tasks.lifecycle.settle_stopped(bot_id=bot.pk)
+    lifecycle.settle_stopped(bot_id=bot.pk)
 
     assert timezone.now() >= leaves_by
 

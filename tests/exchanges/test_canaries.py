@@ -22,7 +22,7 @@ from exchanges.models import ExchangeAccount
 from exchanges.vault import opened
 from marketplace.celery import app as celery_app
 from tests.exchanges.simulated import PAIR, Simulator, Trader, simulating
-from tests.factories import give_password, make_user
+from tests.factories import give_password, make_user, sign_in_staff
 
 pytestmark = pytest.mark.django_db
 ADD = "/exchange-accounts/add/"
@@ -135,7 +135,7 @@ def test_no_key_leaves_the_vault(
         seen += [repr(account), str(account), repr(account.__dict__.keys())]
         wrong = {"api_key": trader.credentials.secret, "secret": trader.credentials.api_key}  # swapped
         seen.append(client.post(f"/exchange-accounts/{account.pk}/keys/", wrong).content.decode())
-    client.force_login(make_user("mona", is_staff=True, is_superuser=True))
+    sign_in_staff(client, make_user("mona", is_staff=True, is_superuser=True))
     lists = ("", *(f"{account.pk}/change/" for account in owned))
     seen += [client.get(f"/admin/exchanges/exchangeaccount/{page}").content.decode() for page in lists]
     seen += [str(message.message()) for message in mail.outbox]

@@ -25,7 +25,7 @@ from exchanges.gateway import Balance
 from exchanges.models import Exchange, ExchangeAccount
 from exchanges.vault import opened
 from marketplace import celery_app
-from tests.factories import PASSWORD, give_password, make_exchange_account
+from tests.factories import PASSWORD, give_password, make_exchange_account, sign_in_staff
 
 KEY, SECRET = "CanaryKey" + "k" * 51 + "hint", "CanarySecret" + "s" * 52
 TYPED = {
@@ -567,7 +567,7 @@ def test_the_keys_appear_nowhere(
     told = [browser.post(ADD, TYPED, follow=True), browser.post(ADD, TYPED)]  # the second one is refused
     account = ExchangeAccount.objects.get(owner=bob)
     told += [browser.get(url) for url in (LIST, ADD, account.get_absolute_url())]
-    client.force_login(mona)
+    sign_in_staff(client, mona)
     admin = "admin:exchanges_exchangeaccount"
     told += [
         client.get(reverse(f"{admin}_changelist")),

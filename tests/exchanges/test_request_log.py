@@ -10,6 +10,7 @@ from exchanges import request_log
 from exchanges.ccxt_gateway import CcxtGateway
 from exchanges.gateways import shared_budget, shared_redis
 from exchanges.simulator.server import serve
+from tests.factories import sign_in_staff
 
 PAGE = "/staff/exchange-requests/"
 
@@ -65,9 +66,9 @@ def test_staff_see_what_was_asked_and_who_told_us_to_stop(
 ) -> None:
     ask("BINANCE", 2)
     shared_budget("KRAKEN").halt(90)
-    client.force_login(mona)
+    sign_in_staff(client, mona)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):  # one of them for the second factor
         html = client.get(PAGE).content.decode()
 
     assert "GET /api/v3/ticker/*" in html
@@ -84,7 +85,7 @@ def test_others_do_not_find_the_page(client: Client, bob: User) -> None:
 
 
 def test_without_redis_the_page_says_so(client: Client, mona: User, settings: Settings) -> None:
-    client.force_login(mona)
+    sign_in_staff(client, mona)
     settings.REDIS_URL = "redis://127.0.0.1:1"
 
     assert "The counts cannot be read" in client.get(PAGE).content.decode()

@@ -3,18 +3,25 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import AuditEntry, User
 from execution.invariants import find_breaches
 from execution.models import Fill, Order
 from execution.orders import position_of
-from marketplace import demo
-from tests.factories import PASSWORD, make_cycle, make_fill, make_order, make_subscription, make_user
+from marketplace import roles
+from tests.factories import (
+    make_cycle,
+    make_fill,
+    make_order,
+    make_staff,
+    make_subscription,
+    make_user,
+    sign_in_staff,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +43,7 @@ def settler(client: Client) -> Client:
     nina = make_user("nina", is_staff=True)
     rights = Permission.objects.filter(codename__in=["view_order", "end_order"])
     nina.user_permissions.set(rights)
-    client.force_login(nina)
+    sign_in_staff(client, nina)
     return client
 
 
@@ -70,9 +77,9 @@ def test_an_order_that_never_arrived_is_ended_with_the_reason_in_the_log(
     assert REASON in order.message
     assert not Fill.objects.exists()
     assert position_of(order.subscription).base_amount == 0
-    entry = LogEntry.objects.get()
-    assert (entry.user.username, entry.object_id) == ("nina", str(order.pk))
-    assert REASON in entry.change_message
+    entry = AuditEntry.objects.get()
+    assert (entry.actor_name, entry.action, entry.object_id) == ("nina", "order.end", str(order.pk))
+    assert entry.details == {"reason": REASON}
 
 
 def test_an_order_that_a_dead_worker_left_behind_is_ended_too(settler: Client, order: Order) -> None:
@@ -100,7 +107,7 @@ def test_without_a_reason_and_a_known_choice_nothing_ends(
 
     assert "errorlist" in page
     assert Order.objects.get().state == Order.State.UNKNOWN
-    assert not LogEntry.objects.exists()
+    assert not AuditEntry.objects.exists()
 
 
 def may_still_arrive(order: Order) -> None:
@@ -132,12 +139,13 @@ def test_what_must_not_be_ended_is_not(settler: Client, order: Order, change: ob
 
     assert words in page
     assert Order.objects.get().state == before
-    assert not LogEntry.objects.exists()
+    assert not AuditEntry.objects.exists()
 
 
 def test_a_moderator_without_the_right_cannot(client: Client, order: Order) -> None:
-    demo.seed(PASSWORD)
-    client.force_login(User.objects.get(username=demo.MODERATOR))
+    moderator = make_staff("nina", roles.MODERATOR)
+    moderator.user_permissions.set(Permission.objects.filter(codename="view_order"))
+    sign_in_staff(client, moderator)
 
     assert "end_selected" not in client.get(LIST).content.decode()
     never_arrived(client, order)

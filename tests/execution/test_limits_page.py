@@ -10,7 +10,7 @@ from accounts.models import User
 from subscriptions.models import Envelope, TradingState, TradingSwitch
 from subscriptions.switches import set_envelope, set_platform_state, standing_of
 from tests.execution.test_watching import holding
-from tests.factories import make_market, make_subscription
+from tests.factories import make_market, make_subscription, sign_in_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -141,7 +141,7 @@ def test_staff_hold_everybody_back_with_a_reason_that_all_read(
 ) -> None:
     make_subscription(bob)
     monas = Client()
-    monas.force_login(mona)
+    sign_in_staff(monas, mona)
 
     refused = monas.post("/staff/trading/", {"state": "HALTED", "reason": " "}).content.decode()
     assert "Say why" in refused

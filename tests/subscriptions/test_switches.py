@@ -9,12 +9,11 @@ from decimal import Decimal
 
 import pytest
 import time_machine
-from django.contrib.admin.models import LogEntry
 from django.db import IntegrityError, connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import User
+from accounts.models import AuditEntry, User
 from bot_sdk.parameters import ConfigError
 from bot_sdk.skip_reasons import SkipReason
 from exchanges.gateway import OrderReport
@@ -81,7 +80,8 @@ def test_the_platform_needs_a_reason_that_is_logged(mona: User) -> None:
 
     set_platform_state(state=HALTED, reason="The exchange is down.", by=mona)
 
-    assert "The exchange is down." in LogEntry.objects.get(user=mona).change_message
+    entry = AuditEntry.objects.get(actor=mona)
+    assert (entry.action, entry.details["reason"]) == ("platform.trading", "The exchange is down.")
 
 
 def test_there_is_one_switch_of_the_platform(mona: User) -> None:

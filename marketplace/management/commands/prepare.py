@@ -6,17 +6,18 @@ from django.core.management.base import BaseCommand, CommandError
 
 from exchanges.models import Market
 from execution import schedule
-from marketplace import demo
+from marketplace import demo, roles
 from marketplace.static_files import collect_when_changed
 
 
 class Command(BaseCommand):
-    help = "Bring database, static files, schedule, markets and, with DEMO=true, the demo up to date."
+    help = "Bring database, static files, schedule, roles, markets and, with DEMO=true, the demo up to date."
 
     def handle(self, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=options["verbosity"])
         collect_when_changed()
         schedule.install()
+        roles.install()
         if settings.DEMO:
             demo.seed(settings.DEMO_PASSWORD)
         known = set(Market.objects.values_list("exchange", flat=True).distinct())
