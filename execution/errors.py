@@ -8,3 +8,15 @@ class OrderError(Exception):
 
 class RestoreError(Exception):
     """A comparison after a restore that cannot be begun; the text is for the operator."""
+
+
+class NotRunning(Exception):
+    """A subscription that decides nothing now; the text is for the trader."""
+
+
+class AlreadyDecided(Exception):
+    """A candle that has been decided, and is never decided twice; the text is for the trader."""
+
+
+class QueueUnavailable(Exception):
+    """Work that could not be handed to a worker: nothing has happened, and it may be asked for again."""

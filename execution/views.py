@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
-from celery import current_app
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -16,20 +15,20 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import conditional_page, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
-from kombu.exceptions import OperationalError
 
 from accounts import second_factor
 from accounts.models import User
 from bot_sdk.parameters import ConfigError
-from bot_sdk.timeframes import last_closed
 from exchanges.models import ExchangeAccount
 from execution import protection
 from execution.charts import chart_data
 from execution.envelope import quotes_of, together_of
+from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable
 from execution.forms import EnvelopeForm, StateForm
 from execution.models import Cycle, Fill, Order, SubscriptionPerformance
 from execution.performance_words import performance_page
 from execution.progress import next_run_at, token
+from execution.run_now import run_now
 from execution.valuation import Valuation, newest_prices, totals, value
 from execution.words import SKIPS
 from subscriptions import switches
@@ -164,20 +163,14 @@ def skips(request: HttpRequest, pk: int) -> HttpResponse:
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     """Have the newest closed candle decided now, if it is not decided yet."""
     found = get_object_or_404(Subscription.objects.of(request.user), pk=pk)
-    now = timezone.now()
-    opened_at = last_closed(found.timeframe, now)
-    closed_at, next_at = next_run_at(found.timeframe, opened_at), next_run_at(found.timeframe, now)
-    if not Subscription.objects.active().filter(pk=pk).exists():
-        messages.error(request, "This subscription does not run now, so there is nothing to decide.")
-    elif Cycle.objects.of(found).filter(candle_opened_at=opened_at).exists():
-        decided = f"The candle that closed at {closed_at:%Y-%m-%d %H:%M} UTC is already decided"
-        messages.info(request, f"{decided}; the next run is at {next_at:%H:%M} UTC.")
-    elif _enqueue("execution.tasks.run_bot_logic", pk):
-        messages.success(request, "The bot runs now. What it decides appears here in a few seconds.")
+    try:
+        run_now(subscription=found)
+    except AlreadyDecided as error:
+        messages.info(request, str(error))
+    except (NotRunning, QueueUnavailable) as error:
+        messages.error(request, str(error))
     else:
-        messages.error(
-            request, "The run could not be queued. Try again later; candles are decided on schedule."
-        )
+        messages.success(request, "The bot runs now. What it decides appears here in a few seconds.")
     return redirect(found)
 
 
@@ -336,12 +329,3 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
 def _parameters(found: Subscription) -> list[tuple[str, Any]]:
     declared = found.version.declared_parameters
     return [(each.label or each.name, found.strategy_config.get(each.name)) for each in declared]
-
-
-def _enqueue(task: str, pk: int) -> bool:
-    """Send by name: the task's module would load what only workers need. False when no broker answers."""
-    try:
-        current_app.send_task(task, [pk], retry=False)
-    except OperationalError:
-        return False
-    return True
