@@ -56,11 +56,12 @@ class ModelEnding:
     """What opens the files of one ending, and what the bot gets of them.
 
     `libraries` are modules: the first opens the file, the others are what it usually holds. Importing them
-    before a file is opened saves that time later.
+    before a file is opened saves that time later. `begins` are the bytes, some of which begin each file.
     """
 
     libraries: tuple[str, ...]
     gives: str
+    begins: tuple[bytes, ...]
     open: Callable[[bytes], object]
 
 
@@ -101,25 +102,41 @@ class OnnxModel:
 def load_model(filename: str, content: bytes) -> object:
     """Return what the file holds; `MODEL_ENDINGS` says by its ending what that is.
 
-    Raises ModelFileError when the ending is another, when its library is not installed, and when the library
-    cannot open the content.
+    Raises ModelFileError as `ending_of` does, when its library is not installed, and when the library cannot
+    open the content.
     """
-    ending = PurePosixPath(filename).suffix.lower()
-    if ending not in MODEL_ENDINGS:
-        raise ModelFileError(
-            f"{filename}: expected a file ending in {', '.join(MODEL_ENDINGS)}. {_advice(ending)}"
-        )
-    if not content:
-        raise ModelFileError(f"{filename} is empty. Expected {MODEL_ENDINGS[ending].gives}; upload it again.")
+    ending = ending_of(filename, content)
     try:
-        return MODEL_ENDINGS[ending].open(content)
+        return ending.open(content)
     except (MemoryError, ModelFileError):
         raise
     except Exception as error:
         raise ModelFileError(
             f"{filename} cannot be opened: {_reason(error)}. "
-            f"Expected {MODEL_ENDINGS[ending].gives}; save it again, with the versions of the bots' runtime."
+            f"Expected {ending.gives}; save it again, with the versions of the bots' runtime."
         ) from error
+
+
+def ending_of(filename: str, content: bytes) -> ModelEnding:
+    """Return what opens the file, which is not opened here.
+
+    Raises ModelFileError when the ending is none of MODEL_ENDINGS, and when the content is empty or begins
+    otherwise than files of that ending do.
+    """
+    name = PurePosixPath(filename).suffix.lower()
+    if name not in MODEL_ENDINGS:
+        raise ModelFileError(
+            f"{filename}: expected a file ending in {', '.join(MODEL_ENDINGS)}. {_advice(name)}"
+        )
+    ending = MODEL_ENDINGS[name]
+    if not content:
+        raise ModelFileError(f"{filename} is empty. Expected {ending.gives}; upload it again.")
+    if not content.startswith(ending.begins):
+        raise ModelFileError(
+            f"{filename} does not begin as files ending in {name} do. Expected {ending.gives}; give it the "
+            "ending of what it is."
+        )
+    return ending
 
 
 def named(files: Sequence[ModelFile]) -> dict[str, object]:
@@ -159,8 +176,8 @@ def _open_pickle(content: bytes) -> object:
 def _open_lightgbm(content: bytes) -> object:
     text = content.decode()
     # LightGBM can end the whole process over a text that is no model.
-    if not (text.startswith("tree\n") and "\nend of trees\n" in text):
-        raise ValueError("it does not begin with `tree`, or `end of trees` is missing")
+    if "\nend of trees\n" not in text:
+        raise ValueError("`end of trees` is missing")
     booster = _library("lightgbm").Booster(model_str=text)
     # The number of threads is an argument of each prediction, not of the model.
     booster.predict = partial(booster.predict, num_threads=1)
@@ -168,9 +185,6 @@ def _open_lightgbm(content: bytes) -> object:
 
 
 def _open_xgboost(content: bytes) -> object:
-    # Both of its formats begin so, and XGBoost can end the whole process over other content.
-    if not content.startswith(b"{"):
-        raise ValueError("it does not begin with `{`")
     booster = _library("xgboost").Booster({"nthread": 1})
     booster.load_model(bytearray(content))
     return booster
@@ -179,12 +193,10 @@ def _open_xgboost(content: bytes) -> object:
 def _open_json(content: bytes) -> object:
     value = json.loads(content)
     is_of_xgboost = isinstance(value, dict) and {"learner", "version"} <= value.keys()
-    return _open_xgboost(content) if is_of_xgboost else value
+    return _open_xgboost(content.lstrip()) if is_of_xgboost else value
 
 
 def _open_numpy(content: bytes) -> "np.ndarray[Any, Any] | dict[str, np.ndarray[Any, Any]]":
-    if not content.startswith((b"\x93NUMPY", b"PK")):
-        raise ValueError("it does not begin as numpy's files do")
     found = _library("numpy").load(io.BytesIO(content), allow_pickle=False)
     # Of an archive numpy reads each array when it is asked for; here a broken one has to show at once.
     return dict(found) if isinstance(found, Mapping) else found
@@ -220,14 +232,24 @@ def _reason(error: Exception) -> str:
     return lines[:_LONGEST_REASON] or type(error).__name__
 
 
+_ZIP = (b"PK\x03\x04",)
+_PICKLE = (
+    *(bytes([0x80, protocol]) for protocol in (2, 3, 4, 5)),
+    *(b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x1f\x8b", b"BZh", b"\xfd7zXZ"),  # as joblib compresses
+)
+_JSON = tuple(bytes([each]) for each in b' \t\r\n{["-0123456789tfn')
+_XGBOOST = (b"{",)  # of both its formats; XGBoost can end the whole process over other content
+
 MODEL_ENDINGS: Mapping[str, ModelEnding] = {
-    ".onnx": ModelEnding(("onnxruntime",), "a model in ONNX", OnnxModel),
-    ".skops": ModelEnding(("skops.io", "sklearn"), "a scikit-learn object saved by skops", _open_skops),
-    ".pkl": ModelEnding(("joblib", "sklearn"), "an object pickled by pickle or joblib", _open_pickle),
-    ".joblib": ModelEnding(("joblib", "sklearn"), "an object dumped by joblib", _open_pickle),
-    ".txt": ModelEnding(("lightgbm",), "a Booster of LightGBM", _open_lightgbm),
-    ".ubj": ModelEnding(("xgboost",), "a Booster of XGBoost", _open_xgboost),
-    ".json": ModelEnding(("json",), "the values in it, or a Booster of XGBoost", _open_json),
-    ".npy": ModelEnding(("numpy",), "an array of numbers from numpy", _open_numpy),
-    ".npz": ModelEnding(("numpy",), "arrays of numbers by name from numpy", _open_numpy),
+    ".onnx": ModelEnding(("onnxruntime",), "a model in ONNX", (b"\x08",), OnnxModel),
+    ".skops": ModelEnding(("skops.io", "sklearn"), "a scikit-learn object saved by skops", _ZIP, _open_skops),
+    ".pkl": ModelEnding(
+        ("joblib", "sklearn"), "an object pickled by pickle or joblib", _PICKLE, _open_pickle
+    ),
+    ".joblib": ModelEnding(("joblib", "sklearn"), "an object dumped by joblib", _PICKLE, _open_pickle),
+    ".txt": ModelEnding(("lightgbm",), "a Booster of LightGBM", (b"tree\n",), _open_lightgbm),
+    ".ubj": ModelEnding(("xgboost",), "a Booster of XGBoost", _XGBOOST, _open_xgboost),
+    ".json": ModelEnding(("json",), "the values in it, or a Booster of XGBoost", _JSON, _open_json),
+    ".npy": ModelEnding(("numpy",), "an array of numbers from numpy", (b"\x93NUMPY",), _open_numpy),
+    ".npz": ModelEnding(("numpy",), "arrays of numbers by name from numpy", _ZIP, _open_numpy),
 }

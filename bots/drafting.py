@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from bots import storage
+from bots import packages, storage
 from bots.errors import PublishingError
 from bots.models import Artifact, Bot, BotVersion, DeveloperBan, GateRun
 from bots.names import clean_name, skeleton, slug_of
@@ -94,10 +94,10 @@ def start_version(
 def discard(*, version: BotVersion) -> None:
     """Delete a draft with its files. Raises PublishingError when it has been submitted."""
     with transaction.atomic():
-        _locked_draft(version)
-        keys = list(version.artifacts.values_list("key", flat=True))
+        locked_draft(version)
+        objects = list(version.artifacts.values_list("key", "object_version"))
         BotVersion.objects.filter(pk=version.pk).delete()
-        transaction.on_commit(lambda: storage.delete(keys))
+        transaction.on_commit(lambda: storage.delete(objects))
 
 
 def submit(*, version: BotVersion) -> BotVersion:
@@ -109,7 +109,7 @@ def submit(*, version: BotVersion) -> BotVersion:
     with transaction.atomic():
         developer = User.objects.select_for_update().get(pk=version.bot.developer_id)
         check_may_publish(developer)
-        found = _locked_draft(version)
+        found = locked_draft(version)
         if not found.artifacts.filter(kind=Artifact.Kind.CODE).exists():
             raise PublishingError("This version has no code yet. Upload bot.py first.")
         if found.bot.state not in (Bot.State.DRAFT, Bot.State.LISTED):
@@ -123,6 +123,7 @@ def submit(*, version: BotVersion) -> BotVersion:
         found.submitted_at = timezone.now()
         found.save(update_fields=["state", "submitted_at"])
         gate = GateRun.objects.create(version=found)
+        transaction.on_commit(lambda: packages.describe(found))
         transaction.on_commit(lambda: enqueue(gate))
     return found
 
@@ -150,7 +151,8 @@ def _set(bot: Bot, facts: Mapping[str, Any]) -> None:
         setattr(bot, name, value)
 
 
-def _locked_draft(version: BotVersion) -> BotVersion:
+def locked_draft(version: BotVersion) -> BotVersion:
+    """Return the version, locked until the transaction ends. Raises PublishingError when it is no draft."""
     found = BotVersion.objects.select_for_update(of=["self"]).select_related("bot").get(pk=version.pk)
     if found.state != BotVersion.State.DRAFT:
         raise PublishingError(f"{found} is {found.get_state_display().lower()}: its files cannot change.")

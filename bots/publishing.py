@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from bot_sdk.configs import RiskConfig
 from bot_sdk.parameters import ConfigError, Parameter
-from bots import drafting, storage
+from bots import drafting, packages, storage
 from bots.errors import PublishingError
 from bots.models import Bot, BotVersion
 
@@ -74,6 +74,7 @@ def publish(*, version: BotVersion, was: BotVersion.State = BotVersion.State.IN_
     with transaction.atomic():
         _move(version, was, BotVersion.State.PUBLISHED, published_at=timezone.now())
         Bot.objects.filter(pk=version.bot_id, state=Bot.State.DRAFT).update(state=Bot.State.LISTED)
+        transaction.on_commit(lambda: packages.describe(version))
     return version
 
 

@@ -1,10 +1,11 @@
 from django.urls import path
 
-from bots import views
+from bots import file_views, views
 
 app_name = "bots"
 urlpatterns = [
     path("", views.catalogue, name="catalogue"),
     path("runtime/", views.runtime, name="runtime"),
     path("bots/<slug:slug>/", views.bot, name="bot"),
+    path("files/<str:token>", file_views.stored_file, name="stored_file"),
 ]

@@ -49,6 +49,7 @@ def install() -> None:
     _every(1, IntervalSchedule.HOURS, "Check the books' rules", "execution.tasks.check_invariants", [])
     _every(1, IntervalSchedule.DAYS, "Check exchange accounts' keys", "exchanges.tasks.check_accounts", [])
     _every(1, IntervalSchedule.DAYS, "Move old candles to the history", "exchanges.tasks.archive_candles", [])
+    _every(1, IntervalSchedule.DAYS, "Sweep the storage of bots' files", "bots.tasks.sweep_artifacts", [])
     for exchange in settings.SUPPORTED_EXCHANGES:
         name = f"Refresh markets of {exchange}"
         _every(1, IntervalSchedule.HOURS, name, "execution.tasks.refresh_markets", [exchange])

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from botocore.config import Config
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
@@ -108,22 +109,37 @@ if AWS_ACCESS_KEY_ID and not S3_BUCKET_NAME:
     )
 ARTIFACTS_DIR = Path(env.text("ARTIFACTS_DIR", str(STATE_DIR / "artifacts")))
 _local_artifacts = {
-    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "BACKEND": "bots.object_stores.VersionedFolder",
     "OPTIONS": {"location": ARTIFACTS_DIR},
 }
+ARTIFACT_CACHE_DIR = Path(env.text("ARTIFACT_CACHE_DIR", str(STATE_DIR / "cache" / "artifacts")))
+ARTIFACT_CACHE_MB = env.integer("ARTIFACT_CACHE_MB", 512, minimum=0, maximum=1_048_576)
 CANDLES_DIR = Path(env.text("CANDLES_DIR", str(STATE_DIR / "candles")))
 LOCAL_CANDLES = {
     "BACKEND": "exchanges.candle_store.WholeFileStorage",
     "OPTIONS": {"location": CANDLES_DIR},
 }
+S3_ENCRYPTION = env.text("S3_ENCRYPTION", "AES256", choices=("AES256", "aws:kms", "none"))
+S3_KMS_KEY_ID = env.text("S3_KMS_KEY_ID", "")  # empty: the account's own key for S3
+if S3_KMS_KEY_ID and S3_ENCRYPTION != "aws:kms":
+    raise ImproperlyConfigured("S3_KMS_KEY_ID: expected S3_ENCRYPTION to be aws:kms beside it.")
 STORAGE_OPTIONS = {
     "bucket_name": S3_BUCKET_NAME,
     "access_key": AWS_ACCESS_KEY_ID or None,  # None leaves it to the machine's role
     "secret_key": AWS_SECRET_ACCESS_KEY or None,
     "region_name": AWS_REGION,
     "endpoint_url": S3_ENDPOINT_URL or None,
-    "signature_version": "s3v4",  # without it links have an outdated form at a custom endpoint
-    "addressing_style": "path",
+    "client_config": Config(
+        signature_version="s3v4",  # without it links have an outdated form at a custom endpoint
+        s3={"addressing_style": "path"},
+        connect_timeout=5,  # seconds
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    ),
+    "object_parameters": {
+        **({} if S3_ENCRYPTION == "none" else {"ServerSideEncryption": S3_ENCRYPTION}),
+        **({"SSEKMSKeyId": S3_KMS_KEY_ID} if S3_KMS_KEY_ID else {}),
+    },
     "default_acl": None,
     "file_overwrite": False,
     "querystring_expire": 60,  # seconds that a link is valid
@@ -137,7 +153,7 @@ STATICFILES_DIRS = [BASE_DIR / "static", ("vendor", STATE_DIR / "vendor")]  # se
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "artifacts": (
-        {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": STORAGE_OPTIONS}
+        {"BACKEND": "bots.object_stores.VersionedBucket", "OPTIONS": STORAGE_OPTIONS}
         if S3_BUCKET_NAME
         else _local_artifacts
     ),
@@ -148,6 +164,8 @@ STORAGES = {
     ),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+
+FILE_UPLOAD_HANDLERS = ["marketplace.whole_uploads.WholeUploadHandler"]
 
 # --- people ----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

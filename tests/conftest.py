@@ -74,7 +74,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 def throwaway_storage(settings: Settings, tmp_path: Path) -> None:
     settings.STORAGES = settings.STORAGES | {
         "artifacts": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "BACKEND": "bots.object_stores.VersionedFolder",
             "OPTIONS": {"location": tmp_path / "artifacts"},
         },
         "candles": {
@@ -83,6 +83,7 @@ def throwaway_storage(settings: Settings, tmp_path: Path) -> None:
         },
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    settings.ARTIFACT_CACHE_DIR = tmp_path / "artifact-cache"
     # rate limits count in the cache: no test inherits the attempts of another
     settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid.uuid4().hex}}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

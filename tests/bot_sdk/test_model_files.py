@@ -169,7 +169,7 @@ def test_content_that_is_no_model_is_an_error_that_says_what_was_expected() -> N
 
 def test_a_library_that_is_not_installed_is_named() -> None:
     with pytest.raises(ModelFileError, match="needs onnxruntime, which cannot be imported"):
-        load_model("model.onnx", b"content")
+        load_model("model.onnx", b"\x08content")
 
 
 @pytest.mark.parametrize(

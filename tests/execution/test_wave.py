@@ -2,12 +2,12 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.mail import EmailMessage
 from django.db import connection, connections
@@ -21,7 +21,6 @@ from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import last_closed
 from bots import publishing
 from bots.models import Bot, BotVersion
-from bots.storage import code_key
 from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets
 from exchanges.models import Candle, Market
@@ -73,9 +72,8 @@ def decide(view: MarketView, *subscriptions: Subscription) -> list[Cycle]:
 
 
 def swap_code(subscription: Subscription) -> None:
-    key = code_key(subscription.version)
-    storages["artifacts"].delete(key)
-    storages["artifacts"].save(key, ContentFile(b"print('swapped')"))
+    code = subscription.version.artifacts.get()
+    Path(storages["artifacts"].path(code.key), code.object_version).write_bytes(b"print('swapped')")
 
 
 def hourly(market: Market, **overrides: Any) -> Subscription:
