@@ -21,12 +21,12 @@ import bot_sdk.examples
 from bot_sdk.bot import Snapshot
 from bot_sdk.indicators import add_indicators
 from bot_sdk.model_files import ModelFile
+from bot_sdk.process.questions import Interview
 from execution.sandbox import Job, Limits, Run, Verdict, encode_frame, prove, runtime
 from execution.sandbox.batch import Batch
 from execution.sandbox.choice import ENGINES
 from execution.sandbox.landlock import Landlock
 from execution.sandbox.nursery import Nursery
-from execution.sandbox.questions import Interview
 from execution.sandbox.runner import run_batch_in, run_in
 from tests.onnx_models import lstm_model
 
@@ -43,7 +43,7 @@ import sys, json
 import numpy, pandas
 from bot_sdk.bot import connect, Snapshot
 from bot_sdk.bot_file import bot_class_in
-from inside.frame import decode_frame
+from bot_sdk.process.frame import decode_frame
 from bot_sdk import Action
 import pathlib
 code, frame = pathlib.Path(sys.argv[1]).read_text(), decode_frame(pathlib.Path(sys.argv[2]).read_bytes())

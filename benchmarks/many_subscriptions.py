@@ -22,6 +22,7 @@ from django.utils import timezone
 
 import bot_sdk.examples
 from bot_sdk.bot_file import load_bot_class
+from bot_sdk.process.frame import decode_frame
 from bot_sdk.timeframes import last_closed
 from bots.models import Bot
 from exchanges.gateways import public_gateway
@@ -35,7 +36,6 @@ from execution.cycle import MarketView, view_market
 from execution.deciding import Decided
 from execution.models import Cycle
 from execution.sandbox import Run, Verdict
-from execution.sandbox.inside.frame import decode_frame
 from subscriptions.models import Subscription
 from tests.factories import make_bot, make_subscription, make_user
 

@@ -193,14 +193,21 @@ class Summary:
     return_percent: Decimal
 
 
-def simulate(bot_class: type[CustomBot], backtest: Backtest, *, code: bytes = b"") -> Iterator[Step]:
+def simulate(
+    bot_class: type[CustomBot],
+    backtest: Backtest,
+    *,
+    code: bytes = b"",
+    models: Mapping[str, object] | None = None,
+) -> Iterator[Step]:
     """Run the bot in this process and yield one step per candle on which it was asked.
 
-    `code` is the bot's file, which seeds its random numbers. Raises BotFailed when the bot fails.
+    `code` is the bot's file, which seeds its random numbers; `models` is what it finds as config["models"].
+    Raises BotFailed when the bot fails.
     """
     desk, history = backtest.desk, backtest.history
     decided = filled = 0
-    for said in _answers(bot_class, backtest, code):
+    for said in _answers(bot_class, backtest, code, models):
         opened_at = history.opened_at(backtest.row)
         if not isinstance(said, Action):
             raise BotFailed(f"The bot failed at the candle of {opened_at}: {said}")
@@ -212,12 +219,18 @@ def simulate(bot_class: type[CustomBot], backtest: Backtest, *, code: bytes = b"
         backtest.advance()
 
 
-def run(bot_class: type[CustomBot], backtest: Backtest, *, code: bytes = b"") -> Backtest:
+def run(
+    bot_class: type[CustomBot],
+    backtest: Backtest,
+    *,
+    code: bytes = b"",
+    models: Mapping[str, object] | None = None,
+) -> Backtest:
     """Run the bot in this process to the end and return the backtest; failures are counted, not raised.
 
-    `code` is the bot's file, which seeds its random numbers.
+    `code` and `models` are as in `simulate`.
     """
-    for said in _answers(bot_class, backtest, code):
+    for said in _answers(bot_class, backtest, code, models):
         if isinstance(said, Action):
             backtest.act(said)
         else:
@@ -243,10 +256,12 @@ def summarize(backtest: Backtest) -> Summary:
     )
 
 
-def _answers(bot_class: type[CustomBot], backtest: Backtest, code: bytes) -> Iterator[Action | str]:
+def _answers(
+    bot_class: type[CustomBot], backtest: Backtest, code: bytes, models: Mapping[str, object] | None
+) -> Iterator[Action | str]:
     """Ask the bot at each of the backtest's rows; a text says how it failed."""
     history = backtest.history
-    loop = BotLoop(bot_class, backtest.setup.task(), code=code)
+    loop = BotLoop(bot_class, backtest.setup.task(), code=code, models=models)
     window = GrowingWindow(history.columns, length=WINDOW_CANDLES)
     stamps, rows = history.stamps.tolist(), history.rows
     connect(backtest)

@@ -1,11 +1,13 @@
 """Find the one bot in a developer's file."""
 
 import importlib.util
+import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bot_sdk.bot import CustomBot
+from bot_sdk.parameters import Parameter
 
 _MODULE_NAME = "developer_bot"
 
@@ -32,6 +34,41 @@ def bot_class_in(namespace: Mapping[str, object]) -> type[CustomBot]:
         names = ", ".join(sorted(bot_class.__name__ for bot_class in found))
         raise BotFileError(f"Found {len(found)} bots ({names}): keep one class that inherits from CustomBot.")
     return found.pop()
+
+
+def check_bot_class(bot_class: type[CustomBot]) -> None:
+    """Raise BotFileError unless the bot can be made and asked as it will be, and its parameters shown."""
+    name, algorithm = bot_class.__name__, bot_class.execute_algorithm
+    if algorithm is CustomBot.execute_algorithm:
+        raise BotFileError(
+            f"{name} has no algorithm: define execute_algorithm(self, data, timeframe, subscription_config) "
+            "in it and return an Action."
+        )
+    if inspect.iscoroutinefunction(algorithm) or inspect.isgeneratorfunction(algorithm):
+        raise BotFileError(f"{name}.execute_algorithm is async or yields: make it return an Action.")
+    if not _takes(algorithm, 4):
+        raise BotFileError(
+            f"{name}.execute_algorithm cannot be called with three values: declare it as "
+            "execute_algorithm(self, data, timeframe, subscription_config)."
+        )
+    if not _takes(bot_class.__init__, 3):
+        raise BotFileError(
+            f"{name}.__init__ cannot be called with two values: declare it as "
+            "__init__(self, config, api_keys), or leave it out."
+        )
+    parameters = bot_class.parameters
+    if not isinstance(parameters, list | tuple) or not all(
+        isinstance(each, Parameter) for each in parameters
+    ):
+        raise BotFileError(f"{name}.parameters is no list of Parameter: write parameters = [Parameter(...)].")
+
+
+def _takes(function: Callable[..., object], count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    return True
 
 
 def load_bot_class(path: Path) -> type[CustomBot]:

@@ -213,7 +213,8 @@ _PATHS: dict[str, _Ban | None] = {
             "onnxruntime.tools onnxruntime.transformers xgboost.collective xgboost.dask xgboost.spark "
             "xgboost.tracker scipy.LowLevelCallable bot_sdk.bot.connect bot_sdk.bot_file "
             "bot_sdk.candle_file bot_sdk.cli bot_sdk.backtest bot_sdk.backtest_report bot_sdk.backtest_text "
-            "bot_sdk.bot_loop bot_sdk.lazy_frame bot_sdk.progress_line bot_sdk.window",
+            "bot_sdk.bot_loop bot_sdk.checks bot_sdk.gate bot_sdk.lazy_frame bot_sdk.own_process "
+            "bot_sdk.process bot_sdk.progress_line bot_sdk.runner bot_sdk.trials bot_sdk.window",
         ),
         (
             _FILES,

@@ -28,7 +28,7 @@ from bots.models import BotVersion
 from execution import strikes
 from execution.cycle import MarketView, limits
 from execution.models import Cycle
-from execution.sandbox import AccountNeeded, Job, Receipt, Run, Verdict
+from execution.sandbox import AccountNeeded, Job, Receipt, Run, Verdict, receipt_of
 from execution.sandbox import run as run_confined
 from execution.sandbox import run_batch as run_batch_confined
 from execution.turns import Asking, Turns
@@ -118,7 +118,7 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
                     continue
                 if run is not None:
                     _count_strikes(asking, run)
-                ended.append(Decided(asking, run, job.receipt, len(asking) > 1, is_late=run is None))
+                ended.append(Decided(asking, run, receipt_of(job), len(asking) > 1, is_late=run is None))
             if ended:
                 yield ended
 
@@ -162,7 +162,7 @@ def _answered_in_batches(
             if run is None:
                 left.append((job, cycles))
             else:
-                answered.append(Decided(cycles, run, job.receipt, len(cycles) > 1))
+                answered.append(Decided(cycles, run, receipt_of(job), len(cycles) > 1))
     return answered, left
 
 

@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from bot_sdk.ledger import Holding
+from bot_sdk.process.verdicts import Verdict
 from bot_sdk.risk_state import RiskState
 from bots.models import BotVersion
 from exchanges.fields import AmountField
 from exchanges.gateway import ARRIVES_WITHIN
 from exchanges.models import ExchangeAccount, Market, Timeframe
-from execution.sandbox.verdicts import Verdict
 from subscriptions.models import Subscription
 
 BACKTEST_SILENCE = timedelta(minutes=2)  # of its worker, after which a backtest counts as lost

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 from bot_sdk.configs import FIXED, LIMIT, MARKET, PERCENTAGE, ExecutionConfig, RiskConfig
 from bot_sdk.effective_limits import Limit, Source
+from bot_sdk.process.verdicts import Verdict
 from bot_sdk.risk import MAX_DRAWDOWN, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 from bot_sdk.skip_reasons import SkipReason
 from exchanges.templatetags.amounts import GROUP_SPACE, NOTHING, money, percent, plain
 from execution.models import Action, Cycle, Order
 from execution.protection import Protection
-from execution.sandbox.verdicts import Verdict
 
 SKIPS: dict[str, str] = {
     SkipReason.NO_POSITION: "The bot wanted to sell, but nothing is held.",

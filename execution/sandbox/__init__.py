@@ -6,12 +6,13 @@ questions, and its answer is read as hostile. `prove` chooses the engine. Nobody
 how it is done.
 """
 
-from execution.sandbox.choice import inspect, prove, rehearse, run, run_batch
-from execution.sandbox.errors import AccountNeeded, SandboxUnavailable
-from execution.sandbox.inside.frame import encode_frame
-from execution.sandbox.job import Asked, Job, Limits, Run
-from execution.sandbox.receipt import Receipt
-from execution.sandbox.verdicts import Verdict
+from bot_sdk.process.frame import encode_frame
+from bot_sdk.process.job import Asked, Job, Limits, Run
+from bot_sdk.process.questions import AccountNeeded
+from bot_sdk.process.verdicts import Verdict
+from execution.sandbox.choice import inspect, introduce, prove, rehearse, run, run_batch
+from execution.sandbox.errors import SandboxUnavailable
+from execution.sandbox.receipt import Receipt, receipt_of
 
 __all__ = [
     "AccountNeeded",
@@ -24,7 +25,9 @@ __all__ = [
     "Verdict",
     "encode_frame",
     "inspect",
+    "introduce",
     "prove",
+    "receipt_of",
     "rehearse",
     "run",
     "run_batch",

@@ -23,8 +23,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from bot_sdk.bot import Snapshot
-from execution.sandbox.inside.frame import encode_frame
-from execution.sandbox.job import Job, Limits, Run
+from bot_sdk.process.frame import encode_frame
+from bot_sdk.process.job import Job, Limits, Run
 from execution.sandbox.nursery import Nursery
 from execution.sandbox.runner import run_in
 

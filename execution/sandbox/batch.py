@@ -8,8 +8,8 @@ process that asks anything is ended.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from execution.sandbox.job import Job
-from execution.sandbox.reply import Answer, Question, parse_line
+from bot_sdk.process.job import Job
+from bot_sdk.process.reply import Answer, Question, parse_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from bot_sdk.process.job import MOST_THREADS, Limits
 from execution.sandbox.errors import SandboxUnavailable
-from execution.sandbox.job import MOST_THREADS, Limits
 
 _PERIOD_MICROSECONDS = 100_000
 _OWN_MB = 64  # what a run needs of its own before the bot's code begins

@@ -10,16 +10,17 @@ from django.conf import settings
 
 from bot_sdk.code_policy import Finding
 from bot_sdk.model_files import ModelFile
+from bot_sdk.process.job import Job, Limits, Run
+from bot_sdk.process.reply import Introduced
+from bot_sdk.process.verdicts import Verdict
 from execution.sandbox.batch import Batch
 from execution.sandbox.bubblewrap import Bubblewrap
 from execution.sandbox.engine import Engine
 from execution.sandbox.errors import SandboxUnavailable
-from execution.sandbox.job import Job, Limits, Run
 from execution.sandbox.landlock import Landlock
 from execution.sandbox.nursery import Nursery
-from execution.sandbox.runner import inspect_in, rehearse_in, run_batch_in, run_in
+from execution.sandbox.runner import inspect_in, introduce_in, rehearse_in, run_batch_in, run_in
 from execution.sandbox.selftest import prove_engine
-from execution.sandbox.verdicts import Verdict
 
 if TYPE_CHECKING:
     from bot_sdk.backtest import Backtest
@@ -106,7 +107,7 @@ def rehearse(
     stopped. Raises nothing for what a bot does.
     """
     # pandas is for workers; web processes import the sandbox's words
-    from execution.sandbox.rehearsal import AHEAD, STRICT, Rehearsal  # noqa: PLC0415
+    from bot_sdk.process.rehearsal import AHEAD, STRICT, Rehearsal  # noqa: PLC0415
 
     try:
         nursery = _proven()
@@ -122,6 +123,14 @@ def inspect(code: bytes) -> list[Finding]:
     It is advice and a first filter; what holds is the confinement. Raises SandboxUnavailable.
     """
     return inspect_in(_proven(), code)
+
+
+def introduce(code: str, models: Sequence[ModelFile], limits: Limits) -> Introduced | str:
+    """Run a bot's file and open its models, confined, and return what bot there is.
+
+    A text says why there is none, or which model does not open. Raises SandboxUnavailable.
+    """
+    return introduce_in(_proven(), code, models, limits)
 
 
 def _proven() -> Nursery:

@@ -15,11 +15,11 @@ from enum import StrEnum
 from io import FileIO
 from typing import Any
 
+from bot_sdk.process.job import MOST_THREADS, Asked, Limits
+from bot_sdk.process.questions import Dialog
+from bot_sdk.process.reply import LONGEST_REPLY, Answer
 from execution.sandbox.intake import Intake
-from execution.sandbox.job import MOST_THREADS, Asked, Limits
 from execution.sandbox.process import WatchedProcess
-from execution.sandbox.questions import Dialog
-from execution.sandbox.reply import LONGEST_REPLY, Answer
 
 LONGEST_LOG = 64 * 1024  # bytes
 _SAMPLE_SECONDS = 0.05

@@ -1,9 +1,7 @@
 """What can go wrong on our side of the jail."""
 
+from bot_sdk.runner import RunUnavailable
 
-class SandboxUnavailable(RuntimeError):
+
+class SandboxUnavailable(RunUnavailable):
     """Bots cannot be confined here, so none may run; the message says what to install or switch on."""
-
-
-class AccountNeeded(Exception):
-    """A run that several subscriptions share asked about the account: each needs its own."""

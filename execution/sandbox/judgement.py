@@ -2,11 +2,11 @@
 
 import signal
 
+from bot_sdk.process.endings import ended_early, out_of_time, over_asked
+from bot_sdk.process.job import MOST_THREADS, Limits
+from bot_sdk.process.reply import Answer
+from bot_sdk.process.verdicts import Verdict
 from execution.sandbox.confined import Cause, Ending
-from execution.sandbox.job import MOST_THREADS, Limits
-from execution.sandbox.questions import MOST_QUESTIONS
-from execution.sandbox.reply import Answer
-from execution.sandbox.verdicts import Verdict
 
 # A process that the kernel stopped at a limit was last seen a little below it.
 _NEAR_FRACTION = 0.75
@@ -25,17 +25,13 @@ def judge(ending: Ending, limits: Limits) -> Answer:
         return _judge_signal(-ending.exit_code, ending, limits)
     if ending.unfinished:
         return Answer(Verdict.BAD_REPLY, message="The bot's process ended in the middle of its answer.")
-    return Answer(
-        Verdict.CRASHED, message=f"The bot's process ended without an answer, with status {ending.exit_code}."
-    )
+    return ended_early(ending.exit_code)
 
 
 def _judge_cause(cause: Cause, limits: Limits) -> Answer:
     match cause:
         case Cause.TIME:
-            return Answer(
-                Verdict.TIMED_OUT, message=f"The bot gave no answer within {limits.seconds:g} seconds."
-            )
+            return out_of_time(limits)
         case Cause.MEMORY:
             return Answer(
                 Verdict.OUT_OF_MEMORY, message=f"The bot used up its {limits.memory_mb} MB of memory."
@@ -43,7 +39,7 @@ def _judge_cause(cause: Cause, limits: Limits) -> Answer:
         case Cause.THREADS:
             return Answer(Verdict.FORBIDDEN, message=f"The bot had more than {MOST_THREADS} threads.")
         case Cause.QUESTIONS:
-            return Answer(Verdict.BAD_REPLY, message=f"The bot asked more than {MOST_QUESTIONS} questions.")
+            return over_asked()
 
 
 def _judge_signal(number: int, ending: Ending, limits: Limits) -> Answer:
@@ -66,11 +62,4 @@ def _judge_signal(number: int, ending: Ending, limits: Limits) -> Answer:
             message="The bot made a system call that no bot may make: for the network, other programs or "
             "processes, or a corner of the kernel.",
         )
-    return Answer(Verdict.CRASHED, message=f"The bot's process was ended by {_signal_name(number)}.")
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    return ended_early(-number)

@@ -1,44 +1,18 @@
 """The zygotes of this process: started when a bot first needs one, replaced when old or gone."""
 
-import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import PurePosixPath
 
-from bot_sdk.model_files import MODEL_ENDINGS, ModelFile
+from bot_sdk.process.preloads import Preload, modules_of
 from execution.sandbox.engine import Engine, Layers
 from execution.sandbox.zygote import Zygote
-
-# Libraries that take long to import, if a bot's code names them, with what is mostly used of each. All leave
-# one thread.
-PRELOADS = {
-    "joblib": ("joblib",),
-    "lightgbm": ("lightgbm",),
-    "onnxruntime": ("onnxruntime",),
-    "pandas_ta": ("pandas_ta",),
-    "scipy": ("scipy.signal", "scipy.stats"),
-    "sklearn": ("sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "sklearn.preprocessing"),
-    "skops": ("skops.io",),
-    "talib": ("talib",),
-    "xgboost": ("xgboost",),
-}
-_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+(\w+)", re.MULTILINE)
 
 _MOST_ZYGOTES = 4  # of different libraries at a time
 # All forks of one zygote have the same address layout: what one finds out must not serve another for long.
 _LONGEST_LIFE_SECONDS = 600.0
 _MOST_RUNS = 5_000
-
-Preload = tuple[str, ...]
-
-
-def needs(code: str, models: Sequence[ModelFile]) -> Preload:
-    """Return which libraries to load before the bot is run. A wrong guess costs time and nothing else."""
-    endings = [MODEL_ENDINGS.get(PurePosixPath(model.filename).suffix) for model in models]
-    for_models = {module.partition(".")[0] for ending in endings if ending for module in ending.libraries}
-    return tuple(sorted(PRELOADS.keys() & for_models.union(_IMPORT.findall(code))))
 
 
 class Nursery:
@@ -90,7 +64,7 @@ class _Kept:
     def __init__(self, engine: Engine, preload: Preload, layers: Layers) -> None:
         self.borrowers = 0
         self.is_retired = False
-        self._make = (engine, tuple(module for name in preload for module in PRELOADS[name]), layers)
+        self._make = (engine, modules_of(preload), layers)
         self._zygote: Zygote | None = None
         self._failed = False
         self._starting = threading.Lock()

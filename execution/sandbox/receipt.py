@@ -3,11 +3,13 @@
 import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bot_sdk.model_files import ModelFile
+from bot_sdk.process.job import Job
+from bot_sdk.process.job_file import bytes_of
+from execution.sandbox import runtime
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,14 @@ class Receipt:
         return sha256_of(_canonical(asdict(self)))
 
 
-def receipt_of(
-    code: bytes, models: Sequence[ModelFile], configuration: Mapping[str, Any], window: bytes, runtime: str
-) -> Receipt:
-    """Return the receipt for these inputs; `configuration` holds only what JSON can."""
+def receipt_of(job: Job) -> Receipt:
+    """Return the receipt for the job's inputs."""
     return Receipt(
-        code=_sha256_of_common(code),
-        models={f"{model.kind}/{model.filename}": sha256_of(model.content) for model in models},
-        configuration=sha256_of(_canonical(configuration)),
-        window=_sha256_of_common(window),
-        runtime=runtime,
+        code=_sha256_of_common(bytes_of(job.code)),
+        models={f"{model.kind}/{model.filename}": sha256_of(model.content) for model in job.models},
+        configuration=sha256_of(_canonical(job.task)),
+        window=_sha256_of_common(job.frame),
+        runtime=runtime.fingerprint(),
     )
 
 

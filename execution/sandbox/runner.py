@@ -1,26 +1,27 @@
 """Run one job confined, from the question to the verdict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bot_sdk.code_policy import Finding
+from bot_sdk.model_files import ModelFile
+from bot_sdk.process.inspection import INSPECTION_LIMITS, Inspection, findings_in
+from bot_sdk.process.introduction import Introduction
+from bot_sdk.process.job import Job, Limits, Run
+from bot_sdk.process.preloads import Preload, needs
+from bot_sdk.process.questions import AccountNeeded, Dialog, Interview
+from bot_sdk.process.reply import Introduced
+from bot_sdk.process.verdicts import Verdict
 from bot_sdk.text import printable
 from execution.sandbox.batch import Batch
 from execution.sandbox.confined import LONGEST_LOG, Ending
-from execution.sandbox.errors import AccountNeeded, SandboxUnavailable
-from execution.sandbox.inspection import Inspection
-from execution.sandbox.job import Job, Limits, Run
+from execution.sandbox.errors import SandboxUnavailable
 from execution.sandbox.judgement import judge
-from execution.sandbox.nursery import Nursery, Preload, needs
-from execution.sandbox.questions import Dialog, Interview
-from execution.sandbox.reply import Answer
-from execution.sandbox.verdicts import Verdict
+from execution.sandbox.nursery import Nursery
 from execution.sandbox.zygote import ZygoteGone
 
 if TYPE_CHECKING:
-    from execution.sandbox.rehearsal import Rehearsal
-
-INSPECTION_LIMITS = Limits(seconds=10, memory_mb=256, cpu_percent=100)
+    from bot_sdk.process.rehearsal import Rehearsal
 
 
 def run_in(nursery: Nursery, job: Job, limits: Limits) -> Run:
@@ -74,9 +75,7 @@ def rehearse_in(nursery: Nursery, rehearsal: "Rehearsal", limits: Limits) -> Run
         ending = _follow(nursery, lambda: rehearsal, limits, needs(rehearsal.code, rehearsal.models))
     except (SandboxUnavailable, OSError) as error:
         return Run(Verdict.UNAVAILABLE, message=f"Bots cannot be confined: {error}")
-    answer = Answer(Verdict.OK) if rehearsal.was_heard_out else judge(ending, limits)
-    if rehearsal.given_up:
-        answer = Answer(Verdict.FAILED, message=rehearsal.given_up)
+    answer = rehearsal.conclude(judge(ending, limits))
     return Run(
         verdict=answer.verdict,
         message=answer.message,
@@ -93,10 +92,21 @@ def inspect_in(nursery: Nursery, code: bytes) -> list[Finding]:
     Raises SandboxUnavailable.
     """
     ending = _follow(nursery, lambda: Interview(Inspection(code)), INSPECTION_LIMITS, ())
-    answer = judge(ending, INSPECTION_LIMITS)
-    if answer.verdict == Verdict.OK:
-        return list(answer.found)
-    return [Finding(1, "size", f"The code cannot be checked: {answer.message} Make it smaller.", True)]
+    return findings_in(judge(ending, INSPECTION_LIMITS))
+
+
+def introduce_in(
+    nursery: Nursery, code: str, models: Sequence[ModelFile], limits: Limits
+) -> Introduced | str:
+    """Return what bot the file holds; a text says why it holds none, or which model does not open.
+
+    Raises SandboxUnavailable.
+    """
+    introduction = Introduction(code, tuple(models))
+    answer = judge(_follow(nursery, lambda: Interview(introduction), limits, needs(code, models)), limits)
+    if answer.verdict == Verdict.UNAVAILABLE:
+        raise SandboxUnavailable(answer.message)
+    return answer.introduced or f"{answer.verdict}: {answer.message}"
 
 
 def _follow(nursery: Nursery, begin: Callable[[], Dialog], limits: Limits, preload: Preload) -> Ending:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from django.conf import settings
 
 import bot_sdk
+from bot_sdk.process.environment import ENVIRONMENT
 from execution.sandbox import inside
 from execution.sandbox.errors import SandboxUnavailable
 
@@ -27,26 +28,7 @@ _PYTHON_NAME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _SYSTEM_PLACES = ("/usr/lib64", "/usr/lib/ld-linux-aarch64.so.1", "/usr/share/zoneinfo")
 _ROOT_LINKS = ("/lib", "/lib64")
 
-_ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
-    "LANG": "C.UTF-8",
-    "TZ": "UTC",
-    "HOME": "/nonexistent",
-    # One thread per run: bots share the machine, and what they compute must not depend on its cores.
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    # onnxruntime would start a thread on import that reports to its maker: no thread may be there at a fork.
-    "ORT_DISABLE_TELEMETRY": "1",
-    # Each arena reserves address space that would count as the bot's memory.
-    "MALLOC_ARENA_MAX": "1",
-    # joblib warns on import when it cannot make semaphores.
-    "JOBLIB_MULTIPROCESSING": "0",
-    # numba wants to write a cache and fails to import where it cannot.
-    "NUMBA_DISABLE_JIT": "1",
-}
+_ENVIRONMENT = {**ENVIRONMENT, "HOME": "/nonexistent"}
 VARIABLES = (*_ENVIRONMENT, "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 

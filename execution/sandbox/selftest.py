@@ -6,18 +6,18 @@ from contextlib import closing
 from pathlib import Path
 
 from bot_sdk.bot import Snapshot
+from bot_sdk.process.frame import encode_frame
+from bot_sdk.process.job import Job, Limits
+from bot_sdk.process.questions import Interview
+from bot_sdk.process.verdicts import Verdict
 from execution.sandbox import runtime
 from execution.sandbox.engine import Engine, Layers
 from execution.sandbox.errors import SandboxUnavailable
-from execution.sandbox.inside.frame import encode_frame
 from execution.sandbox.inside.options import Layer
-from execution.sandbox.job import Job, Limits
 from execution.sandbox.judgement import judge
 from execution.sandbox.nursery import Nursery
 from execution.sandbox.process import WatchedProcess
-from execution.sandbox.questions import Interview
 from execution.sandbox.runner import run_in
-from execution.sandbox.verdicts import Verdict
 
 _LIMITS = Limits(seconds=30, memory_mb=64, cpu_percent=100)
 _SHORT_LIMITS = Limits(seconds=0.5, memory_mb=64, cpu_percent=100)

@@ -15,13 +15,13 @@ from io import FileIO
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from bot_sdk.process.job import MOST_THREADS, Limits
+from bot_sdk.process.questions import Dialog
 from execution.sandbox import cgroup
 from execution.sandbox.confined import Confined
 from execution.sandbox.engine import Engine, Layers, any_uid
 from execution.sandbox.errors import SandboxUnavailable
-from execution.sandbox.job import MOST_THREADS, Limits
 from execution.sandbox.process import WatchedProcess, megabytes
-from execution.sandbox.questions import Dialog
 
 _START_SECONDS = 60.0  # importing the libraries takes one or two, on a cold disk under load many more
 _MB = 1 << 20  # bytes

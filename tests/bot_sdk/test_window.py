@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bot_sdk.indicator_frame import IndicatorFrame
 from bot_sdk.indicators import COLUMNS
+from bot_sdk.process.frame import decode_frame, encode_frame
 from bot_sdk.window import GrowingWindow
-from execution.sandbox.inside.frame import decode_frame, encode_frame
 from tests.bot_sdk.samples import wavy_candles
 from tests.bot_sdk.windows import ROWS, extend, grown
 

@@ -12,10 +12,7 @@ import pytest
 import bot_sdk.examples
 from bot_sdk.backtest import Setup
 from bot_sdk.bot_file import load_bot_class
-from bot_sdk.desk import Terms
-from bot_sdk.history import History, with_indicators
-from bot_sdk.parameters import validate
-from execution.checks import (
+from bot_sdk.checks import (
     CheckResult,
     CostLimits,
     cost,
@@ -25,8 +22,12 @@ from execution.checks import (
     statelessness,
     warm_up,
 )
+from bot_sdk.desk import Terms
+from bot_sdk.history import History, with_indicators
+from bot_sdk.parameters import validate
+from bot_sdk.trials import SAMPLES, Subject
+from execution import sandbox
 from execution.sandbox import Limits
-from execution.trials import SAMPLES, Subject
 from tests.bot_sdk.samples import make_execution, make_risk, make_rules, wavy_candles
 
 EXAMPLES = Path(bot_sdk.examples.__path__[0])
@@ -38,7 +39,8 @@ def make_subject(code: str, config: dict[str, Any] | None = None) -> Subject:
     history = History(with_indicators(wavy_candles(COUNT), "1h"), "1h", first=FIRST)
     terms = Terms(Decimal(1000), make_rules(), make_execution(), make_risk(stop_loss_percent=4))
     setup = Setup("BINANCE", "BTC/USDT", "1h", terms, config or {})
-    return Subject(code, (), setup, history, Limits(seconds=60, memory_mb=256, cpu_percent=100))
+    limits = Limits(seconds=60, memory_mb=256, cpu_percent=100)
+    return Subject(code, (), setup, history, limits, sandbox)
 
 
 def make_code(body: str, before: str = "") -> str:

@@ -1,9 +1,9 @@
 from decimal import Decimal
 
 from bot_sdk.effective_limits import LIMITS, Limit, Source
+from bot_sdk.process.verdicts import Verdict
 from bot_sdk.skip_reasons import SkipReason
 from execution import words
-from execution.sandbox.verdicts import Verdict
 
 
 def test_every_code_has_words() -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from .rows import ROWS, Row, read_rows, rows_length
+from bot_sdk.process.rows import ROWS, Row, read_rows, rows_length
 
 _UP = b"U"
 _CHUNK = 64 * 1024  # bytes

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import gc
-import json
 import os
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,13 +11,12 @@ from typing import Any, NoReturn, TextIO
 import numpy as np
 import pandas as pd
 
-from bot_sdk.action import Action
-from bot_sdk.model_files import ModelFile
+from bot_sdk.process.frame import decode_frame, encode_frame
+from bot_sdk.process.job_file import read_order
+from bot_sdk.process.work import work
 
-from . import bot_run, coaching, doorman, inspection, landlock, lockdown, output, rehearsal
+from . import doorman, landlock, lockdown, output
 from .channel import Channel
-from .frame import decode_frame, encode_frame, newest_stamp
-from .job_file import read_part
 from .options import Layer, Options
 from .seccomp import Filter
 
@@ -148,25 +146,7 @@ def _work(questions: Channel, prints: TextIO) -> None:
         questions.put(line)
 
     with os.fdopen(_JOB, "rb", buffering=0) as job:
-        head = json.loads(read_part(job))
-        if head["kind"] == "inspection":
-            say(inspection.answer(read_part(job)))
-            return
-        encoded_frame = read_part(job)
-        models = [ModelFile(kind, name, read_part(job)) for kind, name in head["models"]]
-        code = read_part(job)
+        order = read_order(job)
     gc.enable()
-    coaching.begin()
-    if head["kind"] == "rehearsal":
-        rehearsal.rehearse(questions, head, models, code, say_soon)
-        questions.write(b"")
-        return
-    frame = decode_frame(encoded_frame)
-    for task in head["tasks"]:
-        say(bot_run.said_by(_ask, questions, task, models, code, frame))
-
-
-def _ask(
-    questions: Channel, task: dict[str, Any], models: list[ModelFile], code: bytes, frame: pd.DataFrame
-) -> Action:
-    return bot_run.load(code, task, models, questions).decide(frame, newest_stamp(frame))
+    work(order, questions, say=say, say_soon=say_soon)
+    questions.write(b"")

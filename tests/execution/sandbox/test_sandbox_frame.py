@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
+from bot_sdk.process.frame import decode_frame
 from execution.sandbox import encode_frame
-from execution.sandbox.inside.frame import decode_frame
 from tests.execution.sandbox.jobs import make_frame
 
 

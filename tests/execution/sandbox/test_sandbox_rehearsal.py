@@ -17,11 +17,11 @@ from bot_sdk.bot_file import load_bot_class
 from bot_sdk.desk import Terms
 from bot_sdk.history import History, with_indicators
 from bot_sdk.parameters import validate
+from bot_sdk.process.rehearsal import MOST_FAILURES_IN_A_ROW, STRICT, Rehearsal
 from execution.sandbox import Limits, Run, Verdict, rehearse
 from execution.sandbox.choice import ENGINES
 from execution.sandbox.engine import Engine
 from execution.sandbox.nursery import Nursery
-from execution.sandbox.rehearsal import MOST_FAILURES_IN_A_ROW, STRICT, Rehearsal
 from execution.sandbox.runner import rehearse_in
 from tests.bot_sdk.samples import make_execution, make_risk, make_rules, wavy_candles
 

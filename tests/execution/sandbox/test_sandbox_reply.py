@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot_sdk import Action
+from bot_sdk.process.reply import LONGEST_REPLY, Answer, Question, parse_line
 from execution.sandbox import Verdict
-from execution.sandbox.reply import LONGEST_REPLY, Answer, Question, parse_line
 
 VALID = {"action": "BUY", "value": 1.5, "reason": "why"}
 

@@ -16,12 +16,13 @@ import bot_sdk.examples
 from bot_sdk import Action
 from bot_sdk.bot import Snapshot
 from bot_sdk.model_files import ModelFile
+from bot_sdk.process.preloads import needs
+from bot_sdk.process.questions import Interview
 from execution.sandbox import AccountNeeded, Verdict, run
 from execution.sandbox.bubblewrap import Bubblewrap
 from execution.sandbox.choice import ENGINES
 from execution.sandbox.engine import ALL_LAYERS, Engine
-from execution.sandbox.nursery import Nursery, needs
-from execution.sandbox.questions import Interview
+from execution.sandbox.nursery import Nursery
 from execution.sandbox.runner import run_in
 from tests.execution.sandbox.jobs import (
     ROOMY,
@@ -314,7 +315,7 @@ def test_a_killed_worker_leaves_neither_zygote_nor_bot_behind(engine: Engine) ->
         "import django; django.setup()\n"
         "from execution.sandbox.choice import ENGINES\n"
         "from execution.sandbox.nursery import Nursery\n"
-        "from execution.sandbox.questions import Interview\n"
+        "from bot_sdk.process.questions import Interview\n"
         "from tests.execution.sandbox.jobs import children_in, children_of, make_job, soon, ROOMY\n"
         "from tests.execution.sandbox.test_sandbox_run import SLEEP\n"
         f"engine = ENGINES[{ENGINES.index(engine)}]\n"

@@ -17,10 +17,12 @@ from bot_sdk.backtest import Backtest, Setup
 from bot_sdk.history import WINDOW_CANDLES, History
 from bot_sdk.ledger import Holding
 from bot_sdk.model_files import ModelFile
+from bot_sdk.process.frame import encode_frame
+from bot_sdk.process.job import Job, Limits, Run
+from bot_sdk.process.verdicts import Verdict
+from bot_sdk.runner import Runner, RunUnavailable
 from bot_sdk.variants import part
 from bot_sdk.window import GrowingWindow
-from execution import sandbox
-from execution.sandbox import Job, Limits, Run, SandboxUnavailable, Verdict, encode_frame
 
 SAMPLES = 20  # candles that are decided by a process of their own
 
@@ -36,13 +38,14 @@ class Heard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One run over a history: what was heard, by row.
+    """One run over a history: what was heard, by row, and the backtest that it was.
 
     `broke_off_at` is the row at which the process ended too early, None when it did not.
     """
 
     heard: dict[int, Heard]
     run: Run
+    trial: Backtest
     broke_off_at: int | None
 
 
@@ -51,8 +54,8 @@ class Subject:
     """A bot with all that it is tried on.
 
     `history` begins at its indicators' anchor, as `load_history` has it, and has no smaller timeframe.
-    `limits` hold for each process, be it for the whole history or for one candle. What is drawn at random is
-    drawn from `seed`.
+    `limits` hold for each process, be it for the whole history or for one candle, and `runner` runs it. What
+    is drawn at random is drawn from `seed`.
     """
 
     code: str
@@ -60,6 +63,7 @@ class Subject:
     setup: Setup
     history: History
     limits: Limits
+    runner: Runner
     seed: int = 0
 
     @functools.cached_property
@@ -86,7 +90,7 @@ class Subject:
 def record(subject: Subject, history: History, *, is_strict: bool, until: int | None = None) -> Recording:
     """Run the bot over `history` in one process, up to before the row `until`, and return what was heard.
 
-    Unless it `is_strict`, later rows are in the process's memory already. Raises SandboxUnavailable.
+    Unless it `is_strict`, later rows are in the process's memory already. Raises RunUnavailable.
     """
     heard: dict[int, Heard] = {}
     end = len(history) if until is None else until
@@ -95,7 +99,7 @@ def record(subject: Subject, history: History, *, is_strict: bool, until: int | 
         heard[trial.row] = Heard(answer, trial.desk.holding)
 
     trial = Backtest(history, subject.setup, heard=note)
-    run = sandbox.rehearse(
+    run = subject.runner.rehearse(
         trial,
         subject.code,
         subject.models,
@@ -103,25 +107,25 @@ def record(subject: Subject, history: History, *, is_strict: bool, until: int | 
         is_strict=is_strict,
         goes_on=lambda: trial.row < end,
     )
-    _demand_confinement(run)
+    _demand_process(run)
     if run.verdict == Verdict.OK:
-        return Recording(heard, run, None)
+        return Recording(heard, run, trial, None)
     broke_off_at = trial.row if trial.row not in heard and not trial.is_over else max(heard)
     heard[broke_off_at] = Heard(f"{run.verdict}: {run.message}", trial.desk.holding)
-    return Recording(heard, run, broke_off_at)
+    return Recording(heard, run, trial, broke_off_at)
 
 
 def decide_alone(subject: Subject, row: int, candles: int | None = None) -> Run:
     """Have a new process decide a recorded row, as a live cycle does, for an account that holds the same.
 
-    With `candles` the market began only so many candles before the row's close. Raises SandboxUnavailable.
+    With `candles` the market began only so many candles before the row's close. Raises RunUnavailable.
     """
     holding = subject.recording.heard[row].holding
     history = subject.history
     if candles is not None:
         history, row = part(history, row + 1 - candles, row + 1), candles - 1
     task = subject.setup.task()
-    run = sandbox.run(
+    run = subject.runner.run(
         Job(
             code=subject.code,
             frame=encode_frame(_window(history, row)),
@@ -135,7 +139,7 @@ def decide_alone(subject: Subject, row: int, candles: int | None = None) -> Run:
         ),
         subject.limits,
     )
-    _demand_confinement(run)
+    _demand_process(run)
     return run
 
 
@@ -155,6 +159,6 @@ def _is_wish(answer: Answer) -> bool:
     return isinstance(answer, Action) and answer.action != HOLD
 
 
-def _demand_confinement(run: Run) -> None:
+def _demand_process(run: Run) -> None:
     if run.verdict == Verdict.UNAVAILABLE:
-        raise SandboxUnavailable(run.message)
+        raise RunUnavailable(run.message)

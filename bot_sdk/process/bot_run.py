@@ -9,7 +9,7 @@ from typing import Any
 
 from bot_sdk.action import Action
 from bot_sdk.bot import AccountView, connect
-from bot_sdk.bot_file import BotFileError, bot_class_in
+from bot_sdk.bot_file import BotFileError, bot_class_in, check_bot_class
 from bot_sdk.bot_loop import BotFailed, BotLoop
 from bot_sdk.model_files import ModelFile, ModelFileError, named
 
@@ -28,20 +28,49 @@ def load(code: bytes, task: Mapping[str, Any], models: Sequence[ModelFile], acco
 
     `task` has timeframe, config and subscription_config as the bot is given them.
     """
-    module = types.ModuleType("bot")
-    # Dataclasses, pickle and inspect look a class's module up by name.
-    sys.modules["bot"] = module
-    exec(compile(code.decode(), _FILE_NAME, "exec", dont_inherit=True), vars(module))
+    namespace = _namespace(code)
     connect(account)
     opened = named(models) if models else None
-    return BotLoop(bot_class_in(vars(module)), task, code=code, models=opened)
+    return BotLoop(bot_class_in(namespace), task, code=code, models=opened)
+
+
+def introduced(code: bytes, models: Sequence[ModelFile]) -> bytes:
+    """Run the bot's file, open its models, and return what bot there is as the line that is read."""
+
+    def introduce() -> bytes:
+        bot_class = bot_class_in(_namespace(code))
+        check_bot_class(bot_class)
+        return _line(
+            bot=bot_class.__name__,
+            parameters=[parameter.to_dict() for parameter in bot_class.parameters],
+            models=list(named(models)),
+        )
+
+    return _guarded(introduce)
 
 
 def said_by(ask: Callable[..., Action], *given: object) -> bytes:
     """Return the bot's answer, or how it failed, as the line that `reply.py` reads, newline included."""
-    try:
+
+    def answer() -> bytes:
         action = ask(*given)
         return _line(action=action.action, value=action.value, reason=action.reason[:_LONGEST_TEXT])
+
+    return _guarded(answer)
+
+
+def _namespace(code: bytes) -> dict[str, Any]:
+    """Run the bot's file and return what it defines."""
+    module = types.ModuleType("bot")
+    # Dataclasses, pickle and inspect look a class's module up by name.
+    sys.modules["bot"] = module
+    exec(compile(code.decode(), _FILE_NAME, "exec", dont_inherit=True), vars(module))
+    return vars(module)
+
+
+def _guarded(answer: Callable[[], bytes]) -> bytes:
+    try:
+        return answer()
     except MemoryError:
         return _OUT_OF_MEMORY
     except (BotFailed, BotFileError, ModelFileError) as error:

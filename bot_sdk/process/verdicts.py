@@ -1,4 +1,4 @@
-"""How a confined run ended, in one word."""
+"""How a run ended, in one word."""
 
 from enum import StrEnum
 

@@ -16,8 +16,9 @@ from typing import Any, Never
 
 from bot_sdk.action import Action
 from bot_sdk.code_policy import Finding
+from bot_sdk.parameters import Parameter
+from bot_sdk.process.verdicts import Verdict
 from bot_sdk.text import printable
-from execution.sandbox.verdicts import Verdict
 
 LONGEST_REPLY = 64 * 1024  # bytes
 LONGEST_TEXT = 500  # characters
@@ -29,16 +30,29 @@ _OWN_VERDICTS = (Verdict.FAILED, Verdict.OUT_OF_MEMORY, Verdict.FORBIDDEN, Verdi
 
 
 @dataclass(frozen=True, slots=True)
+class Introduced:
+    """A bot as its file presents it.
+
+    `name` is that of its class; `models` are the names under which it finds its models.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a run came to. `action` is there for the verdict OK only, `message` for all others.
 
-    An inspection has findings, `found`, in place of an action.
+    An inspection has findings, `found`, in place of an action, and an introduction has `introduced`.
     """
 
     verdict: Verdict
     action: Action | None = None
     message: str = ""
     found: tuple[Finding, ...] = ()
+    introduced: Introduced | None = None
 
 
 def load_object(line: bytes) -> dict[str, Any]:

@@ -2,22 +2,28 @@
 
 None looks at the bot's code. A bot that can tell that it is checked, and behaves, is held to that in
 backtests too: they run it in the same way, and the strict one gives it nothing else to see. A history on
-which it is never asked proves nothing: each check raises ValueError for one.
+which it is never asked proves nothing: each check raises HistoryTooShort for one.
 """
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 from typing import NamedTuple
 
 from bot_sdk.action import Action
+from bot_sdk.backtest import summarize
+from bot_sdk.code_policy import Finding
+from bot_sdk.trials import SAMPLES, Answer, Recording, Subject, answer_of, decide_alone, record
 from bot_sdk.variants import FUTURES, part, with_future
-from execution.trials import SAMPLES, Answer, Recording, Subject, answer_of, decide_alone, record
 
 CUTS = 3  # places from which on the future is changed
 NO_ANSWER = "no answer"
+
+
+class HistoryTooShort(ValueError):
+    """A history on which nothing can be checked; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,8 @@ class CheckResult:
     """What a check found.
 
     `code` names the check for good. When it has not passed, `failed_at` is the opening time of the first
-    candle that shows it, with what was `expected` there and what `came`; else these are None.
+    candle that shows it, with what was `expected` there and what `came`; else these are None. `place` names
+    the market when there are several; `findings` are what reading the code has found, passed or not.
     """
 
     code: str
@@ -34,6 +41,8 @@ class CheckResult:
     failed_at: datetime | None = None
     expected: str | None = None
     came: str | None = None
+    place: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,7 @@ def warm_up(subject: Subject, candles: int) -> CheckResult:
     """Check that `candles` are enough: with more of them the action stays the same.
 
     Values and reasons may differ in their last digits, which indicators take long to settle. Raises
-    ValueError when the history has no more candles than that before any decision.
+    HistoryTooShort when the history has no more candles than that before any decision.
     """
     code = "warm_up"
     if broken := _broken_off(code, subject):
@@ -128,7 +137,7 @@ def warm_up(subject: Subject, candles: int) -> CheckResult:
     candles = max(candles, 1)
     rows = subject.drawn([row for row in subject.recording.heard if row >= candles], SAMPLES)
     if not rows:
-        raise ValueError(
+        raise HistoryTooShort(
             f"A warm-up of {candles} candles needs a longer history than {len(subject.history)} candles."
         )
     differences = []
@@ -169,6 +178,33 @@ def cost(subject: Subject, limits: CostLimits) -> CheckResult:
     return _judged(code, subject, over, passed=figures, failed=f"Decisions cost too much. {figures}")
 
 
+def reference_backtest(subject: Subject) -> CheckResult:
+    """Check that the bot answers at every candle of its history; how well it trades there is not judged."""
+    code = "reference_backtest"
+    if broken := _broken_off(code, subject):
+        return broken
+    summary = summarize(subject.recording.trial)
+    figures = (
+        f"Over {summary.candles} candles: {summary.buys} buys, {summary.sells} sells, a return of "
+        f"{summary.return_percent:+.2f} %. These figures are shown, not judged."
+    )
+    return judged_by_failures(code, subject, subject.recording, passed=figures)
+
+
+def judged_by_failures(
+    code: str, subject: Subject, recording: Recording, *, passed: str, place: str = ""
+) -> CheckResult:
+    """Return the result that the first candle gives at which the bot did not answer with an Action."""
+    failures = (
+        _Difference(row, "an Action", heard.answer)
+        for row, heard in recording.heard.items()
+        if isinstance(heard.answer, str)
+    )
+    where = f" on {place}" if place else ""
+    failed = f"The bot gave no Action at a candle{where}."
+    return replace(_judged(code, subject, failures, passed=passed, failed=failed), place=place)
+
+
 def measure_cost(subject: Subject) -> Cost:
     """Return what the subject's decisions cost."""
     runs = subject.runs_alone.values()
@@ -202,7 +238,7 @@ def _broken_off(code: str, subject: Subject) -> CheckResult | None:
     """Say that a bot which does not answer to the end cannot be checked, and refuse to check without any."""
     recording = subject.recording
     if not recording.heard:
-        raise ValueError("The bot is asked at no candle of this history: use one with fewer holes.")
+        raise HistoryTooShort("The bot is asked at no candle of this history: use one with fewer holes.")
     if recording.broke_off_at is None:
         return None
     row = recording.broke_off_at

@@ -1,4 +1,4 @@
-"""A whole backtest in one confined process: the bot there, the trading here, a candle released at a time.
+"""A whole backtest in one process: the bot there, the trading here, a candle released at a time.
 
 The process gets each candle when the bot may know it and no earlier: strictly, when it has answered for the
 one before, so that what is still to come is nowhere in its memory; or some hundreds ahead, which is quicker
@@ -6,7 +6,6 @@ and leaves a bot that digs in its own process that much of the future. What it a
 same `Backtest` that a developer has; so the process can lie about nothing but its own decisions.
 """
 
-import json
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,12 +13,12 @@ import numpy as np
 from bot_sdk.backtest import Backtest
 from bot_sdk.history import WINDOW_CANDLES
 from bot_sdk.model_files import ModelFile
-from execution.sandbox.inside.job_file import pack
-from execution.sandbox.inside.rows import pack_rows
-from execution.sandbox.job import Asked
-from execution.sandbox.questions import MOST_QUESTIONS, answered, told
-from execution.sandbox.reply import Answer, parse_line
-from execution.sandbox.verdicts import Verdict
+from bot_sdk.process.job import Asked
+from bot_sdk.process.job_file import Order, bytes_of
+from bot_sdk.process.questions import MOST_QUESTIONS, answered, told
+from bot_sdk.process.reply import Answer, parse_line
+from bot_sdk.process.rows import pack_rows
+from bot_sdk.process.verdicts import Verdict
 
 STRICT = 1
 AHEAD = 512  # candles
@@ -67,13 +66,11 @@ class Rehearsal:
         head = {
             "kind": "rehearsal",
             "task": self._backtest.setup.task(),
-            "models": [(model.kind, model.filename) for model in self.models],
             "columns": history.columns,
             "candles": len(history) - self._first,
             "window": WINDOW_CANDLES,
         }
-        contents = (model.content for model in self.models)
-        return pack(json.dumps(head).encode(), b"", *contents, self.code.encode(errors="surrogatepass"))
+        return Order(head, b"", self.models, bytes_of(self.code)).packed()
 
     @property
     def is_complete(self) -> bool:
@@ -89,6 +86,12 @@ class Rehearsal:
     def is_over_asked(self) -> bool:
         """Whether the bot has asked more often at one candle than it may."""
         return self._questions > MOST_QUESTIONS
+
+    def conclude(self, ending: Answer) -> Answer:
+        """Return what the run came to, when its process ended so."""
+        if self.given_up:
+            return Answer(Verdict.FAILED, message=self.given_up)
+        return Answer(Verdict.OK) if self.was_heard_out else ending
 
     def begin(self) -> bytes:
         """Return the first candles."""

@@ -7,7 +7,7 @@ import io
 import json
 from typing import TYPE_CHECKING
 
-from .job_file import pack, read_part
+from bot_sdk.process.job_file import pack, read_part
 
 if TYPE_CHECKING:  # web processes import the sandbox's words and never make a frame
     import pandas as pd

@@ -1,7 +1,5 @@
-"""What goes into a confined run, and what comes out of it."""
+"""What goes into a run, and what comes out of it."""
 
-import functools
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,11 +8,9 @@ from typing import Any, ClassVar
 from bot_sdk.action import Action
 from bot_sdk.bot import Snapshot
 from bot_sdk.model_files import ModelFile
-from execution.sandbox import runtime
-from execution.sandbox.inside.job_file import pack
-from execution.sandbox.receipt import Receipt, receipt_of
-from execution.sandbox.reply import Answer, Question, parse_line
-from execution.sandbox.verdicts import Verdict
+from bot_sdk.process.job_file import Order, bytes_of
+from bot_sdk.process.reply import Answer, Question, parse_line
+from bot_sdk.process.verdicts import Verdict
 
 MOST_THREADS = 32
 
@@ -38,24 +34,14 @@ class Job:
     models: tuple[ModelFile, ...] = ()
     is_shared: bool = False
 
-    @functools.cached_property
-    def receipt(self) -> Receipt:
-        """The job's inputs as hashes."""
-        return receipt_of(self._code, self.models, self._task, self.frame, runtime.fingerprint())
-
     def packed(self) -> bytes:
-        """Return the job as the jail reads it: task, frame, models and, to be read last, the code."""
+        """Return the job as the process reads it."""
         return self.packed_with([self])
 
     def packed_with(self, jobs: Sequence["Job"]) -> bytes:
         """Return jobs that differ from this one in their settings only, as one that answers them in turn."""
-        head = {
-            "kind": "job",
-            "tasks": [job._task for job in jobs],
-            "models": [(model.kind, model.filename) for model in self.models],
-        }
-        contents = (model.content for model in self.models)
-        return pack(json.dumps(head).encode(), self.frame, *contents, self._code)
+        head = {"kind": "job", "tasks": [job.task for job in jobs]}
+        return Order(head, self.frame, self.models, bytes_of(self.code)).packed()
 
     answers: ClassVar[int] = 1
 
@@ -64,12 +50,8 @@ class Job:
         return parse_line(line)
 
     @property
-    def _code(self) -> bytes:
-        # A lone surrogate is no UTF-8: the jail refuses it as it refuses any code that is not text.
-        return self.code.encode(errors="surrogatepass")
-
-    @property
-    def _task(self) -> dict[str, Any]:
+    def task(self) -> dict[str, Any]:
+        """What the bot is given beside the candles."""
         return {
             "timeframe": self.timeframe,
             "config": dict(self.config),

@@ -1,18 +1,32 @@
-"""What a confined process says, line by line, and what it is told: questions answered, counted and kept."""
+"""What the process says, line by line, and what it is told: questions answered, counted and kept."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from bot_sdk.bot import ACCOUNT_QUESTIONS
-from execution.sandbox.batch import Batch
-from execution.sandbox.errors import AccountNeeded
-from execution.sandbox.inspection import Inspection
-from execution.sandbox.job import Asked, Job
-from execution.sandbox.receipt import sha256_of
-from execution.sandbox.reply import Answer, Question
+from bot_sdk.process.job import Asked, Job
+from bot_sdk.process.reply import Answer, Question
 
 MOST_QUESTIONS = 200
+
+
+class AccountNeeded(Exception):
+    """A run that several subscriptions share asked about the account: each needs its own."""
+
+
+class Asks(Protocol):
+    """A job that is asked as often as it has `answers`, each in a line."""
+
+    @property
+    def answers(self) -> int: ...
+
+    def packed(self) -> bytes:
+        """Return the file that the process begins with."""
+
+    def read_line(self, line: bytes) -> Question | Answer:
+        """Return what the process says. Never raises."""
 
 
 class Dialog(Protocol):
@@ -56,7 +70,7 @@ class Interview:
 
     room = 0
 
-    def __init__(self, job: Job | Batch | Inspection) -> None:
+    def __init__(self, job: Asks) -> None:
         self.answers: list[Answer] = []
         self.asked: list[Asked] = []
         self._job = job
@@ -111,5 +125,5 @@ def told(reply: dict[str, Any]) -> bytes:
 def _kept(name: str, reply: dict[str, Any]) -> Any:
     if name == "candles" and "answer" in reply:
         rows = reply["answer"]
-        return {"rows": len(rows), "sha256": sha256_of(json.dumps(rows).encode())}
+        return {"rows": len(rows), "sha256": hashlib.sha256(json.dumps(rows).encode()).hexdigest()}
     return reply.get("answer", reply)
