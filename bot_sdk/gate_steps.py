@@ -14,19 +14,21 @@ from bot_sdk.code_policy import Finding
 class GateStep:
     """One step: `code` names it for good, `question` is what it asks of a bot, `mend` what to do after a no.
 
-    One that `needs_platform` compares with what only the platform has.
+    After a no in one that `is_needed` the later steps make no sense. One that `needs_platform` compares with
+    what only the platform has.
     """
 
     code: str
     title: str
     question: str
     mend: str
+    is_needed: bool = False
     needs_platform: bool = False
 
     @property
     def guide(self) -> str:
         """The anchor of the step in the developers' guide, `docs/developing_bots.md`."""
-        return f"gate-{self.code.replace('_', '-')}"
+        return f"gate-{self.code}"
 
 
 GATE_STEPS: Mapping[str, GateStep] = {
@@ -38,12 +40,14 @@ GATE_STEPS: Mapping[str, GateStep] = {
             "Is the file text in UTF-8, of a size that a person can review, and Python?",
             "Go to the line that is named. Save the file as UTF-8 with ordinary line ends; move tables of "
             "numbers and models into files of their own; correct what is no Python.",
+            is_needed=True,
         ),
         GateStep(
             "policy",
             "The code keeps to the policy",
             "Does the file import and use only what a bot needs, and hold one bot?",
             "Go to each line that is refused: the finding says what to write instead. Advice may stay.",
+            is_needed=True,
         ),
         GateStep(
             "load",
@@ -53,6 +57,7 @@ GATE_STEPS: Mapping[str, GateStep] = {
             "Keep the top of the file to imports, constants and definitions: nothing there may wait, print "
             "much or end the process. Define one CustomBot with execute_algorithm(self, data, timeframe, "
             "subscription_config), and parameters as a list of Parameter.",
+            is_needed=True,
         ),
         GateStep(
             "models",
@@ -60,6 +65,7 @@ GATE_STEPS: Mapping[str, GateStep] = {
             "Does each model file open with the runtime's libraries, under a name that no other has?",
             "Save the file again with the versions of the bots' runtime, in one of the formats that it "
             "names; convert networks to ONNX; rename one of two files with the same name.",
+            is_needed=True,
         ),
         GateStep(
             "dry_runs",

@@ -18,7 +18,7 @@ def test_each_step_asks_a_question_and_says_how_to_mend() -> None:
     for step in GATE_STEPS.values():
         assert re.fullmatch(r"[A-Z].+\?( .+\.)?", step.question)
         assert step.mend.endswith(".")
-        assert re.fullmatch(r"gate-[a-z-]+", step.guide)
+        assert re.fullmatch(r"gate-[a-z_]+", step.guide)
 
 
 def test_each_finding_belongs_to_one_of_the_two_steps_that_read_the_file() -> None:
