@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run setup test test-release lint bench lock
+.PHONY: help run setup test test-release lint bench lock sdk
 
 PYTHON ?=
 find_python = sh deploy/find_python.sh
@@ -28,6 +28,9 @@ lint: setup ## the quick checks: format, lint, imports
 
 bench: setup ## print the figures that the README quotes
 	@$(in_servers) .venv/bin/python -m benchmarks $(ARGS)
+
+sdk: setup ## build the wheel that bots' developers install, into .local/sdk
+	@.venv/bin/python deploy/build_sdk.py .local/sdk
 
 lock: setup ## compile requirements from pyproject.toml, keeping what still fits
 	@sh deploy/lock.sh

@@ -1,5 +1,3 @@
-import sys
+from bot_sdk.cli import command
 
-from bot_sdk.cli import main
-
-sys.exit(main())
+command()

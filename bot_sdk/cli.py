@@ -1,14 +1,12 @@
-"""The command line: run or backtest a bot on a CSV file of candles, list the indicators."""
+"""The command line: begin a bot, run, backtest and check it on candles, list the indicators."""
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from importlib import resources
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import Any, NoReturn
 
 from bot_sdk.backtest import Backtest, Setup, run, simulate, summarize
 from bot_sdk.backtest_report import report
@@ -16,165 +14,176 @@ from bot_sdk.backtest_text import as_text, closing
 from bot_sdk.bot import CustomBot
 from bot_sdk.bot_file import BotFileError, load_bot_class
 from bot_sdk.bot_loop import BotFailed
-from bot_sdk.candle_file import CandleFileError, read_candles
-from bot_sdk.configs import ALL, FIXED, PERCENTAGE, ExecutionConfig, RiskConfig
-from bot_sdk.desk import USUAL_SLIPPAGE_PERCENT, FillAt, Terms
-from bot_sdk.history import History, with_indicators
+from bot_sdk.candle_file import CandleFileError
+from bot_sdk.checks import HistoryTooShort
+from bot_sdk.cli_options import (
+    UsageError,
+    add_bot_options,
+    add_trading_options,
+    history_of,
+    terms_of,
+)
+from bot_sdk.gate import EXCHANGE, Candidate, take_each
+from bot_sdk.gate_text import as_lines, conclusion
 from bot_sdk.indicators import INDICATORS, WARM_UP_CANDLES
 from bot_sdk.ledger import Holding, apply_fill
-from bot_sdk.market_rules import MarketRules
+from bot_sdk.model_files import ModelFileError, named
 from bot_sdk.parameters import ConfigError, validate
 from bot_sdk.progress_line import progress_line
-from bot_sdk.timeframes import TIMEFRAMES, duration
+from bot_sdk.runner import RunUnavailable
+from bot_sdk.sample_markets import REFERENCE, Scene, reference_scene
 from bot_sdk.trades import Fill
+from bot_sdk.trials import SAMPLES
 
-_STEP = Decimal("0.00000001")  # of prices and amounts: a file says nothing about its market
+COMMAND = "python -m bot_sdk"
 _MINUTE = "%Y-%m-%d %H:%M"
-_EXITS = {
-    "--stop-loss": ("stop_loss_percent", "sell so many percent below the entry"),
-    "--take-profit": ("take_profit_percent", "sell so many percent above the entry"),
-    "--trailing-stop": ("trailing_stop_percent", "sell so many percent below the highest price"),
-    "--max-drawdown": (
-        "max_drawdown_percent",
-        "sell and stop buying so many percent below the highest equity",
-    ),
-}
+_MISTAKES = (
+    BotFailed,
+    BotFileError,
+    CandleFileError,
+    ConfigError,
+    HistoryTooShort,
+    ModelFileError,
+    RunUnavailable,
+    UsageError,
+)
 
 
-class UsageError(ValueError):
-    """The arguments do not fit together; the message says which to change."""
+def command() -> NoReturn:
+    """Run the command of this process, as `python -m bot_sdk` and `bot-sdk` do."""
+    sys.exit(main())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command in `arguments` (the process's own when None) and return its exit status, 0 or 1."""
+    """Run the command in `arguments` (the process's own when None) and return its exit status.
+
+    That is 0, or 1 when something is wrong with what was given or a step of the gate says no.
+    """
     options = _parser().parse_args(arguments)
     try:
-        options.command(options)
-    except (BotFailed, BotFileError, CandleFileError, ConfigError, UsageError) as error:
+        is_fine = options.command(options)
+    except _MISTAKES as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
+    return 0 if is_fine else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bot_sdk", description="Try a trading bot on your own machine."
+        prog=COMMAND,
+        description=f"Try a trading bot on your own machine. Begin with `{COMMAND} new mybot.py`, then run, "
+        "backtest and check mybot.py.",
     )
-    commands = parser.add_subparsers(required=True)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    beginning = commands.add_parser("new", help="write a bot to begin with", description="Write a small bot.")
+    beginning.set_defaults(command=_new)
+    beginning.add_argument("bot", type=Path, help="the Python file to write, such as mybot.py")
+    first_decision = f"first candle that the bot decides on (default: {WARM_UP_CANDLES}, for every indicator)"
     running = commands.add_parser(
         "run",
-        help="run a bot on a CSV file of candles and print each order",
+        help="run a bot on candles and print each order",
         description="Run a bot candle by candle and print each order. Stops at the first candle on which the "
         "bot fails.",
     )
     running.set_defaults(command=_run)
-    _add_trading_options(running)
+    add_bot_options(running, warm_up=first_decision)
+    add_trading_options(running)
     backtest = commands.add_parser(
         "backtest",
-        help="run a bot on a CSV file of candles and measure it",
+        help="run a bot on candles and measure it",
         description="Run a bot candle by candle and print its figures. Goes on where the bot fails.",
     )
     backtest.set_defaults(command=_backtest)
-    _add_trading_options(backtest)
+    add_bot_options(backtest, warm_up=first_decision)
+    add_trading_options(backtest)
     backtest.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there as well")
+    checking = commands.add_parser(
+        "check",
+        help="put a bot through the steps that a marketplace takes before it lists one",
+        description="Take every step of a marketplace's gate that needs no marketplace, with the same "
+        "answers: read the code, load it, try it on odd markets, ask it twice, change the future. The code "
+        "runs in processes of its own, and is not confined. A candle file should have a few hundred candles "
+        "beyond the warm-up. Ends with status 1 when a step says no.",
+    )
+    checking.set_defaults(command=_check)
+    add_bot_options(
+        checking,
+        warm_up="candles that the bot needs before its first decision, as you declare it to the marketplace "
+        f"(default: {WARM_UP_CANDLES}, for every indicator)",
+    )
     listing = commands.add_parser("indicators", help="list the columns that a bot finds in its data")
     listing.set_defaults(command=_list_indicators)
     return parser
 
 
-def _add_trading_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bot", type=Path, help="the bot's Python file")
-    parser.add_argument(
-        "candles", type=Path, help="CSV: opened_at (or timestamp, date), open, high, low, close, volume"
-    )
-    parser.add_argument("--timeframe", choices=TIMEFRAMES, default="1h", help="of the candles (default: 1h)")
-    parser.add_argument("--capital", type=_capital, default=Decimal(10000), help="in quote (default: 10000)")
-    parser.add_argument("--pair", type=_pair, default="BTC/USDT", help="base/quote (default: BTC/USDT)")
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        metavar="NAME=VALUE",
-        type=_setting,
-        action="append",
-        default=[],
-        help="one of the bot's parameters; repeat it for more",
-    )
-    parser.add_argument(
-        "--warm-up",
-        metavar="CANDLES",
-        type=_count,
-        default=WARM_UP_CANDLES,
-        help=f"first candle that the bot decides on (default: {WARM_UP_CANDLES}, for every indicator)",
-    )
-    parser.add_argument(
-        "--buy",
-        metavar="SIZE",
-        type=_buying,
-        default="10%",
-        help="what a BUY spends: 10%% of the capital, 500 in quote, or all (default: 10%%); a SELL sells all",
-    )
-    parser.add_argument(
-        "--fee-percent", type=_percent, default=Decimal("0.1"), help="of each order's cost (default: 0.1)"
-    )
-    for name, what in (("price-tick", "a price, in quote"), ("amount-step", "an amount, in base")):
-        parser.add_argument(
-            f"--{name}", type=_capital, default=_STEP, help=f"the market's smallest step of {what}"
-        )
-    parser.add_argument(
-        "--minimum-cost", type=_cost, default=Decimal(0), help="the market's smallest order, in quote"
-    )
-    parser.add_argument(
-        "--slippage-percent",
-        type=_percent,
-        default=USUAL_SLIPPAGE_PERCENT,
-        help=f"how much worse than the price an order is filled (default: {USUAL_SLIPPAGE_PERCENT})",
-    )
-    parser.add_argument(
-        "--fill-at",
-        type=FillAt,
-        choices=list(FillAt),
-        default=FillAt.NEXT_OPEN,
-        help="the price of an order: the next candle's open, or this one's close (default: next_open)",
-    )
-    for flag, (name, meaning) in _EXITS.items():
-        parser.add_argument(flag, dest=name, type=_number, metavar="PERCENT", help=meaning)
-    parser.add_argument(
-        "--detail",
-        type=Path,
-        metavar="CSV",
-        help="candles of a smaller timeframe, which tell in which order prices came inside a candle",
-    )
+def _new(options: argparse.Namespace) -> bool:
+    path: Path = options.bot
+    if path.suffix != ".py":
+        raise UsageError(f"A bot is a Python file: give {path} a name that ends in .py.")
+    text = resources.files("bot_sdk.examples").joinpath("first_bot.py").read_text()
+    try:
+        with path.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already: pass another name, or remove it.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror}): pass another name.") from error
+    print(f"Wrote {path}. Next: {COMMAND} run {path}; then backtest it, and check it.")
+    return True
 
 
-def _run(options: argparse.Namespace) -> None:
-    bot_class = load_bot_class(options.bot)
-    backtest = _opened(options, bot_class)
+def _run(options: argparse.Namespace) -> bool:
+    bot_class, backtest = _opened(options)
     print(_heading(bot_class, backtest))
     print(f"\n{'at (UTC)':<16}  {'action':<6}  {'price':>16}  {'amount':>16}  {'equity':>14}  reason")
     ledger = _PrintedLedger(backtest)
-    for _ in simulate(bot_class, backtest, code=options.bot.read_bytes()):
+    for _ in simulate(bot_class, backtest, code=options.bot.read_bytes(), models=_models(options)):
         ledger.print_new()
     ledger.print_new()
     print(f"\n{closing(summarize(backtest), _quote(backtest))}")
+    return True
 
 
-def _backtest(options: argparse.Namespace) -> None:
-    bot_class = load_bot_class(options.bot)
-    backtest = _opened(options, bot_class)
+def _backtest(options: argparse.Namespace) -> bool:
+    bot_class, backtest = _opened(options)
     print(_heading(bot_class, backtest))
     with progress_line(lambda: backtest.row / len(backtest.history)):
-        run(bot_class, backtest, code=options.bot.read_bytes())
+        run(bot_class, backtest, code=options.bot.read_bytes(), models=_models(options))
     found = report(backtest)
     print(f"\n{closing(summarize(backtest), _quote(backtest))}")
     print(f"\n{as_text(found, _quote(backtest))}")
     if options.json:
         _write(options.json, json.dumps(found, indent=2, allow_nan=False) + "\n")
+    return True
 
 
-def _list_indicators(options: argparse.Namespace) -> None:  # noqa: ARG001  every command takes the options
+def _check(options: argparse.Namespace) -> bool:
+    from bot_sdk import own_process  # noqa: PLC0415  needs what Windows has not
+
+    if not options.bot.is_file():
+        raise UsageError(f"No file at {options.bot}: pass the path of the bot's Python file.")
+    candidate = Candidate(
+        code=options.bot.read_bytes(),
+        warm_up=options.warm_up,
+        reference=_scene(options),
+        runner=own_process,
+        models=tuple(options.files),
+        settings=dict(options.settings),
+    )
+    print(f"Checking {options.bot} on {candidate.reference.name} and dry runs\n")
+    results = {}
+    for result in take_each(candidate):
+        results[result.code] = result
+        print(*as_lines(result, options.bot), sep="\n", flush=True)
+    print(f"\n{conclusion(results)}")
+    return all(result.passed for result in results.values())
+
+
+def _list_indicators(options: argparse.Namespace) -> bool:  # noqa: ARG001  every command takes the options
     width = max(len(name) for name in INDICATORS)
     for name, description in INDICATORS.items():
         print(f"{name:<{width}}  {description}")
+    return True
 
 
 class _PrintedLedger:
@@ -199,58 +208,31 @@ def _line(fill: Fill, holding: Holding) -> str:
     )
 
 
-def _opened(options: argparse.Namespace, bot_class: type[CustomBot]) -> Backtest:
-    """Return the backtest that the options ask for, at its first candle."""
+def _opened(options: argparse.Namespace) -> tuple[type[CustomBot], Backtest]:
+    """Return the bot, and the backtest that the options ask for, at its first candle."""
+    bot_class = load_bot_class(options.bot)
     config = _config(bot_class, dict(options.settings))
-    risk = {name: getattr(options, name) for name, _ in _EXITS.values()}
-    terms = Terms(
-        capital=options.capital,
-        rules=MarketRules(
-            price_tick=options.price_tick,
-            amount_step=options.amount_step,
-            minimum_amount=options.amount_step,
-            minimum_cost=options.minimum_cost,
-            taker_fee_fraction=options.fee_percent / 100,
-        ),
-        execution=ExecutionConfig.parse({**options.buy, "sell_order_type": ALL}),
-        risk=RiskConfig.parse(risk),
-        fill_at=options.fill_at,
-        slippage_percent=options.slippage_percent,
+    history = history_of(options, detail=options.detail)
+    return bot_class, Backtest(
+        history, Setup(EXCHANGE, options.pair, options.timeframe, terms_of(options), config)
     )
-    candles = read_candles(options.candles)
-    _check_fit(candles, options.timeframe, options.warm_up)
-    history = History(
-        with_indicators(candles, options.timeframe),
-        options.timeframe,
-        first=options.warm_up - 1,
-        detail=None if options.detail is None else _detail(options.detail, options.timeframe),
-    )
-    return Backtest(history, Setup("BINANCE", options.pair, options.timeframe, terms, config))
 
 
-def _check_fit(candles: pd.DataFrame, timeframe: str, warm_up: int) -> None:
-    if len(candles) < warm_up:
+def _scene(options: argparse.Namespace) -> Scene:
+    if options.candles is None:
+        return reference_scene(options.warm_up)
+    history = history_of(options)
+    least = options.warm_up + SAMPLES
+    if len(history) < least:
         raise UsageError(
-            f"The file has {len(candles)} candles and the bot first runs on candle {warm_up}: "
-            f"use a longer file, or pass --warm-up {len(candles)} or less."
+            f"The file has {len(history)} candles, and a check after a warm-up of {options.warm_up} needs "
+            f"{least}, better a few hundred more: use a longer file, or pass another --warm-up."
         )
-    smallest_gap = candles.index.to_series().diff().min()
-    if not pd.isna(smallest_gap) and smallest_gap != duration(timeframe):
-        fitting = [known for known in TIMEFRAMES if duration(known) == smallest_gap]
-        advice = f"pass --timeframe {fitting[0]}" if fitting else f"use candles of {', '.join(TIMEFRAMES)}"
-        spacing = fitting[0] if fitting else smallest_gap
-        raise UsageError(f"The candles are {spacing} apart, not {timeframe}: {advice}.")
+    return Scene(str(options.candles), options.pair, history, REFERENCE.terms())
 
 
-def _detail(path: Path, timeframe: str) -> pd.DataFrame:
-    candles = read_candles(path)
-    smallest_gap = candles.index.to_series().diff().min()
-    if pd.isna(smallest_gap) or duration(timeframe) % smallest_gap or smallest_gap >= duration(timeframe):
-        raise UsageError(
-            f"The candles of --detail are {smallest_gap} apart: use those of a timeframe of which several "
-            f"make one of {timeframe}."
-        )
-    return candles
+def _models(options: argparse.Namespace) -> dict[str, object] | None:
+    return named(options.files) if options.files else None
 
 
 def _config(bot_class: type[CustomBot], settings: dict[str, Any]) -> dict[str, Any]:
@@ -276,69 +258,3 @@ def _heading(bot_class: type[CustomBot], backtest: Backtest) -> str:
 
 def _quote(backtest: Backtest) -> str:
     return backtest.setup.trading_pair.split("/")[1]
-
-
-def _decimal(text: str) -> Decimal:
-    """Return a finite number, and -1, which nothing here takes, for any other text."""
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return Decimal(-1)
-    return number if number.is_finite() else Decimal(-1)
-
-
-def _number(text: str) -> Decimal:
-    return _checked(text, _decimal(text) > 0, "a number above zero such as 5")
-
-
-def _capital(text: str) -> Decimal:
-    return _checked(text, _decimal(text) > 0, "an amount above zero such as 10000")
-
-
-def _cost(text: str) -> Decimal:
-    return _checked(text, _decimal(text) >= 0, "an amount of zero or more such as 5")
-
-
-def _percent(text: str) -> Decimal:
-    return _checked(text, 0 <= _decimal(text) < 100, "a percentage from 0 to below 100 such as 0.1")
-
-
-def _checked(text: str, is_right: bool, expected: str) -> Decimal:
-    if not is_right:
-        raise argparse.ArgumentTypeError(f"expected {expected}, not {text!r}")
-    return Decimal(text)
-
-
-def _buying(text: str) -> dict[str, Any]:
-    """Return what "10%", "500" or "all" is in an execution config."""
-    if text.lower() == "all":
-        return {"buy_order_type": ALL}
-    kind = PERCENTAGE if text.endswith("%") else FIXED
-    value = _decimal(text.removesuffix("%"))
-    if value <= 0 or (kind == PERCENTAGE and value > 100):
-        raise argparse.ArgumentTypeError(f"expected a size such as 10%, 500 or all, not {text!r}")
-    return {"buy_order_type": kind, "buy_order_value": value}
-
-
-def _pair(text: str) -> str:
-    base, _, quote = text.partition("/")
-    if not base or not quote or "/" in quote:
-        raise argparse.ArgumentTypeError(f"expected base/quote such as BTC/USDT, not {text!r}")
-    return text
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, not {text!r}")
-    return int(text)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """Split "name=value"; the value is JSON (30, 2.5, true), and anything else is text."""
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise argparse.ArgumentTypeError(f"expected name=value such as rsi_oversold=25, not {text!r}")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value

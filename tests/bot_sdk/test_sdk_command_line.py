@@ -341,3 +341,61 @@ def test_with_a_markets_steps_the_figures_are_those_of_the_platforms_own_loop(
     assert ours.desk.fills
     assert json.loads(path.read_text())["fills"] == report(ours)["fills"]
     assert json.loads(path.read_text())["summary"] == report(ours)["summary"]
+
+
+# --- new and check ------------------------------------------------------------------------------------------
+
+
+def test_a_new_bot_is_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mybot.py"
+
+    assert main(["new", str(path)]) == 0
+    path.write_text("# mine")
+
+    assert "is there already" in refused(capsys, "new", str(path))
+    assert path.read_text() == "# mine"
+    assert "ends in .py" in refused(capsys, "new", str(tmp_path / "mybot.txt"))
+
+
+def test_a_check_names_the_line_and_says_how_to_mend_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mybot.py"
+    path.write_text(Path(CROSS_BOT).read_text() + "import os\n")
+    last_line = path.read_text().count("\n")
+
+    assert main(["check", str(path)]) == 1
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert "source ok The file is Python in UTF-8." in said
+    assert "policy NO 1 finding to mend." in said
+    assert f"mybot.py:{last_line}: import, mend: `os` reaches" in said
+    assert "How to mend it: Go to each line that is refused" in said
+    assert "policy said no. Not taken because of that: load, models, dry_runs," in said
+
+
+def test_a_check_coaches_about_its_candles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "candles.csv"
+    wavy_candles(60).to_csv(path)
+
+    assert "The file has 60 candles" in refused(capsys, "check", CROSS_BOT, str(path))
+    assert "pass the path of the bot's Python file" in refused(capsys, "check", str(tmp_path / "none.py"))
+    assert "needs 80" in refused(capsys, "check", CROSS_BOT, str(path), "--warm-up", "60")
+
+
+def test_a_bot_finds_its_files_in_a_run(
+    tmp_path: Path, candles: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bot, model = tmp_path / "model_bot.py", tmp_path / "weights.json"
+    bot.write_text(
+        "from bot_sdk import Action, CustomBot\n"
+        "class ModelBot(CustomBot):\n"
+        "    def execute_algorithm(self, data, timeframe, subscription_config=None):\n"
+        "        return Action('BUY', self.config['models']['WEIGHTS']['level'], 'as the model says')\n"
+    )
+    model.write_text('{"level": 7}')
+
+    assert main(["run", str(bot), candles, "--file", f"WEIGHTS={model}"]) == 0
+
+    assert "as the model says" in capsys.readouterr().out
+    assert "KIND=PATH" in refused(capsys, "run", str(bot), candles, "--file", "weights.json")
