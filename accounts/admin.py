@@ -34,7 +34,7 @@ class PersonAdmin(UserAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(RecordAdmin):
-    list_display = ["number", "at", "actor_name", "action", "object_type", "object_name", "details"]
+    list_display = ["number", "at", "actor_name", "action", "about", "details"]
     list_filter = ["action", "object_type", "actor_name"]
     search_fields = ["actor_name", "action", "object_name", "=object_id"]
     date_hierarchy = "at"
@@ -46,6 +46,10 @@ class AuditEntryAdmin(RecordAdmin):
         "details",
         ("key_id", "previous", "seal"),
     ]
+
+    @admin.display(description="about", ordering="object_name")
+    def about(self, entry: AuditEntry) -> str:
+        return f"{entry.object_type.partition('.')[2]} {entry.object_name}"
 
 
 admin.site.unregister(Authenticator)
