@@ -12,7 +12,6 @@ from allauth.mfa.totp.internal.auth import (
     format_hotp_value,
     generate_totp_secret,
     hotp_value,
-    yield_hotp_counters_from_time,
 )
 from allauth.mfa.utils import decrypt
 from django.contrib.auth.models import Group
@@ -145,19 +144,14 @@ def seed(password: str) -> None:
         _publish(demo_bot, developer)
 
 
-def codes() -> dict[str, str]:
-    """Return what the demo staff's authenticator apps would show now, by username."""
-    counter = next(yield_hotp_counters_from_time())
+def codes(after_seconds: int = 0) -> dict[str, str]:
+    """Return what the demo staff's authenticator apps show now or will show then, by username."""
+    counter = int(time.time() + after_seconds) // TOTP_PERIOD
     apps = Authenticator.objects.filter(user__username__in=STAFF, type=Authenticator.Type.TOTP)
     return {
         app.user.username: format_hotp_value(hotp_value(decrypt(app.data["secret"]), counter))
         for app in apps.select_related("user")
     }
-
-
-def code_lasts() -> int:
-    """Return for how many more seconds the codes are good."""
-    return int(TOTP_PERIOD - time.time() % TOTP_PERIOD)
 
 
 def _person(username: str, password: str, **flags: bool) -> User:

@@ -1,5 +1,7 @@
+import time
 from typing import Any
 
+from allauth.mfa.app_settings import TOTP_PERIOD
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
@@ -12,5 +14,7 @@ class Command(BaseCommand):
     def handle(self, **_options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("This is no demo (DEMO=true): people's codes come from their own apps.")
-        for username, code in demo.codes().items():
-            self.stdout.write(f"{username}: {code} (for another {demo.code_lasts()} s)")
+        now, next_ones = demo.codes(), demo.codes(after_seconds=TOTP_PERIOD)
+        left = TOTP_PERIOD - int(time.time()) % TOTP_PERIOD
+        for username, code in now.items():
+            self.stdout.write(f"{username}: {code} for another {left} s, then {next_ones[username]}")
