@@ -41,7 +41,8 @@ def collect(
     """Do what `crawl` does, but make new candles of the `smallest` timeframe's, which somebody needs anyway.
 
     So an exchange is asked once per market and moment, however many timeframes are traded. Where one of
-    the small candles is missing (nobody traded, or we never asked) the exchange's own larger one is taken.
+    the small candles is missing (nobody traded, or we never asked) the exchange's own larger one is taken,
+    and those after it.
     """
     with in_turn(f"crawl:{market.pk}"):
         if smallest != timeframe:
@@ -122,7 +123,7 @@ def window(market: Market, timeframe: str, opened_at: datetime, count: int) -> "
 def _build(
     market: Market, timeframe: str, smallest: str, gateway: PublicGateway, opened_at: datetime
 ) -> None:
-    """Store the candles after the newest one that the small ones cover without a hole."""
+    """Store the candles that follow the newest one, up to the first that the small ones do not cover."""
     step, small = duration(timeframe), duration(smallest)
     newest, newest_small = (_newest(market, each, opened_at + step) for each in (timeframe, smallest))
     if newest is None or newest_small is None or opened_at <= newest:
@@ -136,8 +137,12 @@ def _build(
         crawl(market, smallest, gateway, last, count)
     parts = Candle.objects.of(market, smallest).filter(opened_at__range=(first, last)).order_by("opened_at")
     by_opening = itertools.groupby(parts, key=lambda candle: floor(timeframe, candle.opened_at))
-    groups = [(opening, list(group)) for opening, group in by_opening]
-    whole = [_merged(opening, group) for opening, group in groups if len(group) == step // small]
+    whole: list[CandleRow] = []
+    for opening, group in by_opening:
+        found = list(group)
+        if opening != first + len(whole) * step or len(found) < step // small:
+            break  # nothing later is stored before it: only what follows the newest one is asked for
+        whole.append(_merged(opening, found))
     _store(market, timeframe, whole)
 
 

@@ -26,25 +26,28 @@ COLUMNS = ["open", "high", "low", "close", "volume"]
 
 @dataclass
 class Exchange:
-    """A simulated Binance whose time the test sets, and the candle requests that it saw."""
+    """A simulated exchange whose time the test sets, and the requests that it saw."""
 
     gateway: PublicGateway
     now: datetime
     paths: list[str]
 
     def limits(self) -> list[int]:
-        """The `limit` of each candle request since the last call."""
+        """The `limit` of each of Binance's candle requests since the last call."""
         asked = [parse_qs(urlsplit(path).query)["limit"][0] for path in self.paths if "/klines" in path]
         del self.paths[:]
         return [int(limit) for limit in asked]
 
 
 @pytest.fixture
-def exchange() -> Iterator[Exchange]:
+def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
+    """The exchange that the test names, or Binance where it is all one."""
     moment = NOON + MINUTE + timedelta(seconds=2)
     paths: list[str] = []
-    with serve(seed=5, clock=lambda: simulated.now, on_request=paths.append) as url:
-        simulated = Exchange(CcxtGateway("BINANCE", url), moment, paths)
+    with serve(seed=5, clock=lambda: simulated.now, on_request=paths.append, has_limits=False) as url:
+        gateway = CcxtGateway(getattr(request, "param", "BINANCE"), url)
+        gateway._client.enableRateLimit = False
+        simulated = Exchange(gateway, moment, paths)
         yield simulated
 
 
@@ -240,24 +243,45 @@ def values(market: Market, timeframe: str) -> list[tuple[object, ...]]:
     return list(candles.values_list("opened_at", *COLUMNS))
 
 
-@pytest.mark.parametrize("timeframe", ["5m", "1h"])
-def test_larger_candles_are_made_of_the_smallest_and_equal_the_exchanges(
-    exchange: Exchange, market: Market, timeframe: str
-) -> None:
+def made_of_minutes(exchange: Exchange, market: Market, timeframe: str) -> list[str]:
+    """Collect three candles on top of fetched ones and see that they equal the exchange's own.
+
+    Return the requests that it took.
+    """
     step = {"5m": 5, "1h": 60}[timeframe] * MINUTE
     crawl(market, "1m", exchange.gateway, NOON, 100)
     collect(market, timeframe, exchange.gateway, NOON - step, 10, smallest="1m")
     exchange.now += 3 * step
-    exchange.limits()
+    del exchange.paths[:]
 
     collect(market, timeframe, exchange.gateway, NOON + 2 * step, 10, smallest="1m")
 
-    made = values(market, timeframe)
-    assert exchange.limits() == [3 * step // MINUTE - 1]  # minutes, and nothing else
+    requests, made = list(exchange.paths), values(market, timeframe)
     Candle.objects.of(market, timeframe).delete()
     crawl(market, timeframe, exchange.gateway, NOON + 2 * step, 13)
     assert made == values(market, timeframe)
     assert made[-1][0] == NOON + 2 * step
+    return requests
+
+
+@pytest.mark.parametrize(("timeframe", "minutes"), [("5m", 14), ("1h", 179)])
+def test_larger_candles_are_made_of_the_smallest_and_equal_the_exchanges(
+    exchange: Exchange, market: Market, timeframe: str, minutes: int
+) -> None:
+    [request] = made_of_minutes(exchange, market, timeframe)
+
+    asked = parse_qs(urlsplit(request).query)
+    assert (asked["interval"], asked["limit"]) == (["1m"], [str(minutes)])
+
+
+@pytest.mark.parametrize("exchange", ["COINBASE", "KRAKEN"], indirect=True)
+@pytest.mark.parametrize("timeframe", ["5m", "1h"])
+def test_larger_candles_equal_the_exchanges_where_minutes_without_trades_are_missing(
+    exchange: Exchange, market: Market, timeframe: str
+) -> None:
+    made_of_minutes(exchange, market, timeframe)
+
+    assert len(stored(market)) < (stored(market)[-1] - stored(market)[0]) // MINUTE + 1
 
 
 def test_all_timeframes_of_a_market_cost_one_request(exchange: Exchange, market: Market) -> None:
