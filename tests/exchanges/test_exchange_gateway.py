@@ -16,6 +16,7 @@ from exchanges.ccxt_client import PROFILES, HostGuard
 from exchanges.ccxt_gateway import CcxtGateway
 from exchanges.errors import ExchangeUnavailable, UnknownExchange, UnknownMarket, UnknownTimeframe
 from exchanges.gateways import public_gateway
+from exchanges.models import MISSING_TIMEFRAMES, Exchange
 from exchanges.simulator.server import serve
 from tests.exchanges.replay import CLOSED, recorded, replaying
 
@@ -24,13 +25,23 @@ NOON = datetime(2026, 3, 2, 12, 0, 17, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with serve(seed=5, clock=lambda: NOON) as url:
+    with serve(seed=5, clock=lambda: NOON, has_limits=False) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def gateway(url: str) -> CcxtGateway:
-    return CcxtGateway("BINANCE", url)
+def gateway(request: pytest.FixtureRequest, url: str) -> CcxtGateway:
+    """The exchange that the test names, or Binance where it is all one. It keeps to no pace."""
+    return unhurried(getattr(request, "param", "BINANCE"), url)
+
+
+def unhurried(exchange: str, url: str) -> CcxtGateway:
+    gateway = CcxtGateway(exchange, url)
+    gateway._client.enableRateLimit = False
+    return gateway
+
+
+at_each_exchange = pytest.mark.parametrize("gateway", PROFILES, indirect=True)
 
 
 def test_markets_come_with_exact_rules(gateway: CcxtGateway) -> None:
@@ -45,26 +56,36 @@ def test_markets_come_with_exact_rules(gateway: CcxtGateway) -> None:
     assert bitcoin.rules.taker_fee_fraction == Decimal("0.001")
 
 
-@pytest.mark.parametrize("timeframe", TIMEFRAMES)
-def test_only_closed_candles_come_through(url: str, gateway: CcxtGateway, timeframe: str) -> None:
+@pytest.mark.parametrize(
+    ("gateway", "timeframe"),
+    [
+        (exchange, timeframe)
+        for exchange in PROFILES
+        for timeframe in TIMEFRAMES
+        if timeframe not in MISSING_TIMEFRAMES.get(Exchange(exchange), ())
+    ],
+    indirect=["gateway"],
+)
+def test_only_closed_candles_come_through(gateway: CcxtGateway, timeframe: str) -> None:
     step = duration(timeframe)
     since = NOON - 6 * step
 
     candles = gateway.fetch_candles("BTC/USDT", timeframe, since, 100)
 
-    query = {"symbol": "BTCUSDT", "interval": timeframe, "limit": "1"}
-    in_progress = requests.get(f"{url}/api/v3/klines", params=query, timeout=10).json()[0]
-    assert in_progress[6] > NOON.timestamp() * 1000, "the exchange itself sends the one in progress"
+    sent = gateway._client.fetch_ohlcv("BTC/USDT", timeframe, int(since.timestamp() * 1000), 100)
+    in_progress = datetime.fromtimestamp(sent[-1][0] / 1000, UTC)
+    assert in_progress + step > NOON, "the exchange itself sends the one in progress"
     assert all(since <= candle.opened_at and candle.opened_at + step <= NOON for candle in candles)
     assert candles[-1].opened_at + 2 * step > NOON
     assert candles == sorted(candles, key=lambda candle: candle.opened_at)
 
 
-def test_a_candle_closes_a_moment_after_its_end_by_the_exchanges_clock() -> None:
+@pytest.mark.parametrize("exchange", PROFILES)
+def test_a_candle_closes_a_moment_after_its_end_by_the_exchanges_clock(exchange: str) -> None:
     just_before = datetime(2026, 3, 2, 12, 0, 1, 999_000, tzinfo=UTC)
     moment = [just_before]
     with serve(seed=5, clock=lambda: moment[0]) as url:
-        gateway = CcxtGateway("BINANCE", url)
+        gateway = unhurried(exchange, url)
         since = datetime(2026, 3, 2, 11, 59, tzinfo=UTC)
 
         before = gateway.fetch_candles("BTC/USDT", "1m", since, 5)
@@ -86,12 +107,17 @@ def test_prices_and_volumes_are_what_the_exchange_wrote(url: str, gateway: CcxtG
     assert [candle.open, candle.high, candle.low, candle.close, candle.volume] == written
 
 
+@at_each_exchange
 def test_the_ticker_is_the_exchanges(gateway: CcxtGateway) -> None:
     ticker = gateway.fetch_ticker("XRP/USDT")
 
     assert Decimal(0) < ticker.bid <= ticker.last <= ticker.ask
     assert ticker.bid < ticker.ask
-    assert ticker.at == gateway.fetch_time() == NOON
+
+
+@pytest.mark.parametrize("gateway", ["BINANCE", "COINBASE"], indirect=True)  # Kraken does not tell its time
+def test_a_tickers_time_is_the_exchanges(gateway: CcxtGateway) -> None:
+    assert gateway.fetch_ticker("XRP/USDT").at == gateway.fetch_time() == NOON
 
 
 @pytest.mark.parametrize("pair", ["NOPE/USDT", "BTCUSDT", "btc/usdt", "", "BTC/USDT:USDT"])
@@ -145,16 +171,17 @@ BROKEN = {
 }
 
 
+@pytest.mark.parametrize("exchange", PROFILES)
 @pytest.mark.parametrize("reply", BROKEN)
-def test_a_broken_exchange_is_unavailable_and_named(reply: str) -> None:
+def test_a_broken_exchange_is_unavailable_and_named(exchange: str, reply: str) -> None:
     body, status = BROKEN[reply]
     with replaying({"*": body}, status) as url:
-        gateway = CcxtGateway("BINANCE", url)
+        gateway = unhurried(exchange, url)
 
-        with pytest.raises(ExchangeUnavailable, match="BINANCE .* try again later") as caught:
+        with pytest.raises(ExchangeUnavailable, match=f"{exchange} .* try again later") as caught:
             gateway.fetch_markets()
         assert str(caught.value).isprintable()
-        with pytest.raises(ExchangeUnavailable, match="BINANCE .* its time; try again later"):
+        with pytest.raises(ExchangeUnavailable, match=f"{exchange} .* its time; try again later"):
             gateway.fetch_time()
 
 
@@ -197,11 +224,11 @@ def behind(url: str, replies: dict[str, bytes]) -> AbstractContextManager[str]:
     return replaying(real | replies)
 
 
-def test_an_exchange_that_is_down_is_unavailable_and_back_when_it_is_up() -> None:
+@pytest.mark.parametrize("exchange", PROFILES)
+def test_an_exchange_that_is_down_is_unavailable_and_back_when_it_is_up(exchange: str) -> None:
     with serve(seed=5, clock=lambda: NOON) as url:
-        gateway = CcxtGateway("BINANCE", url)
-        assert gateway.fetch_time() == NOON
-    down = CcxtGateway("BINANCE", url)
+        assert CcxtGateway(exchange, url).fetch_time() == NOON
+    down = unhurried(exchange, url)
 
     with pytest.raises(ExchangeUnavailable):
         down.fetch_time()
