@@ -20,7 +20,7 @@ from subscriptions.models import Subscription
 from tests.exchanges.simulated import PAIR, Simulator, Trader
 from tests.execution.proof import new_seed
 from tests.execution.test_reconciling import account_of, holds
-from tests.execution.test_settling import AMOUNT, place, simulator, subscribed
+from tests.execution.test_settling import AMOUNT, EXCHANGES, place, simulator, subscribed
 
 __all__ = ["simulator"]  # a fixture
 
@@ -122,9 +122,10 @@ def second_look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciling, "SECOND_LOOK_SECONDS", 0)
 
 
-@pytest.mark.parametrize("steps", [12, pytest.param(200, marks=pytest.mark.release)])
-def test_no_bot_runs_on_coins_that_are_not_there(simulator: Simulator, steps: int) -> None:
-    assert play(Scene(simulator, "BINANCE", new_seed()), steps, by_the_book) == []
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize("steps", [5, pytest.param(200, marks=pytest.mark.release)])
+def test_no_bot_runs_on_coins_that_are_not_there(simulator: Simulator, exchange: str, steps: int) -> None:
+    assert play(Scene(simulator, exchange, new_seed()), steps, by_the_book) == []
 
     assert {breach.rule for breach in find_breaches()} <= {"stale is not sent"}  # candles of long ago
 

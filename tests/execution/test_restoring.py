@@ -30,6 +30,7 @@ from tests.exchanges.simulated import PAIR, Simulator, Trader
 from tests.execution.test_reconciling import account_of, by_hand, holds, state_of
 from tests.execution.test_settling import (
     AMOUNT,
+    EXCHANGES,
     books_fit,
     let_pass,
     look_after_all,
@@ -64,16 +65,6 @@ WHAT_WAS_SENT = (
 @pytest.fixture(autouse=True)
 def second_look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciling, "SECOND_LOOK_SECONDS", 0)
-
-
-@pytest.fixture
-def binance(simulator: Simulator) -> Trader:
-    return simulator.trader("BINANCE")
-
-
-@pytest.fixture
-def coinbase(simulator: Simulator) -> Trader:
-    return simulator.trader("COINBASE")
 
 
 class Backup:
@@ -150,8 +141,8 @@ def test_what_was_traded_since_the_backup_is_adopted(trader: Trader) -> None:
     assert state_of(subscription) == Subscription.State.ACTIVE
 
 
-def test_without_adoption_the_account_does_not_fit(binance: Trader) -> None:
-    subscription = one_minute(binance)
+def test_without_adoption_the_account_does_not_fit(trader: Trader) -> None:
+    subscription = one_minute(trader)
     backup = Backup()
     place(subscription)
     backup.come_back()
@@ -177,28 +168,30 @@ def test_an_open_limit_is_adopted_with_its_end(trader: Trader) -> None:
     assert abs(order.expires_at - sent.sent_at - timedelta(seconds=300)) < timedelta(seconds=5)
 
 
-def test_a_limit_that_was_replaced_at_its_end_is_adopted_with_what_replaced_it(binance: Trader) -> None:
+def test_a_limit_that_was_replaced_at_its_end_is_adopted_with_what_replaced_it(trader: Trader) -> None:
     execution = LIMITS | {"limit_timeout_action": "MARKET"}
-    subscription = one_minute(binance, execution_config=execution)
+    subscription = one_minute(trader, execution_config=execution)
     backup = Backup()
     place(subscription, limit=Decimal(10_000), expires_at=timezone.now() - timedelta(minutes=1))
     look_after_all(subscription)
 
-    comes_back(binance, backup)
+    comes_back(trader, backup)
 
     assert Order.objects.get(leg=TIMEOUT).state == Order.State.FILLED
     assert Order.objects.exclude(leg=TIMEOUT).get().state == Order.State.CANCELED
 
 
-def test_a_limit_that_the_backup_knows_is_booked_before_what_was_sold_of_it(coinbase: Trader) -> None:
-    subscription = one_minute(coinbase)
+# not at Binance, which takes its fee out of what is bought: that much is not there to be sold
+@pytest.mark.parametrize("trader", ["COINBASE", "KRAKEN"], indirect=True)
+def test_a_limit_that_the_backup_knows_is_booked_before_what_was_sold_of_it(trader: Trader) -> None:
+    subscription = one_minute(trader)
     place(subscription, limit=Decimal(59_000), age=1)
     backup = Backup()
-    coinbase.control("price", pair=PAIR, price="58999")
+    trader.control("price", pair=PAIR, price="58999")
     look_after_all(subscription)
     assert place(subscription, side="SELL").state == Order.State.FILLED
 
-    comes_back(coinbase, backup)
+    comes_back(trader, backup)
 
     assert state_of(subscription) == Subscription.State.ACTIVE  # nothing was in doubt
 
@@ -217,23 +210,23 @@ def test_a_resting_stop_is_adopted_and_kept(trader: Trader) -> None:
     assert guards.is_kept(Subscription.objects.with_names().get(pk=subscription.pk), timezone.now())
 
 
-def test_a_position_that_was_opened_and_stopped_out_since_is_none(binance: Trader) -> None:
-    subscription = one_minute(binance, risk_config={"stop_loss_percent": 5.0})
+def test_a_position_that_was_opened_and_stopped_out_since_is_none(trader: Trader) -> None:
+    subscription = one_minute(trader, risk_config={"stop_loss_percent": 5.0})
     backup = Backup()
     place(subscription)
     tasks.watch_market(subscription.market_id)
     # below the stop, and below what the resting order still sells at
-    binance.control("price", pair=PAIR, price="50000")
+    trader.control("price", pair=PAIR, price="50000")
     tasks.watch_market(subscription.market_id)
 
-    comes_back(binance, backup)
+    comes_back(trader, backup)
 
     assert position_of(subscription).base_amount < subscription.market.amount_step
     assert position_of(subscription).realized_pnl < 0
 
 
-def test_an_order_that_the_backup_had_not_seen_leave_is_adopted(binance: Trader) -> None:
-    subscription = one_minute(binance)
+def test_an_order_that_the_backup_had_not_seen_leave_is_adopted(trader: Trader) -> None:
+    subscription = one_minute(trader)
     order = place(subscription)
     expected = books()
     Fill.objects.all().delete()
@@ -243,46 +236,46 @@ def test_an_order_that_the_backup_had_not_seen_leave_is_adopted(binance: Trader)
     unsent = {"state": Order.State.NEW, "exchange_order_id": "", "sent_at": None, "send_by": None}
     Order.objects.filter(pk=order.pk).update(**unsent)
 
-    done = run(binance)
+    done = run(trader)
 
     assert (books(), done.fits) == (expected, True)
 
 
-def test_an_order_that_was_in_flight_ends_as_the_exchange_says(binance: Trader) -> None:
-    subscription = one_minute(binance)
-    lose_the_answer(binance, when="after")
+def test_an_order_that_was_in_flight_ends_as_the_exchange_says(trader: Trader) -> None:
+    subscription = one_minute(trader)
+    lose_the_answer(trader, when="after")
     order = place(subscription)
     assert order.state == Order.State.UNKNOWN
 
-    done = run(binance)
+    done = run(trader)
 
     order.refresh_from_db()
     assert (order.state, done.fits) == (Order.State.FILLED, True)
 
 
-def test_while_an_orders_fate_is_unknown_the_account_does_not_fit(binance: Trader) -> None:
-    subscription = one_minute(binance)
-    lose_the_answer(binance, when="before")
+def test_while_an_orders_fate_is_unknown_the_account_does_not_fit(trader: Trader) -> None:
+    subscription = one_minute(trader)
+    lose_the_answer(trader, when="before")
     order = place(subscription)
     let_pass(order)
 
-    first = run(binance)
+    first = run(trader)
     let_pass(order)
-    second = run(binance)
+    second = run(trader)
 
     order.refresh_from_db()
     assert (first.fits, second.fits, order.state) == (False, True, Order.State.NOT_SENT)
 
 
-def test_restoring_twice_adopts_once(binance: Trader) -> None:
-    subscription = one_minute(binance, risk_config={"stop_loss_percent": 5.0})
+def test_restoring_twice_adopts_once(trader: Trader) -> None:
+    subscription = one_minute(trader, risk_config={"stop_loss_percent": 5.0})
     backup = Backup()
     place(subscription)
     tasks.watch_market(subscription.market_id)
-    first = comes_back(binance, backup)
+    first = comes_back(trader, backup)
     expected = books()
 
-    again = run(binance)
+    again = run(trader)
 
     assert (len(first.adopted), again.adopted, again.fits) == (2, [], True)
     assert books() == expected
@@ -308,8 +301,8 @@ def killed_at_write(number: int) -> Iterator[None]:
         yield
 
 
-def test_whoever_is_killed_in_the_middle_goes_on_where_it_was(binance: Trader) -> None:
-    subscription = one_minute(binance, risk_config={"stop_loss_percent": 5.0})
+def test_whoever_is_killed_in_the_middle_goes_on_where_it_was(trader: Trader) -> None:
+    subscription = one_minute(trader, risk_config={"stop_loss_percent": 5.0})
     place(subscription, age=1)
     backup = Backup()
     place(subscription)
@@ -318,17 +311,19 @@ def test_whoever_is_killed_in_the_middle_goes_on_where_it_was(binance: Trader) -
     backup.come_back()
 
     kills = 0
-    for number in range(1, 100):
+    for number in range(
+        1 + EXCHANGES.index(trader.exchange), 100, len(EXCHANGES)
+    ):  # each write at one of them
         try:
             with killed_at_write(number):
-                run(binance)
+                run(trader)
             break
         except Killed:
             kills += 1
 
-    assert kills >= 8
+    assert kills >= 3
     assert books() == expected
-    assert run(binance).fits
+    assert run(trader).fits
 
 
 def test_what_a_person_traded_is_not_adopted(trader: Trader) -> None:
@@ -351,44 +346,44 @@ def test_what_a_person_traded_is_not_adopted(trader: Trader) -> None:
     assert position_of(subscription).holding == Holding.start(subscription.allocated_capital)
 
 
-def test_an_open_order_of_a_subscription_that_is_lost_does_not_fit(binance: Trader) -> None:
-    subscription = one_minute(binance)
+def test_an_open_order_of_a_subscription_that_is_lost_does_not_fit(trader: Trader) -> None:
+    subscription = one_minute(trader)
     lost = str(client_order_id(subscription.pk + 1, timezone.now().replace(second=0, microsecond=0)))
-    report = binance.trading().create_limit_order(PAIR, "BUY", AMOUNT, Decimal(10_000), lost)
+    report = trader.trading().create_limit_order(PAIR, "BUY", AMOUNT, Decimal(10_000), lost)
 
-    done = run(binance)
-    binance.trading().cancel_order(report.exchange_order_id)
-    after_canceling = run(binance)
+    done = run(trader)
+    trader.trading().cancel_order(report.exchange_order_id)
+    after_canceling = run(trader)
 
     assert (done.fits, len(done.strange)) == (False, 1)
     assert report.exchange_order_id in done.strange[0]
     assert after_canceling.fits
 
 
-def test_a_new_subscription_does_not_inherit_the_orders_of_a_lost_one_of_its_number(binance: Trader) -> None:
-    subscription = one_minute(binance)
+def test_a_new_subscription_does_not_inherit_the_orders_of_a_lost_one_of_its_number(trader: Trader) -> None:
+    subscription = one_minute(trader)
     place(subscription)
     for model in (Fill, Order, Cycle, Position):
         model._default_manager.all().delete()
     Subscription.objects.filter(pk=subscription.pk).update(created_at=timezone.now() + timedelta(minutes=5))
 
-    assert run(binance).adopted == []
+    assert run(trader).adopted == []
 
 
-def test_all_trading_is_halted_and_stays_so(binance: Trader) -> None:
-    subscription = one_minute(binance)
+def test_all_trading_is_halted_and_stays_so(trader: Trader) -> None:
+    subscription = one_minute(trader)
 
-    run(binance)
+    run(trader)
     order = place(subscription)
 
     switch = platform_switch()
     assert switch is not None
     assert (switch.state, switch.reason, switch.changed_by) == (TradingState.HALTED, HALTED, None)
     assert order.state == Order.State.NOT_SENT
-    assert binance.orders() == []
+    assert trader.orders() == []
 
 
-def test_a_halt_of_staff_keeps_its_reason(binance: Trader, mona: User) -> None:
+def test_a_halt_of_staff_keeps_its_reason(trader: Trader, mona: User) -> None:
     set_platform_state(state=TradingState.HALTED, reason="The disk broke.", by=mona)
 
     list(restore(since=an_hour_ago()))
@@ -424,8 +419,8 @@ def restored(since: str | None = None) -> str:
     return out.getvalue()
 
 
-def test_the_command_tells_what_it_adopted_and_how_to_go_on(binance: Trader) -> None:
-    subscription = one_minute(binance)
+def test_the_command_tells_what_it_adopted_and_how_to_go_on(trader: Trader) -> None:
+    subscription = one_minute(trader)
     backup = Backup()
     place(subscription)
     backup.come_back()
@@ -437,9 +432,9 @@ def test_the_command_tells_what_it_adopted_and_how_to_go_on(binance: Trader) -> 
     assert "adopted" not in again
 
 
-def test_the_command_fails_while_something_does_not_fit(binance: Trader) -> None:
-    one_minute(binance)
-    holds(binance, USDT="1")
+def test_the_command_fails_while_something_does_not_fit(trader: Trader) -> None:
+    one_minute(trader)
+    holds(trader, USDT="1")
 
     with pytest.raises(CommandError, match="Accounts that do not fit: 1 of 1"):
         restored()

@@ -1,6 +1,7 @@
 """What became of orders whose answer was lost, on real ccxt against each exchange's protocol."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from pytest_django import Settings
 
 from bot_sdk.risk import Signal
 from exchanges import gateways
+from exchanges.ccxt_client import PROFILES
 from exchanges.gateways import exchange_gateway
 from exchanges.models import Market
 from execution import tasks
@@ -29,7 +31,10 @@ AMOUNT = Decimal("0.002")
 
 
 @pytest.fixture
-def simulator(settings: Settings) -> Iterator[Simulator]:
+def simulator(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """Exchanges that nobody has to be slow with: the pace has tests of its own."""
+    for exchange, profile in PROFILES.items():
+        monkeypatch.setitem(PROFILES, exchange, replace(profile, burst=1_000, key_burst=1_000))
     with simulating(has_limits=False) as simulator:
         settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", simulator.url
         settings.EXCHANGE_TESTNET_MODE, settings.EGRESS_ADDRESS = False, simulator.url  # a pace of its own
