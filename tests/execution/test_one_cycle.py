@@ -24,8 +24,12 @@ from execution import tasks, wave
 from execution.models import Cycle, Order
 from marketplace import celery_app
 from subscriptions.models import Subscription
+from tests.exchanges.simulated import PAIR, Simulator
 from tests.execution.proof import new_seed
+from tests.execution.test_settling import EXCHANGES, simulator, subscribed
 from tests.factories import NOON, make_bot, make_market, make_subscription, make_user
+
+__all__ = ["simulator"]  # a fixture
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -146,17 +150,19 @@ def test_without_the_constraint_candles_have_two(rng: random.Random, together: T
 
 
 @pytest.fixture
-def market(simulated_exchange: str) -> Market:
-    refresh_markets("BINANCE")
-    return Market.objects.get(exchange="BINANCE", trading_pair="BTC/USDT")
+def market(request: pytest.FixtureRequest, simulator: Simulator) -> Market:
+    exchange: str = getattr(request, "param", "BINANCE")
+    refresh_markets(exchange)
+    return Market.objects.get(exchange=exchange, trading_pair=PAIR)
 
 
+@pytest.mark.parametrize("market", EXCHANGES, indirect=True)
 def test_a_message_that_reaches_four_workers_ten_times_trades_once(
-    market: Market, monkeypatch: pytest.MonkeyPatch
+    market: Market, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 1.0)
-    bot = make_bot()
-    subscriptions = [make_subscription(bot=bot, market=market, timeframe="1h") for _ in range(3)]
+    bot, traders = make_bot(), [simulator.trader(market.exchange) for _ in range(3)]
+    subscriptions = [subscribed(each, bot=bot, market=market, timeframe="1h") for each in traders]
     opened_at = last_closed("1h", timezone.now()).isoformat()
 
     def work() -> None:
@@ -168,6 +174,7 @@ def test_a_message_that_reaches_four_workers_ten_times_trades_once(
     assert Cycle.objects.filter(state=Cycle.State.DONE).count() == len(subscriptions)
     traded = Counter(Order.objects.filter(state=Order.State.FILLED).values_list("subscription", flat=True))
     assert traded == {each.pk: 1 for each in subscriptions}
+    assert [len(each.orders()) for each in traders] == [1, 1, 1]
 
 
 def late_messages(timeframe: str) -> list[str]:

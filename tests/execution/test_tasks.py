@@ -209,14 +209,17 @@ def test_the_schedule_has_one_tick_per_timeframe_and_keeps_what_staff_changed() 
     assert not ticks.get(name="Tick 1m").enabled
 
 
-@pytest.mark.parametrize(("ahead", "is_told"), [(0, False), (3, True), (-3, True)])
+@pytest.mark.parametrize(
+    ("exchange", "ahead", "is_told"),
+    [("BINANCE", 0, False), ("BINANCE", 3, True), ("COINBASE", -3, True), ("KRAKEN", 3, True)],
+)
 def test_a_wrong_clock_is_told_to_the_operator(
-    settings: Settings, caplog: pytest.LogCaptureFixture, ahead: int, is_told: bool
+    settings: Settings, caplog: pytest.LogCaptureFixture, exchange: str, ahead: int, is_told: bool
 ) -> None:
     with serve(clock=lambda: timezone.now() - timedelta(seconds=ahead)) as url:
         settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", url
         gateways.public_gateway.cache_clear()
-        tasks.check_clock("BINANCE")
+        tasks.check_clock(exchange)
     gateways.public_gateway.cache_clear()
 
     assert ("clock-is-wrong" in caplog.text) == is_told

@@ -33,7 +33,11 @@ from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
+from tests.exchanges.simulated import PAIR, Simulator
+from tests.execution.test_settling import EXCHANGES, simulator, subscribed
 from tests.factories import make_bot, make_cycle, make_order, make_subscription
+
+__all__ = ["simulator"]  # a fixture
 
 pytestmark = pytest.mark.django_db
 
@@ -44,9 +48,14 @@ RAISING_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): return 1 
 
 
 @pytest.fixture
-def market(simulated_exchange: str) -> Market:
-    refresh_markets("BINANCE")
-    return Market.objects.get(exchange="BINANCE", trading_pair="BTC/USDT")
+def market(request: pytest.FixtureRequest, simulator: Simulator) -> Market:
+    """A market of the exchange that the test names, or of Binance where it is all one."""
+    exchange: str = getattr(request, "param", "BINANCE")
+    refresh_markets(exchange)
+    return Market.objects.get(exchange=exchange, trading_pair=PAIR)
+
+
+at_each_exchange = pytest.mark.parametrize("market", EXCHANGES, indirect=True)
 
 
 @pytest.fixture
@@ -56,7 +65,7 @@ def opened_at() -> datetime:
 
 @pytest.fixture
 def view(market: Market, opened_at: datetime) -> MarketView:
-    return view_market(market, "1h", opened_at, public_gateway("BINANCE"))
+    return view_market(market, "1h", opened_at, public_gateway(market.exchange))
 
 
 @pytest.fixture
@@ -77,25 +86,42 @@ def swap_code(subscription: Subscription) -> None:
 
 
 def hourly(market: Market, **overrides: Any) -> Subscription:
+    """A subscription on paper."""
     return make_subscription(market=market, timeframe="1h", **overrides)
 
 
-def test_a_bots_wish_to_buy_becomes_a_fill_and_a_position(view: MarketView, fresh: None) -> None:
-    subscription = hourly(view.market)
+@pytest.fixture
+def hourly_at_exchange(simulator: Simulator) -> Callable[..., Subscription]:  # noqa: F811
+    """Make a subscription whose orders go to an account of its own at the market's exchange."""
 
-    [cycle] = decide(view, subscription)
+    def make(market: Market, **overrides: Any) -> Subscription:
+        return subscribed(simulator.trader(market.exchange), market=market, timeframe="1h", **overrides)
 
-    assert (cycle.verdict, cycle.action, cycle.signal_action, cycle.skip) == ("OK", "BUY", "BUY", "")
-    assert cycle.reason == "always buys"
-    assert cycle.order.state == Order.State.FILLED
-    position = position_of(subscription)
-    assert 0 < position.cost_basis - position.fees_paid <= subscription.allocated_capital / 10
-    assert cycle.equity == position.quote_balance + position.base_amount * view.ticker.last
+    return make
 
 
-def test_a_bot_that_raises_stops_nobody_else(view: MarketView, fresh: None) -> None:
-    broken = hourly(view.market, bot=make_bot(code=RAISING_BOT))
-    healthy = hourly(view.market)
+@at_each_exchange
+def test_a_bots_wish_to_buy_becomes_a_fill_and_a_position(
+    view: MarketView, fresh: None, hourly_at_exchange: Callable[..., Subscription]
+) -> None:
+    bot = make_bot()
+    for subscription in (hourly(view.market, bot=bot), hourly_at_exchange(view.market, bot=bot)):
+        [cycle] = decide(view, subscription)
+
+        assert (cycle.verdict, cycle.action, cycle.signal_action, cycle.skip) == ("OK", "BUY", "BUY", "")
+        assert cycle.reason == "always buys"
+        assert cycle.order.state == Order.State.FILLED
+        position = position_of(subscription)
+        assert 0 < position.cost_basis - position.fees_paid <= subscription.allocated_capital / 10
+        assert cycle.equity == position.quote_balance + position.base_amount * view.ticker.last
+
+
+@at_each_exchange
+def test_a_bot_that_raises_stops_nobody_else(
+    view: MarketView, fresh: None, hourly_at_exchange: Callable[..., Subscription]
+) -> None:
+    broken = hourly_at_exchange(view.market, bot=make_bot(code=RAISING_BOT))
+    healthy = hourly_at_exchange(view.market)
 
     cycles = {cycle.subscription_id: cycle for cycle in decide(view, broken, healthy)}
 
@@ -150,8 +176,11 @@ def test_code_that_is_not_what_was_published_does_not_run(view: MarketView, fres
     assert not Order.objects.exists()
 
 
-def test_a_stop_sells_although_the_bots_code_cannot_be_read(view: MarketView, fresh: None) -> None:
-    subscription = hourly(view.market)
+@at_each_exchange
+def test_a_stop_sells_although_the_bots_code_cannot_be_read(
+    view: MarketView, fresh: None, hourly_at_exchange: Callable[..., Subscription]
+) -> None:
+    subscription = hourly_at_exchange(view.market)
     double = 2 * view.ticker.last
     Position.objects.create(
         subscription=subscription, quote_balance=0, base_amount=Decimal("0.01"), cost_basis=double / 100
@@ -314,11 +343,12 @@ def test_sharing_changes_no_decision_and_never_crosses_inputs(view: MarketView, 
         assert (cycle.is_shared, twin.is_shared) == (True, False)
 
 
+@at_each_exchange
 def test_a_limit_of_the_platform_cuts_what_is_bought(
-    view: MarketView, fresh: None, settings: Settings
+    view: MarketView, fresh: None, settings: Settings, hourly_at_exchange: Callable[..., Subscription]
 ) -> None:
     settings.PLATFORM_RISK_LIMITS = {"max_position_size": Decimal(5)}
-    subscription = hourly(view.market, risk_config={"max_position_size": 50.0})
+    subscription = hourly_at_exchange(view.market, risk_config={"max_position_size": 50.0})
 
     [cycle] = decide(view, subscription)
 
@@ -584,19 +614,24 @@ def suspend_bot(version: BotVersion) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stop", "skip"),
+    ("market", "stop", "skip"),
     [
-        (quarantine, SkipReason.VERSION_QUARANTINED),
-        (pull, SkipReason.BOT_STOPPED),
-        (suspend_bot, SkipReason.BOT_STOPPED),
+        ("BINANCE", quarantine, SkipReason.VERSION_QUARANTINED),
+        ("COINBASE", pull, SkipReason.BOT_STOPPED),
+        ("KRAKEN", suspend_bot, SkipReason.BOT_STOPPED),
     ],
     ids=["quarantine", "pull", "suspend"],
+    indirect=["market"],
 )
 def test_of_what_is_not_run_only_the_stops_act(
-    view: MarketView, fresh: None, stop: Callable[[BotVersion], None], skip: str
+    view: MarketView,
+    fresh: None,
+    hourly_at_exchange: Callable[..., Subscription],
+    stop: Callable[[BotVersion], None],
+    skip: str,
 ) -> None:
     bot = make_bot()
-    holder, idle = hourly(view.market, bot=bot), hourly(view.market, bot=bot)
+    holder, idle = (hourly_at_exchange(view.market, bot=bot) for _ in range(2))
     double = 2 * view.ticker.last
     Position.objects.create(
         subscription=holder, quote_balance=0, base_amount=Decimal("0.01"), cost_basis=double / 100
@@ -611,12 +646,13 @@ def test_of_what_is_not_run_only_the_stops_act(
     assert not Order.objects.filter(subscription=idle).exists()
 
 
+@at_each_exchange
 def test_on_a_window_with_a_long_hole_no_bot_is_asked_and_the_stops_act(
-    market: Market, opened_at: datetime, fresh: None
+    market: Market, opened_at: datetime, fresh: None, hourly_at_exchange: Callable[..., Subscription]
 ) -> None:
     bot = make_bot()
-    holder, idle = hourly(market, bot=bot), hourly(market, bot=bot)
-    gateway = public_gateway("BINANCE")
+    holder, idle = (hourly_at_exchange(market, bot=bot) for _ in range(2))
+    gateway = public_gateway(market.exchange)
     whole = view_market(market, "1h", opened_at, gateway)
     hole = (opened_at - timedelta(hours=30), opened_at - timedelta(hours=19))
     Candle.objects.filter(market=market, opened_at__range=hole).delete()
