@@ -21,6 +21,7 @@ from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import last_closed
 from bots import publishing
 from bots.models import Bot, BotVersion
+from exchanges.gateway import SETTLING
 from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets
 from exchanges.models import Candle, Market
@@ -60,7 +61,8 @@ at_each_exchange = pytest.mark.parametrize("market", EXCHANGES, indirect=True)
 
 @pytest.fixture
 def opened_at() -> datetime:
-    return last_closed("1h", timezone.now())
+    """The newest hourly candle that exchanges show, at the turn of the hour too."""
+    return last_closed("1h", timezone.now() - 2 * SETTLING)
 
 
 @pytest.fixture
@@ -70,8 +72,8 @@ def view(market: Market, opened_at: datetime) -> MarketView:
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the newest hourly candle count as just closed, whenever the test runs."""
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 1.0)
+    """Let the newest hourly candle count as just closed, whenever the test runs and if the hour turns."""
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 2.0)
 
 
 def decide(view: MarketView, *subscriptions: Subscription) -> list[Cycle]:
