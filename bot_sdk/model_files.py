@@ -215,7 +215,7 @@ def _library(module: str) -> Any:
         name = module.partition(".")[0]
         raise ModelFileError(
             f"This file needs {name}, which cannot be imported ({_reason(error)}): "
-            "install it in the version of requirements/bots.txt."
+            "install it with the package's extra, `bot-sdk[models]`."
         ) from error
 
 

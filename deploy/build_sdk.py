@@ -19,7 +19,6 @@ PYPROJECT = """\
 name = "bot-sdk"
 version = "{version}"
 description = "Write a trading bot, and run, backtest and check it, with a marketplace's own numbers."
-readme = "README.md"
 requires-python = "{python}"
 dependencies = {needed}
 
@@ -52,7 +51,6 @@ def build(folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as name:
         project = Path(name)
         (project / "pyproject.toml").write_text(text)
-        shutil.copy(ROOT / "docs" / "developing_bots.md", project / "README.md")
         shutil.copytree(ROOT / "bot_sdk", project / "bot_sdk", ignore=shutil.ignore_patterns("__pycache__"))
         uv = Path(sys.executable).with_name("uv")
         command = [uv, "build", "--quiet", "--offline", "--wheel", "--python", sys.executable]

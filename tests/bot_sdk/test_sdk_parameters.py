@@ -67,6 +67,11 @@ def test_a_bot_without_parameters_takes_no_value() -> None:
         validate([], {"period": 14})
 
 
+def test_a_whole_number_that_no_float_can_hold_is_refused() -> None:
+    with pytest.raises(ConfigError, match="Enter a number"):
+        validate([Parameter("period", "integer", 14)], {"period": 10**400})
+
+
 @pytest.mark.parametrize("parameter", ALL)
 def test_a_declaration_survives_json(parameter: Parameter) -> None:
     assert Parameter.from_dict(json.loads(json.dumps(parameter.to_dict()))) == parameter
