@@ -17,6 +17,7 @@ class Trouble(StrEnum):
     POSITION_IS_UNPROTECTED = "position-is-unprotected"
     BOOKS_DO_NOT_FIT = "books-do-not-fit"
     MARKET_IS_GONE = "market-is-gone"
+    FILE_WAS_CHANGED = "file-was-changed"
     INVARIANT_BROKEN = "invariant-broken"
 
 

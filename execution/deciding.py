@@ -23,9 +23,10 @@ from bot_sdk.bot import Snapshot
 from bot_sdk.model_files import ModelFile
 from bot_sdk.timeframes import duration
 from bots import storage
-from bots.errors import ArtifactError
+from bots.errors import ArtifactChanged, ArtifactError
 from bots.models import BotVersion
 from execution import strikes
+from execution.alarms import Trouble, alarm
 from execution.cycle import MarketView, limits
 from execution.models import Cycle
 from execution.sandbox import AccountNeeded, Job, Receipt, Run, Verdict, receipt_of
@@ -215,6 +216,8 @@ def _package_reader() -> Callable[[BotVersion], Package | ArtifactError]:
                 known[version.pk] = storage.read_code(version), storage.read_models(version)
             except ArtifactError as error:
                 known[version.pk] = error
+                if isinstance(error, ArtifactChanged):
+                    alarm(Trouble.FILE_WAS_CHANGED, str(error))
         return known[version.pk]
 
     return read

@@ -6,6 +6,10 @@ class OrderError(Exception):
     """A request that an order's present state does not allow; the text is for staff."""
 
 
+class BotFailed(Exception):
+    """A bot that gave no valid answer; the text says how its run ended."""
+
+
 class RestoreError(Exception):
     """A comparison after a restore that cannot be begun; the text is for the operator."""
 
