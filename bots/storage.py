@@ -14,7 +14,7 @@ killed leaves at most an object that no row names, which `sweep` removes.
 import hashlib
 import itertools
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -173,7 +173,7 @@ def read(artifact: Artifact) -> bytes:
     """
     content = artifact_cache.find(artifact.sha256)
     if content is None:
-        content = _fetch(artifact)
+        content = _fetch(artifact, _store())
         artifact_cache.keep(artifact.sha256, content)
     return content
 
@@ -227,6 +227,21 @@ def sweep() -> int:
     return removed
 
 
+def take_over(place: ObjectStore) -> Iterator[Artifact]:
+    """Store what the platform's storage lacks and `place` has, and yield each file that was.
+
+    Raises ArtifactError for a file that neither has; what was done by then stays, and the rest may be done by
+    another call.
+    """
+    for artifact in Artifact.objects.select_related("version__bot").order_by("pk"):
+        try:
+            _fetch(artifact, _store())
+        except ArtifactError:
+            artifact.object_version = _put(artifact.key, _fetch(artifact, place))
+            artifact.save(update_fields=["object_version"])
+            yield artifact
+
+
 def _orphans(objects: Iterable[StoredObject]) -> list[StoredObject]:
     keys = {each.key for each in objects}
     rows = set(Artifact.objects.filter(key__in=keys).values_list("key", "object_version"))
@@ -241,10 +256,10 @@ def _orphans(objects: Iterable[StoredObject]) -> list[StoredObject]:
     ]
 
 
-def _fetch(artifact: Artifact) -> bytes:
+def _fetch(artifact: Artifact, place: ObjectStore) -> bytes:
     stored = StoredObject(artifact.key, artifact.object_version)
     try:
-        content = _store().get(stored, artifact.size + 1)
+        content = place.get(stored, artifact.size + 1)
     except STORAGE_ERRORS as error:
         raise StorageUnavailable(
             f"{artifact.filename} of {artifact.version} cannot be read from storage; staff have to look."

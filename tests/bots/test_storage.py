@@ -320,3 +320,22 @@ def test_a_version_without_code_is_an_artifact_error() -> None:
 
     with pytest.raises(ArtifactError, match="has to upload it"):
         read_code(draft)
+
+
+def test_files_move_from_a_folder_into_a_bucket_once(
+    settings: Settings, use_bucket: MakeBucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = make_bot(code=BUYING_BOT).current_version
+    assert version is not None
+    folder = stored_in().location
+    settings.ARTIFACT_CACHE_MB = 0
+    use_bucket()
+    with pytest.raises(StorageUnavailable):
+        read_code(version)
+
+    call_command("move_artifacts", folder)
+    call_command("move_artifacts", folder)
+
+    assert read_code(version) == BUYING_BOT
+    assert capsys.readouterr().out == f"Moved: {version.artifacts.get().key}\n"
+    assert objects(stored_in()) == rows()

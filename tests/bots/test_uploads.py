@@ -3,6 +3,7 @@
 import io
 import random
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -440,6 +441,19 @@ def test_a_package_is_what_a_download_gives_and_replaces_all_files(
         assert archive.namelist() == ["bot.py", "models/weights/scaler.json", "metadata.json"]
         assert archive.read("bot.py") == CODE
         assert b'"sha256"' in archive.read("metadata.json")
+
+
+def test_a_folder_that_was_packed_by_other_means_is_taken(draft: BotVersion, tmp_path: Path) -> None:
+    for path, content in {"bot.py": CODE, "models/weights/scaler.json": b"[1]"}.items():
+        (tmp_path / "mine" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / path).write_bytes(content)
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "mine")
+
+    with open(packed, "rb") as file:
+        uploads.put_package(version=draft, file=file)
+
+    assert read_code(draft) == BUYING_BOT
+    assert [(each.kind, each.filename) for each in read_models(draft)] == [("WEIGHTS", "scaler.json")]
 
 
 def test_metadata_is_stored_when_a_version_is_handed_in_and_when_it_is_published(
