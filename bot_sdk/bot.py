@@ -77,12 +77,18 @@ def connect(account: AccountView | None) -> None:
 class CustomBot:
     """The base class of a bot: subclass it once per file and override `execute_algorithm`.
 
+    The class declares its `parameters`, which traders set; its `warm_up`, the candles that it needs for a
+    decision, the newest among them (200 fill every column of `data`); and its `risk_defaults`, the limits
+    that traders start from, with keys and units of `bot_sdk.configs.RiskConfig`; what is left out is off.
+
     `config` holds the trader's values for the parameters that the bot declares. `api_keys` is always an empty
     mapping: it is there so that a bot can pass it on, and is stored nowhere.
     `bot_type` is "TECHNICAL", "ML", "DL" or "LLM".
     """
 
     parameters: ClassVar[Sequence[Parameter]] = ()
+    warm_up: ClassVar[int] = 200
+    risk_defaults: ClassVar[Mapping[str, float]] = {}
 
     def __init__(self, config: Mapping[str, Any], api_keys: Mapping[str, Any]) -> None:  # noqa: ARG002
         self.config = config

@@ -61,6 +61,10 @@ def check_bot_class(bot_class: type[CustomBot]) -> None:
         isinstance(each, Parameter) for each in parameters
     ):
         raise BotFileError(f"{name}.parameters is no list of Parameter: write parameters = [Parameter(...)].")
+    if type(bot_class.warm_up) is not int:
+        raise BotFileError(f"{name}.warm_up is no whole number: write how many candles the bot needs.")
+    if not isinstance(bot_class.risk_defaults, Mapping):
+        raise BotFileError(f'{name}.risk_defaults is no mapping: write {{"stop_loss_percent": 5}}.')
 
 
 def _takes(function: Callable[..., object], count: int) -> bool:

@@ -92,14 +92,9 @@ BOTS = [
             "market that goes nowhere."
         ),
         module="moving_average_cross",
-        warm_up=151,
+        warm_up=MovingAverageCross.warm_up,
         parameters=MovingAverageCross.parameters,
-        risk_defaults={  # no take profit: a trend is followed to its end
-            "stop_loss_percent": 5,
-            "trailing_stop_percent": 8,
-            "max_position_size": 30,
-            "max_daily_loss_percent": 5,
-        },
+        risk_defaults=MovingAverageCross.risk_defaults,
     ),
     DemoBot(
         name="Bollinger Reversion",
@@ -113,15 +108,9 @@ BOTS = [
             "Sudden news moves break the assumption that prices come back; keep the stop loss on."
         ),
         module="bollinger_reversion",
-        warm_up=60,
+        warm_up=BollingerReversion.warm_up,
         parameters=BollingerReversion.parameters,
-        risk_defaults={
-            "stop_loss_percent": 3,
-            "take_profit_percent": 6,
-            "max_position_size": 20,
-            "max_daily_loss_percent": 5,
-            "cool_down_minutes": 60,
-        },
+        risk_defaults=BollingerReversion.risk_defaults,
     ),
 ]
 

@@ -20,6 +20,14 @@ class BollingerReversion(CustomBot):
             "highest_adx", "number", 60.0, label="Buy only while the ADX is below", minimum=0, maximum=100
         ),
     ]
+    warm_up = 60
+    risk_defaults = {
+        "stop_loss_percent": 3,
+        "take_profit_percent": 6,
+        "max_position_size": 20,
+        "max_daily_loss_percent": 5,
+        "cool_down_minutes": 60,
+    }
 
     def execute_algorithm(
         self, data: pd.DataFrame, timeframe: str, subscription_config: Mapping[str, Any] | None = None

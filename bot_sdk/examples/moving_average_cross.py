@@ -8,6 +8,13 @@ class MovingAverageCross(CustomBot):
         Parameter("fast_length", "integer", 5, label="Fast average, in candles", minimum=2, maximum=50),
         Parameter("slow_length", "integer", 13, label="Slow average, in candles", minimum=5, maximum=150),
     ]
+    warm_up = 151
+    risk_defaults = {  # no take profit: a trend is followed to its end
+        "stop_loss_percent": 5,
+        "trailing_stop_percent": 8,
+        "max_position_size": 30,
+        "max_daily_loss_percent": 5,
+    }
 
     def execute_algorithm(self, data, timeframe, subscription_config=None):
         price = data["close"].iloc[-1]

@@ -43,6 +43,8 @@ def introduced(code: bytes, models: Sequence[ModelFile]) -> bytes:
         return _line(
             bot=bot_class.__name__,
             parameters=[parameter.to_dict() for parameter in bot_class.parameters],
+            warm_up=bot_class.warm_up,
+            risk_defaults=dict(bot_class.risk_defaults),
             models=list(named(models)),
         )
 

@@ -1,8 +1,10 @@
-"""Ask what bot a file holds: its name, the parameters that it declares, and whether its model files open."""
+"""Ask what bot a file holds: its name, what it declares, and whether its model files open."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from bot_sdk.bot import MOST_CANDLES
+from bot_sdk.configs import RiskConfig
 from bot_sdk.model_files import ModelFile
 from bot_sdk.parameters import Parameter
 from bot_sdk.process.job_file import Order, bytes_of
@@ -42,11 +44,17 @@ class Introduction:
             )
 
 
-def _introduced(bot: object, parameters: object, models: object) -> Introduced:
+def _introduced(
+    bot: object, parameters: object, warm_up: object, risk_defaults: object, models: object
+) -> Introduced:
     if not isinstance(bot, str) or not bot.isidentifier() or len(bot) > _LONGEST_NAME:
         raise ValueError(f"its class needs a name of at most {_LONGEST_NAME} characters.")
     if not isinstance(parameters, list) or len(parameters) > MOST_PARAMETERS:
         raise ValueError(f"expected a list of at most {MOST_PARAMETERS} parameters.")
+    if type(warm_up) is not int or not 1 <= warm_up <= MOST_CANDLES:
+        raise ValueError(f"warm_up is no whole number from 1 to {MOST_CANDLES}.")
+    if not isinstance(risk_defaults, dict):
+        raise ValueError("risk_defaults is no mapping from the names of limits to numbers.")
     if not isinstance(models, list) or not all(isinstance(name, str) for name in models):
         raise ValueError("expected the names of its models.")
     declared = tuple(map(_parameter, parameters))
@@ -54,7 +62,8 @@ def _introduced(bot: object, parameters: object, models: object) -> Introduced:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"two parameters are called {name!r}; rename one.")
-    return Introduced(bot, declared, tuple(map(printable, models)))
+    proposed = RiskConfig.parse(risk_defaults).to_dict()
+    return Introduced(bot, declared, warm_up, proposed, tuple(map(printable, models)))
 
 
 def _parameter(raw: Any) -> Parameter:

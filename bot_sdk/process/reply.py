@@ -10,7 +10,7 @@ may come many times; the others are the answer and end the run:
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Never
 
@@ -33,11 +33,14 @@ _OWN_VERDICTS = (Verdict.FAILED, Verdict.OUT_OF_MEMORY, Verdict.FORBIDDEN, Verdi
 class Introduced:
     """A bot as its file presents it.
 
-    `name` is that of its class; `models` are the names under which it finds its models.
+    `name` is that of its class; `models` are the names under which it finds its models. `warm_up` counts
+    candles, and `risk_defaults` is as in `RiskConfig`.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
+    warm_up: int
+    risk_defaults: Mapping[str, Any]
     models: tuple[str, ...]
 
 
