@@ -150,10 +150,18 @@ def read_code(version: BotVersion) -> str:
     Raises ArtifactError when there is none, when storage does not answer, or when the bytes are not those
     that were published.
     """
+    return read_source(version).decode()
+
+
+def read_source(version: BotVersion) -> bytes:
+    """Return the version's source as it was uploaded, before anybody knows that it is text.
+
+    Raises ArtifactError as `read_code` does.
+    """
     artifact = version.artifacts.filter(kind=Artifact.Kind.CODE).first()
     if artifact is None:
         raise ArtifactError(f"{version} has no code. Its developer has to upload it.")
-    return read(artifact).decode()
+    return read(artifact)
 
 
 def read_models(version: BotVersion) -> tuple[ModelFile, ...]:

@@ -18,6 +18,7 @@ from execution.errors import OrderError
 from execution.forms import EndOrdersForm
 from execution.models import (
     Backtest,
+    CodeShape,
     Cycle,
     Fill,
     Order,
@@ -195,3 +196,12 @@ class SubscriptionPerformanceAdmin(TradingRecordAdmin):
     search_fields = ["subscription__bot__name", "subscription__trader__username"]
     list_select_related = ["subscription__bot", "subscription__market"]
     date_hierarchy = "measured_at"
+
+
+@admin.register(CodeShape)
+class CodeShapeAdmin(RecordAdmin):
+    """What similarity is measured by; the numbers themselves say nothing to a person."""
+
+    list_display = ["version"]
+    search_fields = ["version__bot__name"]
+    list_select_related = ["version__bot"]

@@ -1,7 +1,7 @@
 """A bot at work: what it decided at each candle, what was ordered, what was filled and what is held."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from bot_sdk.code_shape import unpacked
 from bot_sdk.ledger import Holding
 from bot_sdk.process.verdicts import Verdict
 from bot_sdk.risk_state import RiskState
@@ -493,3 +494,17 @@ class Backtest(models.Model):
     def last_at(self) -> datetime:
         """A moment within its last day, for a period that is read as its first and last day."""
         return self.ends_at - timedelta(microseconds=1)
+
+
+class CodeShape(models.Model):
+    """The shape of a version's code, by which it is compared with others; `bot_sdk.code_shape` makes it."""
+
+    version = models.OneToOneField(BotVersion, on_delete=models.CASCADE, related_name="shape")
+    packed = models.BinaryField(help_text="as bot_sdk.code_shape packs it")
+
+    def __str__(self) -> str:
+        return f"shape of {self.version}"
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        return unpacked(bytes(self.packed))

@@ -48,7 +48,8 @@ class Introduced:
 class Answer:
     """What a run came to. `action` is there for the verdict OK only, `message` for all others.
 
-    An inspection has findings, `found`, in place of an action, and an introduction has `introduced`.
+    An inspection has findings, `found`, in place of an action, an introduction has `introduced`, and where
+    the code's shape was asked for it is `shape`.
     """
 
     verdict: Verdict
@@ -56,6 +57,7 @@ class Answer:
     message: str = ""
     found: tuple[Finding, ...] = ()
     introduced: Introduced | None = None
+    shape: bytes = b""
 
 
 def load_object(line: bytes) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """What the process does: read its job, ask the bot, and say each answer as a line that `reply.py` reads."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bot_sdk import code_policy
+from bot_sdk import code_policy, code_shape
 from bot_sdk.action import Action
 from bot_sdk.bot import AccountView
 from bot_sdk.bot_loop import BotLoop
@@ -35,6 +36,9 @@ def work(order: Order, line: Line, *, say: Say, say_soon: Say) -> None:
     if head["kind"] == "inspection":
         say(_findings(code))
         return
+    if head["kind"] == "shape":
+        say(_shape(code))
+        return
     coaching.begin()
     if head["kind"] == "introduction":
         say(bot_run.introduced(code, models))
@@ -50,6 +54,14 @@ def work(order: Order, line: Line, *, say: Say, say_soon: Say) -> None:
 def _findings(code: bytes) -> bytes:
     found = [astuple(finding) for finding in code_policy.check(code)]
     return json.dumps({"findings": found}).encode() + b"\n"
+
+
+def _shape(code: bytes) -> bytes:
+    try:
+        numbers = code_shape.shape_of(code.decode())
+    except (MemoryError, RecursionError, SyntaxError, ValueError):
+        numbers = []  # what is no Python is like nothing
+    return json.dumps({"shape": base64.b64encode(code_shape.packed(numbers)).decode()}).encode() + b"\n"
 
 
 def _ask(

@@ -10,7 +10,7 @@ from bot_sdk.process.frame import encode_frame
 from bot_sdk.process.job import Asked, Job, Limits, Run
 from bot_sdk.process.questions import AccountNeeded
 from bot_sdk.process.verdicts import Verdict
-from execution.sandbox.choice import inspect, introduce, prove, rehearse, run, run_batch
+from execution.sandbox.choice import inspect, introduce, prove, rehearse, run, run_batch, shape
 from execution.sandbox.errors import SandboxUnavailable
 from execution.sandbox.receipt import Receipt, receipt_of
 
@@ -31,4 +31,5 @@ __all__ = [
     "rehearse",
     "run",
     "run_batch",
+    "shape",
 ]

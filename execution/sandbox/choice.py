@@ -19,7 +19,7 @@ from execution.sandbox.engine import Engine
 from execution.sandbox.errors import SandboxUnavailable
 from execution.sandbox.landlock import Landlock
 from execution.sandbox.nursery import Nursery
-from execution.sandbox.runner import inspect_in, introduce_in, rehearse_in, run_batch_in, run_in
+from execution.sandbox.runner import inspect_in, introduce_in, rehearse_in, run_batch_in, run_in, shape_in
 from execution.sandbox.selftest import prove_engine
 
 if TYPE_CHECKING:
@@ -131,6 +131,14 @@ def introduce(code: str, models: Sequence[ModelFile], limits: Limits) -> Introdu
     A text says why there is none, or which model does not open. Raises SandboxUnavailable.
     """
     return introduce_in(_proven(), code, models, limits)
+
+
+def shape(code: str) -> bytes:
+    """Return the shape of a bot's code, as `bot_sdk.code_shape` packs it, taken in a confined process.
+
+    It is empty for what is no Python. Raises SandboxUnavailable.
+    """
+    return shape_in(_proven(), code)
 
 
 def _proven() -> Nursery:

@@ -9,8 +9,9 @@ from bot_sdk.process.inspection import INSPECTION_LIMITS, Inspection, findings_i
 from bot_sdk.process.introduction import Introduction
 from bot_sdk.process.job import Job, Limits, Run
 from bot_sdk.process.preloads import Preload, needs
-from bot_sdk.process.questions import AccountNeeded, Dialog, Interview
-from bot_sdk.process.reply import Introduced
+from bot_sdk.process.questions import AccountNeeded, Asks, Dialog, Interview
+from bot_sdk.process.reply import Answer, Introduced
+from bot_sdk.process.shaping import Shaping
 from bot_sdk.process.verdicts import Verdict
 from bot_sdk.text import printable
 from execution.sandbox.batch import Batch
@@ -91,8 +92,7 @@ def inspect_in(nursery: Nursery, code: bytes) -> list[Finding]:
 
     Raises SandboxUnavailable.
     """
-    ending = _follow(nursery, lambda: Interview(Inspection(code)), INSPECTION_LIMITS, ())
-    return findings_in(judge(ending, INSPECTION_LIMITS))
+    return findings_in(_answer(nursery, Inspection(code), INSPECTION_LIMITS))
 
 
 def introduce_in(
@@ -103,10 +103,24 @@ def introduce_in(
     Raises SandboxUnavailable.
     """
     introduction = Introduction(code, tuple(models))
-    answer = judge(_follow(nursery, lambda: Interview(introduction), limits, needs(code, models)), limits)
+    answer = _answer(nursery, introduction, limits, needs(code, models))
+    return answer.introduced or f"{answer.verdict}: {answer.message}"
+
+
+def shape_in(nursery: Nursery, code: str) -> bytes:
+    """Return the shape of the code, empty when it has none. Raises SandboxUnavailable."""
+    return _answer(nursery, Shaping(code), INSPECTION_LIMITS).shape
+
+
+def _answer(nursery: Nursery, job: Asks, limits: Limits, preload: Preload = ()) -> Answer:
+    """Return what one job came to. Raises SandboxUnavailable for all that is no doing of the bot's."""
+    try:
+        answer = judge(_follow(nursery, lambda: Interview(job), limits, preload), limits)
+    except OSError as error:  # this process is out of files or memory
+        raise SandboxUnavailable(f"Bots cannot be confined: {error}") from error
     if answer.verdict == Verdict.UNAVAILABLE:
         raise SandboxUnavailable(answer.message)
-    return answer.introduced or f"{answer.verdict}: {answer.message}"
+    return answer
 
 
 def _follow(nursery: Nursery, begin: Callable[[], Dialog], limits: Limits, preload: Preload) -> Ending:

@@ -15,6 +15,7 @@ from accounts import audit
 from accounts.models import User
 from bots.models import BotVersion, GateRun, GateStep, Review
 from execution import performance, schedule, strikes
+from execution.models import CodeShape
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from marketplace import demo
@@ -61,6 +62,7 @@ def staff(client: Client, mona: User) -> Client:
     make_backtest(trader, bot=subscription.bot)
     gate = GateRun.objects.create(version=subscription.version)
     GateStep.objects.create(gate=gate, code="source", position=1)
+    CodeShape.objects.create(version=subscription.version, packed=b"")
     Review.objects.create(version=subscription.version, reviewer=make_user("max"), decision="APPROVED")
     set_trader_state(trader=trader, state=TradingState.REDUCING)
     set_envelope(trader=trader, quote="USDT", max_exposure=Decimal(1000), max_daily_loss=None)
