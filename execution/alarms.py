@@ -19,6 +19,7 @@ class Trouble(StrEnum):
     MARKET_IS_GONE = "market-is-gone"
     FILE_WAS_CHANGED = "file-was-changed"
     INVARIANT_BROKEN = "invariant-broken"
+    GATE_STANDS_STILL = "gate-stands-still"
 
 
 def alarm(trouble: Trouble, detail: str) -> None:

@@ -29,11 +29,22 @@ from exchanges.markets import refresh_markets as refresh
 from exchanges.models import ExchangeAccount, Market
 from exchanges.prices import fetch_ticker
 from exchanges.vault import VaultError
-from execution import backtesting, performance, protection, reconciling, sandbox, settling, watching, wave
+from execution import (
+    backtesting,
+    gate,
+    performance,
+    protection,
+    reconciling,
+    sandbox,
+    settling,
+    watching,
+    wave,
+)
 from execution.alarms import Trouble, alarm
 from execution.concluding import close_without_decision, conclude_all
 from execution.cycle import MarketMoment, stale_at, view_market
 from execution.deciding import Decided
+from execution.gate_steps import MOST_BOT_SECONDS
 from execution.invariants import find_breaches
 from execution.models import Cycle, Order
 from execution.orders import CHECK_TASK
@@ -51,6 +62,7 @@ RECONCILE_EVERY_SECONDS = 600
 RECONCILE_SECONDS = 300  # the longest that one account may take
 STARTING_TOGETHER_SECONDS = 120
 BACKTEST_SECONDS = 2 * settings.BACKTEST_TIMEOUT + 3600  # with the candles that it has to fetch
+GATE_SECONDS = MOST_BOT_SECONDS + BACKTEST_SECONDS  # all steps, the last of them a backtest
 SHOWN_BREACHES = 5  # in one message to the operator
 # claiming is safe to repeat, so a restarted database costs a few seconds and no candle
 AGAIN = {
@@ -126,6 +138,12 @@ def run_backtest(backtest_id: str) -> None:
     backtesting.run(backtest_id)
 
 
+@shared_task(time_limit=GATE_SECONDS)
+def run_gate(gate_id: int) -> None:
+    """Check a submitted version; in the queue of the backtests, with which it waits in turn."""
+    gate.run(gate_id)
+
+
 @shared_task(time_limit=1800)
 def measure_performance() -> None:
     """Measure the subscriptions that have decided since the last time; in the queue of the backtests."""
@@ -140,6 +158,7 @@ def sweep() -> None:
     """
     wave.sweep(timezone.now())
     backtesting.sweep(timezone.now())
+    gate.sweep(timezone.now())
     for timeframe in TIMEFRAMES:
         tick(timeframe)
 
