@@ -8,10 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NoReturn, TextIO
 
-import numpy as np
-import pandas as pd
-
-from bot_sdk.process.frame import decode_frame, encode_frame
 from bot_sdk.process.job_file import read_order
 from bot_sdk.process.work import work
 
@@ -54,33 +50,6 @@ def begin(order: dict[str, Any], *, channel: int, log: int, job: int, walls: Wal
     _work(questions, prints)
     questions.wait_for_the_end()
     os._exit(0)
-
-
-def warm_up() -> bytes:
-    """Go through what every run does, so that nothing is loaded or set up for the first time in each.
-
-    Returns a sample for `warm_copy`.
-    """
-    index = pd.date_range("2026-01-01", periods=64, freq="h", tz="UTC", name="opened_at")
-    frame = pd.DataFrame(np.linspace(1.0, 2.0, 5 * 64).reshape(64, 5), index=index, columns=list("ohlcv"))
-    closes = frame["c"]
-    closes.rolling(5).mean()
-    closes.ewm(span=5).mean()
-    closes.diff().shift(1).fillna(0.0)
-    frame[["o", "c"]].to_numpy() @ np.ones((2, 1))
-    float(closes.iloc[-1])
-    str(frame.tail(1))
-    np.random.seed(0)
-    sample = encode_frame(frame)
-    warm_copy(sample)
-    return sample
-
-
-def warm_copy(sample: bytes) -> None:
-    """Write to pages that most runs write to, so that they are no longer shared with the zygote's."""
-    closes = decode_frame(sample)["c"]
-    closes.rolling(5).mean()
-    float(closes.iloc[-1])
 
 
 def _place(log: int, channel: int, job: int, walls: Walls) -> None:

@@ -19,7 +19,7 @@ import socket
 import sys
 from typing import NoReturn
 
-from . import doorman, landlock, lockdown, policy, run
+from . import doorman, landlock, lockdown, policy, run, warming
 from .options import Layer, Options
 from .seccomp import Filter
 
@@ -37,7 +37,7 @@ def serve(control: int, options: Options) -> NoReturn:
     """Load the libraries, say that the zygote is ready, and fork runs until the worker hangs up."""
     for module in options.preload:
         importlib.import_module(module)
-    sample = run.warm_up()
+    sample = warming.warm_up()
     _forget_folders_beyond(options.readable)
     zygote = _Zygote(socket.socket(fileno=control), options, sample)
     # Whatever was made so far stays for good: the collector would copy pages in every run.
@@ -142,7 +142,7 @@ class _Zygote:
         try:
             lockdown.die_with_zygote(None if self._options.has_namespaces else self._pid)
             self._orders.close()  # then a zygote that ended before the line above is heard of
-            run.warm_copy(self._sample)
+            warming.warm_copy(self._sample)
             message, descriptors = _receive(self._spares_orders)
             if not message:
                 os._exit(0)

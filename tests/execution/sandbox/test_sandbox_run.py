@@ -355,6 +355,17 @@ def test_a_process_that_waits_beforehand_serves_one_run_with_that_runs_limits(nu
     assert len(set(served)) == 2
 
 
+def test_a_process_that_waited_has_no_other_bot_in_it(nursery: Nursery) -> None:
+    job = make_job(make_bot("print([bot.__name__ for bot in CustomBot.__subclasses__()])"))
+    with nursery.zygote(()) as zygote:
+        waiting = children_in(nursery, zygote)
+        with zygote.run(Interview(job), ROOMY) as confined:
+            assert confined.process.pid in waiting
+            ending = confined.follow()
+
+    assert ending.log == b"['OneBot']\n"
+
+
 def test_a_process_that_was_killed_while_it_waited_is_replaced(nursery: Nursery) -> None:
     with nursery.zygote(()) as zygote:
         waiting = max(children_in(nursery, zygote))
