@@ -1,18 +1,20 @@
 """What a developer does with a bot and with a version before anybody else sees it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import kombu.exceptions
 from celery import current_app
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
 from bots import packages, storage
 from bots.errors import PublishingError
+from bots.facts import CLEANERS, clean_markdown
 from bots.models import Artifact, Bot, BotVersion, DeveloperBan, GateRun
 from bots.names import clean_name, skeleton, slug_of
 
@@ -49,7 +51,7 @@ def create_bot(*, developer: User, name: str, **facts: Any) -> Bot:
     bot = Bot(developer=developer, name=cleaned, name_skeleton=skeleton(cleaned), slug=slug_of(cleaned))
     _set(bot, facts)
     taken = ValidationError({"name": "Another bot has this name, or one that looks like it. Choose another."})
-    if Bot.objects.filter(name_skeleton=bot.name_skeleton).exists():
+    if Bot.objects.filter(Q(name_skeleton=bot.name_skeleton) | Q(slug=bot.slug)).exists():
         raise taken
     bot.full_clean(exclude=["name_skeleton"])
     try:
@@ -76,12 +78,16 @@ def start_version(
     Raises ValidationError when the number is malformed, taken, or not above every earlier one, and
     ArtifactError when a file to copy cannot be read; then nothing is left.
     """
-    version = BotVersion(bot=bot, number=number, release_notes=release_notes)
-    version.full_clean()
-    newest = max(bot.versions.all(), key=lambda each: each.precedence, default=None)
-    if newest and version.precedence <= newest.precedence:
-        raise ValidationError({"number": f"Expected a number above {newest.number}, the newest one so far."})
-    version.save()
+    version = BotVersion(bot=bot, number=number, release_notes=_clean_notes(release_notes))
+    version.full_clean(validate_constraints=False)
+    with transaction.atomic():
+        Bot.objects.select_for_update().get(pk=bot.pk)  # one after the other, or two might take one number
+        newest = newest_version(bot)
+        if newest and version.precedence <= newest.precedence:
+            raise ValidationError(
+                {"number": f"Expected a number above {newest.number}, the newest one so far."}
+            )
+        version.save()
     if copy_of is not None:
         try:
             storage.copy_files(copy_of, version)
@@ -89,6 +95,30 @@ def start_version(
             discard(version=version)
             raise
     return version
+
+
+def newest_version(bot: Bot) -> BotVersion | None:
+    """Return the version with the highest number, in whatever state; None when there is none."""
+    return max(bot.versions.all(), key=lambda each: each.precedence, default=None)
+
+
+def next_numbers(bot: Bot) -> Sequence[str]:
+    """Return what a next version may be called: for a correction, for something new, for a break."""
+    newest = newest_version(bot)
+    if newest is None:
+        return ("v1.0.0", "v0.1.0")
+    major, minor, patch = newest.precedence
+    return (f"v{major}.{minor}.{patch + 1}", f"v{major}.{minor + 1}.0", f"v{major + 1}.0.0")
+
+
+def write_notes(*, version: BotVersion, release_notes: str) -> BotVersion:
+    """Change a draft's release notes. Raises ValidationError by field, and PublishingError once submitted."""
+    cleaned = _clean_notes(release_notes)
+    with transaction.atomic():
+        found = locked_draft(version)
+        found.release_notes = cleaned
+        found.save(update_fields=["release_notes"])
+    return found
 
 
 def discard(*, version: BotVersion) -> None:
@@ -147,8 +177,21 @@ def _set(bot: Bot, facts: Mapping[str, Any]) -> None:
     unknown = sorted(set(facts) - set(EDITABLE))
     if unknown:
         raise TypeError(f"A bot's developer cannot set {', '.join(unknown)}.")
+    problems: dict[str, list[str]] = {}
     for name, value in facts.items():
-        setattr(bot, name, value)
+        try:
+            setattr(bot, name, CLEANERS[name](value) if name in CLEANERS else value)
+        except ValidationError as error:
+            problems[name] = error.messages
+    if problems:
+        raise ValidationError(problems)
+
+
+def _clean_notes(release_notes: str) -> str:
+    try:
+        return clean_markdown(release_notes)
+    except ValidationError as error:
+        raise ValidationError({"release_notes": error.messages}) from error
 
 
 def locked_draft(version: BotVersion) -> BotVersion:

@@ -6,8 +6,10 @@ from confusable_homoglyphs import confusables
 from django.core.exceptions import ValidationError
 from django.utils.text import slugify
 
+from bots.facts import is_unseen
+
 LONGEST_SLUG = 80
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # controls, marks of direction, unassigned
+LONGEST_SKELETON = 160
 _DRAWN_ALIKE = str.maketrans("i10", "llo")
 
 
@@ -18,7 +20,7 @@ def clean_name(name: str) -> str:
     for a name of which no address can be made.
     """
     composed = " ".join(unicodedata.normalize("NFKC", name).split())
-    if any(unicodedata.category(character) in _UNSEEN for character in composed):
+    if any(map(is_unseen, composed)):
         raise ValidationError("The name has characters that cannot be seen. Type it again without them.")
     if not slug_of(composed):
         raise ValidationError("Expected a name with at least one letter of the Latin alphabet or a digit.")
@@ -33,17 +35,19 @@ def slug_of(name: str) -> str:
 def skeleton(name: str) -> str:
     """Return a text that is equal for names which look alike: by case, width, accents, spaces or alphabet.
 
-    The look-alikes are those of Unicode's table of confusables, each read as its Latin letter, and within
-    Latin what many fonts draw alike.
+    The look-alikes are those of Unicode's table of confusables, each read as its ASCII letter, and what many
+    fonts draw alike.
     """
-    latin = "".join(_latin(letter) for letter in unicodedata.normalize("NFKC", name))
-    folded = unicodedata.normalize("NFKD", latin.casefold())
-    return "".join(letter for letter in folded if letter.isalnum()).translate(_DRAWN_ALIKE)
+    ascii_letters = "".join(map(_as_ascii, unicodedata.normalize("NFKC", name)))
+    folded = unicodedata.normalize("NFKD", ascii_letters.casefold())
+    return _letters(folded).translate(_DRAWN_ALIKE)[:LONGEST_SKELETON]
 
 
-def _latin(letter: str) -> str:
-    found = confusables.is_confusable(letter, preferred_aliases=["latin"])
-    if not found or letter.isascii():
-        return letter
-    looks = (alike["c"] for alike in found[0]["homoglyphs"] if alike["c"].isascii() and alike["c"].isalnum())
-    return next(looks, letter)
+def _as_ascii(letter: str) -> str:
+    found = None if letter.isascii() else confusables.is_confusable(letter)
+    looks = (_letters(alike["c"]) for alike in (found[0]["homoglyphs"] if found else ()))
+    return next((look for look in looks if look.isascii() and look), letter)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
