@@ -19,6 +19,13 @@ MOST_TRIAL_DAYS = 90
 VERSION_NUMBER = r"\Av(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\Z"
 
 
+def _subscribers() -> models.Count:
+    """Subscriptions belong to an app above this one, which gives bots and versions the name used here."""
+    return models.Count(
+        "subscriptions__trader", distinct=True, filter=~models.Q(subscriptions__state="STOPPED")
+    )
+
+
 class Category(models.Model):
     name = models.CharField(max_length=60, unique=True)
     slug = models.SlugField(max_length=60, unique=True)
@@ -41,6 +48,16 @@ class BotQuerySet(models.QuerySet["Bot"]):
     def by(self, developer: User | AnonymousUser) -> "BotQuerySet":
         """The bots that this person publishes."""
         return self.filter(developer=developer) if developer.is_authenticated else self.none()
+
+    def visible_to(self, person: User | AnonymousUser) -> "BotQuerySet":
+        """The bots whose page this person may read: published ones, their own, and to moderators all."""
+        if person.is_staff and person.has_perm("bots.view_bot"):
+            return self
+        return self.published() | self.by(person)
+
+    def with_subscribers(self) -> "BotQuerySet":
+        """Each with `subscriber_count`: the people who trade with it now."""
+        return self.annotate(subscriber_count=_subscribers())
 
 
 class Bot(models.Model):
@@ -127,6 +144,11 @@ class Bot(models.Model):
         return reverse("bots:bot", args=[self.slug])
 
     @property
+    def developers_url(self) -> str:
+        """The page on which its developer looks after it."""
+        return reverse("bots:own_bot", args=[self.slug])
+
+    @property
     def current_version(self) -> "BotVersion | None":
         """The newest version that may run; new subscriptions get it."""
         return self.versions.published().order_by("-created_at", "-pk").first()
@@ -142,6 +164,10 @@ class BotVersionQuerySet(models.QuerySet["BotVersion"]):
     def by(self, developer: User | AnonymousUser) -> "BotVersionQuerySet":
         """The versions of the bots that this person publishes."""
         return self.filter(bot__developer=developer) if developer.is_authenticated else self.none()
+
+    def with_subscribers(self) -> "BotVersionQuerySet":
+        """Each with `subscriber_count`: the people who trade with it now."""
+        return self.annotate(subscriber_count=_subscribers())
 
     def to_review(self) -> "BotVersionQuerySet":
         """What staff have to look at, the longest waiting first."""
@@ -204,6 +230,11 @@ class BotVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.bot.name} {self.number}"
+
+    @property
+    def developers_url(self) -> str:
+        """The page on which its developer looks after it."""
+        return reverse("bots:version", args=[self.bot.slug, self.number])
 
     @property
     def precedence(self) -> tuple[int, ...]:

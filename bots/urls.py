@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from bots import file_views, views
 
@@ -8,4 +8,5 @@ urlpatterns = [
     path("runtime/", views.runtime, name="runtime"),
     path("bots/<slug:slug>/", views.bot, name="bot"),
     path("files/<str:token>", file_views.stored_file, name="stored_file"),
+    path("developers/", include("bots.developer_urls")),
 ]

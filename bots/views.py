@@ -35,9 +35,17 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def bot(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(Bot.objects.published().select_related("developer", "category"), slug=slug)
+    visible = Bot.objects.visible_to(request.user).select_related("developer", "category")
+    found = get_object_or_404(visible, slug=slug)
     versions = list(found.versions.published().order_by("-created_at", "-pk"))
-    return render(request, "bots/bot.html", {"bot": found, "version": versions[0], "versions": versions})
+    context = {
+        "bot": found,
+        "version": versions[0] if versions else found.versions.order_by("-created_at", "-pk").first(),
+        "versions": versions,
+        "is_published": bool(versions) and found.state == Bot.State.LISTED,
+        "is_own": found.developer == request.user,
+    }
+    return render(request, "bots/bot.html", context)
 
 
 @require_safe

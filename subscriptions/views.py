@@ -11,11 +11,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from bot_sdk.parameters import ConfigError
-from bots.models import Bot
+from bots.models import Bot, BotVersion
 from exchanges.models import ExchangeAccount
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
-from subscriptions.forms import PairSearchForm, SubscribeForm
+from subscriptions.forms import PairSearchForm, SubscribeForm, TradingForm
 from subscriptions.models import Subscription
 
 
@@ -50,6 +50,17 @@ def pairs(request: HttpRequest) -> HttpResponse:
     """Suggest pairs of the chosen exchange that begin with what is typed, as `<option>` elements."""
     suggested = PairSearchForm(request.GET).pairs()
     return render(request, "components/market_fields.html#pairs", {"pairs": suggested})
+
+
+@login_required
+@require_safe
+def form_of_version(request: HttpRequest, slug: str, number: str) -> HttpResponse:
+    """The part of a developer's page that shows what traders will set on a version, and with which limits."""
+    version = get_object_or_404(BotVersion.objects.by(request.user), bot__slug=slug, number=number)
+    form = TradingForm(version=version)
+    for field in form.fields.values():
+        field.disabled = True
+    return render(request, "subscriptions/form_of_version.html", {"version": version, "form": form})
 
 
 @login_required
