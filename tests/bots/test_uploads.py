@@ -236,6 +236,8 @@ def test_more_uploads_at_once_than_may_be_are_refused(draft: BotVersion) -> None
         with pytest.raises(TooManyUploads, match="under way"):
             uploads.put_code(version=draft, content=CODE)
         uploads.put_code(version=others_draft, content=CODE)
+        with elsewhere.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock_all()")
     finally:
         elsewhere.close()
 
