@@ -17,10 +17,13 @@ from bots.models import (
     BotVersion,
     BotVersionQuerySet,
     Category,
+    DeveloperBan,
     GateRun,
     GateStep,
     Review,
+    VersionToReview,
 )
+from bots.review_admin import VersionToReviewAdmin
 
 
 @admin.register(Category)
@@ -144,6 +147,18 @@ class ArtifactAdmin(RecordAdmin):
     @admin.display(description="version")
     def of(self, artifact: Artifact) -> SafeString | str:
         return link_to(artifact.version)
+
+
+admin.site.register(VersionToReview, VersionToReviewAdmin)
+
+
+@admin.register(DeveloperBan)
+class DeveloperBanAdmin(RecordAdmin):
+    """Who may publish nothing more; a ban is begun and lifted where a version is reviewed."""
+
+    list_display = ["developer", "reason", "banned_by", "banned_at"]
+    search_fields = ["developer__username", "reason"]
+    list_select_related = ["developer", "banned_by"]
 
 
 @admin.register(GateRun)

@@ -255,6 +255,17 @@ class BotVersion(models.Model):
         return RiskConfig.parse(self.risk_defaults)
 
 
+class VersionToReview(BotVersion):
+    """A submitted version as staff look at it."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        ordering = ["submitted_at", "pk"]
+        verbose_name = "version to review"
+        verbose_name_plural = "versions to review"
+
+
 class Artifact(models.Model):
     """One file of a version in object storage, pinned by its hash."""
 
