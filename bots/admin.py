@@ -159,6 +159,7 @@ class DeveloperBanAdmin(RecordAdmin):
     list_display = ["developer", "reason", "banned_by", "banned_at"]
     search_fields = ["developer__username", "reason"]
     list_select_related = ["developer", "banned_by"]
+    date_hierarchy = "banned_at"
 
 
 @admin.register(GateRun)

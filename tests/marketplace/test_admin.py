@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit
-from accounts.models import User
+from accounts.models import AuditEntry, User
+from bots import moderation
 from bots.models import BotVersion, GateRun, GateStep, Review
 from execution import performance, schedule, strikes
 from execution.models import CodeShape
@@ -64,10 +64,10 @@ def staff(client: Client, mona: User) -> Client:
     GateStep.objects.create(gate=gate, code="source", position=1)
     CodeShape.objects.create(version=subscription.version, packed=b"")
     Review.objects.create(version=subscription.version, reviewer=make_user("max"), decision="APPROVED")
+    moderation.ban(developer=make_user("dan"), by=mona, reason="Copies bots.")
     set_trader_state(trader=trader, state=TradingState.REDUCING)
     set_envelope(trader=trader, quote="USDT", max_exposure=Decimal(1000), max_daily_loss=None)
     strikes.count([subscription], Run(Verdict.CRASHED), timezone.now())
-    audit.record(actor=mona, action="person.noted", target=trader)
     sign_in_staff(client, mona)
     return client
 
@@ -113,6 +113,12 @@ def test_staff_pause_subscriptions_and_the_trader_is_told_who(staff: Client) -> 
 
     subscription.refresh_from_db()
     assert (subscription.state, subscription.state_reason) == ("PAUSED", "Paused by staff.")
+    entry = AuditEntry.objects.latest("number")
+    assert (entry.actor_name, entry.action, entry.object_id) == (
+        "mona",
+        "subscription.pause",
+        str(subscription.pk),
+    )
 
 
 def test_people_who_are_added_in_the_admin_can_sign_in(client: Client, mona: User) -> None:

@@ -59,7 +59,7 @@ def everything() -> None:
     audit.record(actor=None, action="person.noted", target=subscription.trader)
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", roles.RIGHTS)
 def test_the_admin_opens_what_the_role_is_for_and_nothing_else(role: str) -> None:
     client, person = staff_of(role)
     wrong = []
