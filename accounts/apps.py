@@ -4,7 +4,7 @@ from django.contrib.admin import apps as admin
 
 class AccountsConfig(AppConfig):
     name = "accounts"
-    verbose_name = "people"
+    verbose_name = "People"
     default = True
 
 

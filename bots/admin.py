@@ -1,16 +1,21 @@
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from accounts import audit
 from accounts.admin_links import link_to, link_to_list
 from accounts.admin_records import RecordAdmin
 from accounts.models import User
-from bots import publishing
+from bots import moderation, publishing
+from bots.errors import PublishingError
 from bots.models import (
     Artifact,
     Bot,
@@ -24,6 +29,49 @@ from bots.models import (
     VersionToReview,
 )
 from bots.review_admin import VersionToReviewAdmin
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        help_text="The developer and the traders read it.",
+    )
+
+
+class DecidedAdmin(admin.ModelAdmin):
+    """Whose state changes by decisions alone, which have a reason and are nobody's about their own."""
+
+    def decide(
+        self,
+        request: HttpRequest,
+        rows: QuerySet[Any],
+        title: str,
+        says: str,
+        decision: Callable[[Any, str], object],
+    ) -> HttpResponse | None:
+        """Ask for the reason first, and then decide about each row."""
+        form = ReasonForm(request.POST if "reason" in request.POST else None)
+        if form.is_valid():
+            for row in rows:
+                try:
+                    decision(row, form.cleaned_data["reason"])
+                except PublishingError as error:
+                    self.message_user(request, str(error), messages.ERROR)
+                else:
+                    self.message_user(request, f"{row}: done.", messages.SUCCESS)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "says": says,
+            "opts": self.opts,
+            "rows": rows,
+            "form": form,
+            "action": request.POST["action"],
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/bots/decide.html", context)
 
 
 @admin.register(Category)
@@ -42,7 +90,7 @@ class CategoryAdmin(admin.ModelAdmin):
 class VersionInline(admin.TabularInline):
     model = BotVersion
     fields = ["number", "state", "warm_up", "created_at"]
-    readonly_fields = ["number", "warm_up", "created_at"]
+    readonly_fields = ["number", "state", "warm_up", "created_at"]
     extra = 0
     can_delete = False
     show_change_link = True
@@ -52,7 +100,7 @@ class VersionInline(admin.TabularInline):
 
 
 @admin.register(Bot)
-class BotAdmin(admin.ModelAdmin):
+class BotAdmin(DecidedAdmin):
     list_display = [
         "name",
         "bot_type",
@@ -66,9 +114,33 @@ class BotAdmin(admin.ModelAdmin):
     list_filter = ["state", "bot_type", "category"]
     search_fields = ["name", "tagline", "developer__username"]
     list_select_related = ["category", "developer"]
+    readonly_fields = ["state", "state_reason"]
     autocomplete_fields = ["developer"]
     prepopulated_fields = {"slug": ["name"]}
     inlines = [VersionInline]
+    actions = ["suspend", "lift_suspension"]
+
+    @admin.action(description="Suspend…", permissions=["change"])
+    def suspend(self, request: HttpRequest, bots: QuerySet[Bot]) -> HttpResponse | None:
+        staff = _staff(request)
+        says = "All their versions stop at once, and they leave the catalogue. Stops still act."
+        return self.decide(
+            request,
+            bots,
+            "Suspend",
+            says,
+            lambda bot, reason: moderation.suspend(bot=bot, by=staff, reason=reason),
+        )
+
+    @admin.action(description="Lift the suspension", permissions=["change"])
+    def lift_suspension(self, request: HttpRequest, bots: QuerySet[Bot]) -> None:
+        for bot in bots:
+            try:
+                moderation.lift_suspension(bot=bot, by=_staff(request))
+            except PublishingError as error:
+                self.message_user(request, str(error), messages.ERROR)
+            else:
+                self.message_user(request, f"{bot} is listed again.", messages.SUCCESS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = (
@@ -97,7 +169,7 @@ class ArtifactInline(admin.TabularInline):
 
 
 @admin.register(BotVersion)
-class BotVersionAdmin(admin.ModelAdmin):
+class BotVersionAdmin(DecidedAdmin):
     """A version's content never changes; staff may only decide whether it runs."""
 
     list_display = ["number", "of", "state", "warm_up", "created_at"]
@@ -107,6 +179,7 @@ class BotVersionAdmin(admin.ModelAdmin):
     readonly_fields = [
         "bot",
         "number",
+        "state",
         "state_reason",
         "released_at",
         "parameters",
@@ -116,16 +189,29 @@ class BotVersionAdmin(admin.ModelAdmin):
         "created_at",
     ]
     inlines = [ArtifactInline]
-    actions = ["release"]
+    actions = ["pull", "release"]
+
+    @admin.action(description="Pull…", permissions=["change"])
+    def pull(self, request: HttpRequest, versions: BotVersionQuerySet) -> HttpResponse | None:
+        staff, reasons = _staff(request), [Review.Reason.OTHER]
+        says = "They stop at once, for all who have them; stops of what is held still act."
+        return self.decide(
+            request,
+            versions,
+            "Pull",
+            says,
+            lambda version, reason: moderation.pull(
+                version=version, reviewer=staff, reasons=reasons, note=reason
+            ),
+        )
 
     @admin.action(description="Release from quarantine", permissions=["change"])
     def release(self, request: HttpRequest, versions: BotVersionQuerySet) -> None:
-        assert isinstance(request.user, User)
         released = []
         for version in versions:
             with transaction.atomic():
                 if publishing.release(version):
-                    audit.record(actor=request.user, action="version.release", target=version)
+                    audit.record(actor=_staff(request), action="version.release", target=version)
                     released.append(version)
         self.message_user(request, f"{len(released)} of {versions.count()} versions released.")
 
@@ -184,3 +270,8 @@ class ReviewAdmin(RecordAdmin):
     list_filter = ["decision", "decided_at"]
     search_fields = ["version__bot__name", "reviewer__username", "note"]
     list_select_related = ["version__bot", "reviewer"]
+
+
+def _staff(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry, User
 from bots import moderation
-from bots.models import BotVersion, GateRun, GateStep, Review
+from bots.models import Bot, BotVersion, GateRun, GateStep, Review
 from execution import performance, schedule, strikes
 from execution.models import CodeShape
 from execution.orders import position_of
@@ -24,6 +24,7 @@ from subscriptions.switches import set_envelope, set_trader_state
 from tests.factories import (
     PASSWORD,
     make_backtest,
+    make_bot,
     make_candles,
     make_cycle,
     make_exchange_account,
@@ -158,3 +159,45 @@ def test_staff_see_which_limits_a_version_proposes(staff: Client) -> None:
 
     assert version.proposed_risk.cool_down_minutes == 60
     assert "cool_down_minutes" in page
+
+
+def test_the_state_of_a_bot_is_not_a_field_to_fill_in(staff: Client) -> None:
+    version = BotVersion.objects.get(bot__slug="bollinger-reversion")
+    BotVersion.objects.filter(pk=version.pk).update(state=BotVersion.State.DRAFT)
+
+    staff.post(page_of(BotVersion, "change", version.pk), {"state": BotVersion.State.PUBLISHED})
+
+    version.refresh_from_db()
+    assert version.state == BotVersion.State.DRAFT
+
+
+def test_staff_suspend_a_bot_for_a_reason_and_lift_it_again(staff: Client) -> None:
+    bot = Bot.objects.get(slug="bollinger-reversion")
+    suspend = {"action": "suspend", "_selected_action": [bot.pk]}
+
+    asked = staff.post(page_of(Bot, "changelist"), suspend).content.decode()
+    bot.refresh_from_db()
+    assert "The developer and the traders read it." in asked
+    assert bot.state == Bot.State.LISTED
+
+    staff.post(page_of(Bot, "changelist"), suspend | {"reason": "Promises too much."})
+    bot.refresh_from_db()
+    assert (bot.state, bot.state_reason) == (Bot.State.SUSPENDED, "Promises too much.")
+    assert AuditEntry.objects.latest("number").action == "bot.suspend"
+
+    staff.post(page_of(Bot, "changelist"), {**suspend, "action": "lift_suspension"})
+    bot.refresh_from_db()
+    assert bot.state == Bot.State.LISTED
+
+
+def test_staff_pull_a_version_but_not_their_own(staff: Client, mona: User) -> None:
+    version = BotVersion.objects.get(bot__slug="bollinger-reversion")
+    own = make_bot(mona).current_version
+    assert own is not None
+    pull = {"action": "pull", "_selected_action": [version.pk, own.pk], "reason": "It leaks."}
+
+    page = staff.post(page_of(BotVersion, "changelist"), pull, follow=True).content.decode()
+
+    assert "Nobody reviews their own bot." in page
+    states = {each.pk: each.state for each in BotVersion.objects.filter(pk__in=[version.pk, own.pk])}
+    assert states == {version.pk: BotVersion.State.PULLED, own.pk: BotVersion.State.PUBLISHED}
