@@ -55,7 +55,7 @@ class VersionToReviewAdmin(RecordAdmin):
     date_hierarchy = "submitted_at"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).exclude(submitted_at=None)
+        return super().get_queryset(request).exclude(state=BotVersion.State.DRAFT)
 
     def get_urls(self) -> list[URLPattern]:
         package = path(
@@ -136,7 +136,7 @@ class VersionToReviewAdmin(RecordAdmin):
     def _version(self, request: HttpRequest, pk: str) -> BotVersion:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        versions = BotVersion.objects.exclude(submitted_at=None).select_related(
+        versions = BotVersion.objects.exclude(state=BotVersion.State.DRAFT).select_related(
             "bot__developer", "bot__category"
         )
         return get_object_or_404(versions, pk=int(pk) if pk.isdecimal() else 0)

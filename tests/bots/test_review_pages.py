@@ -130,7 +130,6 @@ def test_pulling_suspending_and_banning_are_on_the_page(
     client: Client, moderator: User, alice: User, waiting: BotVersion
 ) -> None:
     version = waiting.bot.versions.get(number="v1.0.0")
-    BotVersion.objects.filter(pk=version.pk).update(submitted_at=timezone.now())
 
     client.post(page_of(version), {"decision": "pull", "pull-reasons": ["HARMFUL"]})
     client.post(page_of(version), {"decision": "ban", "ban-reason": "It leaks."})
