@@ -24,8 +24,8 @@ from bot_sdk.cli_options import (
     terms_of,
 )
 from bot_sdk.gate import EXCHANGE, Candidate, take_each
-from bot_sdk.gate_text import as_lines, conclusion
-from bot_sdk.indicators import INDICATORS, WARM_UP_CANDLES
+from bot_sdk.gate_text import as_lines, conclusion, refusals
+from bot_sdk.indicators import INDICATORS
 from bot_sdk.ledger import Holding, apply_fill
 from bot_sdk.model_files import ModelFileError, named
 from bot_sdk.parameters import ConfigError, validate
@@ -78,7 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     beginning = commands.add_parser("new", help="write a bot to begin with", description="Write a small bot.")
     beginning.set_defaults(command=_new)
     beginning.add_argument("bot", type=Path, help="the Python file to write, such as mybot.py")
-    first_decision = f"first candle that the bot decides on (default: {WARM_UP_CANDLES}, for every indicator)"
     running = commands.add_parser(
         "run",
         help="run a bot on candles and print each order",
@@ -86,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         "bot fails.",
     )
     running.set_defaults(command=_run)
-    add_bot_options(running, warm_up=first_decision)
+    add_bot_options(running)
     add_trading_options(running)
     backtest = commands.add_parser(
         "backtest",
@@ -94,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run a bot candle by candle and print its figures. Goes on where the bot fails.",
     )
     backtest.set_defaults(command=_backtest)
-    add_bot_options(backtest, warm_up=first_decision)
+    add_bot_options(backtest)
     add_trading_options(backtest)
     backtest.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there as well")
     checking = commands.add_parser(
@@ -103,14 +102,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Take every step of a marketplace's gate that needs no marketplace, with the same "
         "answers: read the code, load it, try it on odd markets, ask it twice, change the future. The code "
         "runs in processes of its own, and is not confined. A candle file should have a few hundred candles "
-        "beyond the warm-up. Ends with status 1 when a step says no.",
+        "more than the bot's warm_up. Ends with status 1 when a step says no.",
     )
     checking.set_defaults(command=_check)
-    add_bot_options(
-        checking,
-        warm_up="candles that the bot needs before its first decision, as you declare it to the marketplace "
-        f"(default: {WARM_UP_CANDLES}, for every indicator)",
-    )
+    add_bot_options(checking)
     listing = commands.add_parser("indicators", help="list the columns that a bot finds in its data")
     listing.set_defaults(command=_list_indicators)
     return parser
@@ -164,19 +159,18 @@ def _check(options: argparse.Namespace) -> bool:
         raise UsageError(f"No file at {options.bot}: pass the path of the bot's Python file.")
     candidate = Candidate(
         code=options.bot.read_bytes(),
-        warm_up=options.warm_up,
-        reference=_scene(options),
         runner=own_process,
         models=tuple(options.files),
+        scene=lambda warm_up: _scene(options, warm_up),
         settings=dict(options.settings),
     )
-    print(f"Checking {options.bot} on {candidate.reference.name} and dry runs\n")
+    print(f"Checking {options.bot} on {options.candles or 'a made-up market'} and in dry runs\n")
     results = {}
     for result in take_each(candidate):
         results[result.code] = result
         print(*as_lines(result, options.bot), sep="\n", flush=True)
     print(f"\n{conclusion(results)}")
-    return all(result.passed for result in results.values())
+    return not refusals(results)
 
 
 def _list_indicators(options: argparse.Namespace) -> bool:  # noqa: ARG001  every command takes the options
@@ -212,21 +206,21 @@ def _opened(options: argparse.Namespace) -> tuple[type[CustomBot], Backtest]:
     """Return the bot, and the backtest that the options ask for, at its first candle."""
     bot_class = load_bot_class(options.bot)
     config = _config(bot_class, dict(options.settings))
-    history = history_of(options, detail=options.detail)
+    history = history_of(options, options.warm_up or bot_class.warm_up, detail=options.detail)
     return bot_class, Backtest(
         history, Setup(EXCHANGE, options.pair, options.timeframe, terms_of(options), config)
     )
 
 
-def _scene(options: argparse.Namespace) -> Scene:
+def _scene(options: argparse.Namespace, warm_up: int) -> Scene:
     if options.candles is None:
-        return reference_scene(options.warm_up)
-    history = history_of(options)
-    least = options.warm_up + SAMPLES
+        return reference_scene(warm_up)
+    history = history_of(options, warm_up)
+    least = warm_up + SAMPLES
     if len(history) < least:
         raise UsageError(
-            f"The file has {len(history)} candles, and a check after a warm-up of {options.warm_up} needs "
-            f"{least}, better a few hundred more: use a longer file, or pass another --warm-up."
+            f"The file has {len(history)} candles, and a check of a bot with a warm_up of {warm_up} needs "
+            f"{least}, better a few hundred more: use a longer file."
         )
     return Scene(str(options.candles), options.pair, history, REFERENCE.terms())
 

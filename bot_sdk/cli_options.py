@@ -12,7 +12,6 @@ from bot_sdk.candle_file import read_candles
 from bot_sdk.configs import ALL, FIXED, PERCENTAGE, ExecutionConfig, RiskConfig
 from bot_sdk.desk import USUAL_SLIPPAGE_PERCENT, FillAt, Terms
 from bot_sdk.history import History, with_indicators
-from bot_sdk.indicators import WARM_UP_CANDLES
 from bot_sdk.market_rules import MarketRules
 from bot_sdk.model_files import ModelFile
 from bot_sdk.sample_markets import REFERENCE
@@ -36,8 +35,8 @@ class UsageError(ValueError):
     """The arguments do not fit together; the message says which to change."""
 
 
-def add_bot_options(parser: argparse.ArgumentParser, *, warm_up: str) -> None:
-    """Add what every command wants to know of a bot; `warm_up` says what its candles are for."""
+def add_bot_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every command wants to know of a bot."""
     parser.add_argument("bot", type=Path, help="the bot's Python file")
     parser.add_argument(
         "candles",
@@ -66,11 +65,16 @@ def add_bot_options(parser: argparse.ArgumentParser, *, warm_up: str) -> None:
         default=[],
         help=f"a file that the bot reads in config['models'], of kind {', '.join(KINDS)}; repeat it for more",
     )
-    parser.add_argument("--warm-up", metavar="CANDLES", type=_count, default=WARM_UP_CANDLES, help=warm_up)
 
 
 def add_trading_options(parser: argparse.ArgumentParser) -> None:
-    """Add what an account and a market settle."""
+    """Add what an account and a market settle, and when the bot is first asked."""
+    parser.add_argument(
+        "--warm-up",
+        metavar="CANDLES",
+        type=_count,
+        help="first candle that the bot decides on (default: what its class says as warm_up)",
+    )
     parser.add_argument("--capital", type=_capital, default=Decimal(10000), help="in quote (default: 10000)")
     parser.add_argument(
         "--buy",
@@ -112,17 +116,17 @@ def add_trading_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def history_of(options: argparse.Namespace, *, detail: Path | None = None) -> History:
-    """Return the candles that the options name, of which the bot is asked at the first after its warm-up."""
+def history_of(options: argparse.Namespace, warm_up: int, *, detail: Path | None = None) -> History:
+    """Return the candles that the options name, of which the bot is asked from number `warm_up` on."""
     if options.candles is None:
-        candles = REFERENCE.candles(options.timeframe, options.warm_up + _SAMPLE_CANDLES)
+        candles = REFERENCE.candles(options.timeframe, warm_up + _SAMPLE_CANDLES)
     else:
         candles = read_candles(options.candles)
-        _check_fit(candles, options.timeframe, options.warm_up)
+        _check_fit(candles, options.timeframe, warm_up)
     return History(
         with_indicators(candles, options.timeframe),
         options.timeframe,
-        first=options.warm_up - 1,
+        first=warm_up - 1,
         detail=None if detail is None else _detail(detail, options.timeframe),
     )
 
@@ -149,8 +153,8 @@ def terms_of(options: argparse.Namespace) -> Terms:
 def _check_fit(candles: pd.DataFrame, timeframe: str, warm_up: int) -> None:
     if len(candles) < warm_up:
         raise UsageError(
-            f"The file has {len(candles)} candles and the bot first runs on candle {warm_up}: "
-            f"use a longer file, or pass --warm-up {len(candles)} or less."
+            f"The file has {len(candles)} candles and the bot first decides on candle {warm_up}: use a "
+            f"longer file, or let it begin at {len(candles)} or less (warm_up in its class, or --warm-up)."
         )
     smallest_gap = candles.index.to_series().diff().min()
     if not pd.isna(smallest_gap) and smallest_gap != duration(timeframe):

@@ -19,7 +19,7 @@ from bot_sdk.parameters import validate
 from bot_sdk.process.job import Limits
 from bot_sdk.process.reply import Introduced
 from bot_sdk.runner import Runner
-from bot_sdk.sample_markets import Scene, dry_run_scenes
+from bot_sdk.sample_markets import Scene, dry_run_scenes, reference_scene
 from bot_sdk.trials import Subject, record
 
 EXCHANGE = "BINANCE"  # which the bot is told
@@ -32,16 +32,16 @@ _LOAD_LIMITS = Limits(seconds=10, memory_mb=512, cpu_percent=100)
 class Candidate:
     """A bot at the gate, with what it is tried on.
 
-    `code` is its file. `warm_up` counts the candles that it declares to need; `settings` are values for its
-    parameters, the defaults where there is none. `reference` is the market of all steps but the dry runs, as
-    `load_history` and `reference_scene` make it. Whatever asks the runner raises RunUnavailable.
+    `code` is its file; `settings` are values for its parameters, the defaults where there is none. `scene`
+    makes the market of all steps but the dry runs, for a bot that needs so many candles before its first
+    decision. Whatever asks the runner raises RunUnavailable, and what comes of a bot that does not load
+    raises ValueError.
     """
 
     code: bytes
-    warm_up: int
-    reference: Scene
     runner: Runner
     models: tuple[ModelFile, ...] = ()
+    scene: Callable[[int], Scene] = reference_scene
     settings: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = GATE_LIMITS
     cost: CostLimits = GATE_COST
@@ -56,16 +56,21 @@ class Candidate:
         """The bot as its file presents it, without its models; a text says why there is none."""
         return self.runner.introduce(self.code.decode(), (), _LOAD_LIMITS)
 
-    @functools.cached_property
-    def subject(self) -> Subject:
-        """The bot on the reference market."""
-        return self.on(self.reference)
-
-    def on(self, scene: Scene) -> Subject:
-        """Return the bot on a market. Raises ValueError when it does not load, ConfigError for settings."""
+    @property
+    def bot(self) -> Introduced:
+        """The bot, which loads."""
         if isinstance(self.introduced, str):
             raise ValueError(f"A bot that does not load cannot be tried: {self.introduced}")
-        declared = self.introduced.parameters
+        return self.introduced
+
+    @functools.cached_property
+    def subject(self) -> Subject:
+        """The bot on the market of most steps."""
+        return self.on(self.scene(self.bot.warm_up))
+
+    def on(self, scene: Scene) -> Subject:
+        """Return the bot on a market. Raises ConfigError for settings that do not fit its parameters."""
+        declared = self.bot.parameters
         config = validate(declared, self.settings) if declared else self.settings
         setup = Setup(EXCHANGE, scene.trading_pair, scene.history.timeframe, scene.terms, config)
         return Subject(self.code.decode(), self.models, setup, scene.history, self.limits, self.runner)
@@ -101,7 +106,9 @@ def _load(candidate: Candidate) -> CheckResult:
     if isinstance(bot, str):
         return CheckResult("load", False, "The file gives no bot that can be asked.", came=bot)
     names = ", ".join(parameter.name for parameter in bot.parameters) or "none"
-    return CheckResult("load", True, f"The bot is {bot.name}; its parameters: {names}.")
+    return CheckResult(
+        "load", True, f"The bot is {bot.name}, decides after {bot.warm_up} candles; parameters: {names}."
+    )
 
 
 def _models(candidate: Candidate) -> CheckResult:
@@ -114,7 +121,7 @@ def _models(candidate: Candidate) -> CheckResult:
 
 
 def _dry_runs(candidate: Candidate) -> CheckResult:
-    scenes = dry_run_scenes(candidate.warm_up)
+    scenes = dry_run_scenes(candidate.bot.warm_up)
     passed = f"The bot answered with an Action at every candle of {len(scenes)} dry runs."
     for scene in scenes:
         subject = candidate.on(scene)
@@ -134,7 +141,7 @@ _STEPS: Mapping[str, Callable[[Candidate], CheckResult]] = {
     "determinism": lambda candidate: checks.determinism(candidate.subject),
     "look_ahead": lambda candidate: checks.look_ahead(candidate.subject),
     "statelessness": lambda candidate: checks.statelessness(candidate.subject),
-    "warm_up": lambda candidate: checks.warm_up(candidate.subject, candidate.warm_up),
+    "warm_up": lambda candidate: checks.warm_up(candidate.subject, candidate.bot.warm_up),
     "cost": lambda candidate: checks.cost(candidate.subject, candidate.cost),
     "reference_backtest": lambda candidate: checks.reference_backtest(candidate.subject),
 }

@@ -14,8 +14,8 @@ from bot_sdk.code_policy import Finding
 class GateStep:
     """One step: `code` names it for good, `question` is what it asks of a bot, `mend` what to do after a no.
 
-    After a no in one that `is_needed` the later steps make no sense. One that `needs_platform` compares with
-    what only the platform has.
+    After a no in one that `is_needed` the later steps make no sense; a no in one that `is_advice` keeps no
+    bot out. One that `needs_platform` compares with what only the platform has.
     """
 
     code: str
@@ -23,6 +23,7 @@ class GateStep:
     question: str
     mend: str
     is_needed: bool = False
+    is_advice: bool = False
     needs_platform: bool = False
 
     @property
@@ -97,6 +98,7 @@ GATE_STEPS: Mapping[str, GateStep] = {
             "Does a new process decide as the one that has seen the earlier candles?",
             "Compute what you need from `data` at each candle, or ask get_position(): what a bot keeps in "
             "itself, its class or its file is gone when it trades.",
+            is_advice=True,
         ),
         GateStep(
             "warm_up",

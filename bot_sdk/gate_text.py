@@ -14,7 +14,8 @@ _WIDTH = 100
 
 def as_lines(result: CheckResult, bot: Path) -> Iterator[str]:
     """Yield a line for the step, and below it what to look at and how to mend it when it said no."""
-    word = "ok" if result.passed else "NO"
+    step = GATE_STEPS[result.code]
+    word = "ok" if result.passed else "look" if step.is_advice else "NO"
     yield _wrapped(result.sentence, f"{result.code:<{_CODE}} {word:<{_WORD}} ")
     for finding in result.findings:
         kind = "mend" if finding.is_refusal else "advice"
@@ -26,12 +27,17 @@ def as_lines(result: CheckResult, bot: Path) -> Iterator[str]:
     if result.came is not None:
         yield _wrapped(f"came     {result.came}", _INDENT + "  ")
     if not result.passed:
-        yield _wrapped(f"How to mend it: {GATE_STEPS[result.code].mend}", _INDENT)
+        yield _wrapped(f"How to mend it: {step.mend}", _INDENT)
+
+
+def refusals(results: Mapping[str, CheckResult]) -> list[str]:
+    """Return the codes of the steps that keep the bot out."""
+    return [code for code, result in results.items() if not result.passed and not GATE_STEPS[code].is_advice]
 
 
 def conclusion(results: Mapping[str, CheckResult]) -> str:
     """Return what the steps together came to, by code."""
-    refused = [code for code, result in results.items() if not result.passed]
+    refused = refusals(results)
     platform = ", ".join(code for code, step in GATE_STEPS.items() if step.needs_platform)
     left_out = [code for code, step in GATE_STEPS.items() if code not in results and not step.needs_platform]
     if not refused:

@@ -21,6 +21,7 @@ from bot_sdk.configs import ALL, PERCENTAGE, ExecutionConfig, RiskConfig
 from bot_sdk.desk import USUAL_SLIPPAGE_PERCENT, Terms
 from bot_sdk.effective_limits import effective
 from bot_sdk.gate import GATE_COST, GATE_LIMITS
+from bot_sdk.gate_steps import GATE_STEPS
 from bot_sdk.model_files import ModelFile
 from bot_sdk.process.reply import Introduced
 from bot_sdk.sample_markets import Scene, reference_scene
@@ -85,24 +86,9 @@ class Candidate:
         return storage.read_models(self.version)
 
     @functools.cached_property
-    def read(self) -> gate.Candidate:
-        """The file before anything of it is known but what is in it."""
-        return self._at_gate(warm_up=1)
-
-    @functools.cached_property
     def tried(self) -> gate.Candidate:
-        """The bot on the sample market, with the warm-up that it declares."""
-        return self._at_gate(warm_up=max(self.version.warm_up, 1))
-
-    def _at_gate(self, *, warm_up: int) -> gate.Candidate:
-        return gate.Candidate(
-            code=self.code,
-            models=self.models,
-            warm_up=warm_up,
-            reference=reference_scene(warm_up),
-            runner=self._runner,
-            cost=GATE_COST,
-        )
+        """The bot as the SDK's steps take it, on the sample market."""
+        return gate.Candidate(code=self.code, models=self.models, runner=self._runner, cost=GATE_COST)
 
 
 class _Watched:
@@ -175,19 +161,15 @@ def _found(result: CheckResult, **more: Any) -> Found:
     if shown := {name: value for name, value in seen.items() if value}:
         evidence.append(shown)
     state = GateStep.State.PASSED if result.passed else GateStep.State.FAILED
-    if result.passed and result.findings:
+    if result.findings if result.passed else GATE_STEPS[result.code].is_advice:
         state = GateStep.State.ADVICE
     return replace(Found(state, result.sentence, evidence), **more)
 
 
-def _take_reading(code: str, candidate: Candidate) -> Found:
-    return _found(gate.take(code, candidate.read))
-
-
 def _load(code: str, candidate: Candidate) -> Found:
     """Load the bot, and note what it declares."""
-    found = _found(gate.take(code, candidate.read))
-    bot = candidate.read.introduced
+    found = _found(gate.take(code, candidate.tried))
+    bot = candidate.tried.introduced
     if isinstance(bot, str):
         return found
     return replace(
@@ -205,8 +187,7 @@ def _statelessness(code: str, candidate: Candidate) -> Found:
     """Note whether the bot keeps anything; one that does may be published all the same."""
     result = gate.take(code, candidate.tried)
     versions = BotVersion.objects.filter(pk=candidate.version.pk)
-    state = GateStep.State.PASSED if result.passed else GateStep.State.ADVICE
-    return _found(result, state=state, keep=lambda: versions.update(is_stateless=result.passed))
+    return _found(result, keep=lambda: versions.update(is_stateless=result.passed))
 
 
 def _reference_backtest(_: str, candidate: Candidate) -> Found:
@@ -269,10 +250,7 @@ def _similarity(_: str, candidate: Candidate) -> Found:
 
 
 _STEPS: Mapping[str, Callable[[str, Candidate], Found]] = {
-    "source": _take_reading,
-    "policy": _take_reading,
     "load": _load,
-    "models": _take_reading,
     "statelessness": _statelessness,
     "reference_backtest": _reference_backtest,
     "similarity": _similarity,

@@ -8,6 +8,8 @@ class FirstBot(CustomBot):
         Parameter("buy_below", "integer", 30, label="Buy below an RSI of", minimum=1, maximum=50),
         Parameter("sell_above", "integer", 70, label="Sell above an RSI of", minimum=50, maximum=99),
     ]
+    warm_up = 100  # candles before the first decision
+    risk_defaults = {"stop_loss_percent": 5}
 
     def execute_algorithm(self, data, timeframe, subscription_config=None):
         newest = data.iloc[-1]  # the candle that closed last, with every indicator

@@ -13,9 +13,11 @@ import bot_sdk.examples
 from bot_sdk.backtest import Backtest, Setup, run
 from bot_sdk.backtest_report import report
 from bot_sdk.bot_file import load_bot_class
+from bot_sdk.checks import CheckResult
 from bot_sdk.cli import main
 from bot_sdk.configs import RiskConfig
 from bot_sdk.desk import Terms
+from bot_sdk.gate_text import as_lines, conclusion, refusals
 from bot_sdk.history import History, with_indicators
 from bot_sdk.indicators import INDICATORS
 from bot_sdk.metric_table import METRICS
@@ -153,7 +155,7 @@ def test_a_wrong_setting_is_explained(candles: str, capsys: pytest.CaptureFixtur
         (["--stop-loss", "120"], "stop_loss_percent: Enter 100 or less, not 120."),
         (["--fill-at", "open"], "invalid"),
         (["--timeframe", "5m"], "The candles are 1h apart, not 5m: pass --timeframe 1h."),
-        (["--warm-up", "301"], "pass --warm-up 300 or less"),
+        (["--warm-up", "301"], "begin at 300 or less"),
     ],
 )
 def test_a_wrong_argument_says_what_to_pass(
@@ -376,11 +378,18 @@ def test_a_check_names_the_line_and_says_how_to_mend_it(
 
 def test_a_check_coaches_about_its_candles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "candles.csv"
-    wavy_candles(60).to_csv(path)
+    wavy_candles(160).to_csv(path)
 
-    assert "The file has 60 candles" in refused(capsys, "check", CROSS_BOT, str(path))
+    assert "a warm_up of 151 needs 171" in refused(capsys, "check", CROSS_BOT, str(path))
     assert "pass the path of the bot's Python file" in refused(capsys, "check", str(tmp_path / "none.py"))
-    assert "needs 80" in refused(capsys, "check", CROSS_BOT, str(path), "--warm-up", "60")
+
+
+def test_a_no_that_is_advice_keeps_no_bot_out() -> None:
+    results = {code: CheckResult(code, False, "It is so.") for code in ("statelessness", "warm_up")}
+
+    assert refusals(results) == ["warm_up"]
+    assert next(iter(as_lines(results["statelessness"], Path("mybot.py")))).split()[1] == "look"
+    assert conclusion(results).startswith("warm_up said no.")
 
 
 def test_a_bot_finds_its_files_in_a_run(

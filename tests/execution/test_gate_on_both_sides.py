@@ -22,17 +22,18 @@ ON_BOTH: tuple[Runner, Runner] = (own_process, sandbox)
 CODES = [code for code, step in GATE_STEPS.items() if not step.needs_platform]
 
 
-def make_candidate(code: str | bytes, runner: Runner, *models: ModelFile) -> Candidate:
+def make_candidate(code: str, runner: Runner, *models: ModelFile) -> Candidate:
     history = History(with_indicators(wavy_candles(60), "1h"), "1h", first=FIRST)
     scene = Scene("waves", "BTC/USDT", history, REFERENCE.terms(Decimal(1000)))
-    return Candidate(code if isinstance(code, bytes) else code.encode(), FIRST, scene, runner, models)
+    return Candidate(code.encode(), runner, models, lambda _: scene)
 
 
 def make_code(body: str, before: str = "") -> str:
     """Return a bot whose `execute_algorithm` has this body."""
     head = f"from bot_sdk import Action, CustomBot, Parameter\n{textwrap.dedent(before)}\n"
     method = "    def execute_algorithm(self, data, timeframe, subscription_config=None):\n"
-    return f"{head}\nclass Tried(CustomBot):\n{method}{textwrap.indent(textwrap.dedent(body), ' ' * 8)}\n"
+    declared = f"class Tried(CustomBot):\n    warm_up = {FIRST}\n{method}"
+    return f"{head}\n{declared}{textwrap.indent(textwrap.dedent(body), ' ' * 8)}\n"
 
 
 def told(result: CheckResult) -> CheckResult:
