@@ -7,7 +7,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts.admin_records import RecordAdmin
-from accounts.models import AuditEntry, User
+from accounts.models import AnsweredRequest, AuditEntry, TokenFamily, User
 from accounts.people import confirm_address
 
 
@@ -67,3 +67,26 @@ class AuthenticatorAdmin(RecordAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return bool(request.user.has_perm("mfa.delete_authenticator"))
+
+
+@admin.register(TokenFamily)
+class TokenFamilyAdmin(RecordAdmin):
+    """Programs that are signed in; to delete one ends its tokens at once."""
+
+    list_display = ["user", "is_read_only", "created_at"]
+    list_filter = ["is_read_only", "created_at"]
+    search_fields = ["user__username"]
+    list_select_related = ["user"]
+    fields = ["user", "is_read_only", "created_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.has_perm("accounts.delete_tokenfamily"))
+
+
+@admin.register(AnsweredRequest)
+class AnsweredRequestAdmin(RecordAdmin):
+    list_display = ["user", "key", "status", "created_at"]
+    list_filter = ["status", "created_at"]
+    search_fields = ["user__username"]
+    list_select_related = ["user"]
+    fields = ["user", "key", "status", "created_at"]

@@ -41,6 +41,12 @@ assert tuple(Timeframe.values) == TIMEFRAMES
 MISSING_TIMEFRAMES = {Exchange.COINBASE: {Timeframe.H4}}
 
 
+def timeframes_of(exchange: Exchange) -> list[str]:
+    """Return the timeframes that the exchange has candles of."""
+    missing = MISSING_TIMEFRAMES.get(exchange, set())
+    return [timeframe for timeframe in Timeframe.values if timeframe not in missing]
+
+
 class MarketQuerySet(models.QuerySet["Market"]):
     def tradable(self) -> "MarketQuerySet":
         """Markets that a new subscription may choose."""
@@ -79,8 +85,7 @@ class Market(models.Model):
     @property
     def timeframes(self) -> list[str]:
         """The timeframes that its exchange has candles of."""
-        missing = MISSING_TIMEFRAMES.get(Exchange(self.exchange), set())
-        return [timeframe for timeframe in Timeframe.values if timeframe not in missing]
+        return timeframes_of(Exchange(self.exchange))
 
     @property
     def rules(self) -> MarketRules:

@@ -1,6 +1,8 @@
 """One file of settings. Each variable goes through a reader of `marketplace.env` that rejects nonsense."""
 
+import hmac
 import os
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,6 +48,8 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "django_celery_beat",
     "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
     "marketplace",
 ]
 MIDDLEWARE = [
@@ -197,6 +201,35 @@ else:
 OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
 ADMINS = [OPERATOR_EMAIL] if OPERATOR_EMAIL else []  # told when bots cannot be run
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"marketplace@{_public.hostname}")
+
+# --- the API ---------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api_access.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "accounts.api_access.WritesWithFullToken",
+    ],
+    "DEFAULT_PARSER_CLASSES": ["marketplace.api.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "marketplace.api.pages.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,  # the schema describes it, to those who may see it
+    "EXCEPTION_HANDLER": "marketplace.api.errors.answer",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "SIGNING_KEY": hmac.digest(SECRET_KEY.encode(), b"tokens of the API", "sha256").hex(),
+    "ISSUER": PUBLIC_URL,
+    "AUDIENCE": "api",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Bot marketplace",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+}
 
 # --- security --------------------------------------------------------------------------------------
 SECURE_CSP = {

@@ -10,7 +10,13 @@ urlpatterns = [
     path("", include("exchanges.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/second-factor/", include("allauth.mfa.urls")),
+    path("api/", include("marketplace.api.urls")),
     path("admin/", admin.site.urls),
     path("favicon.ico", views.favicon, name="favicon"),
     path("healthz", views.healthz, name="healthz"),
 ]
+
+# the pages' own, and JSON for what asks the API
+handler400 = "marketplace.api.errors.bad_request"
+handler404 = "marketplace.api.errors.not_found"
+handler500 = "marketplace.api.errors.failed"

@@ -121,8 +121,8 @@ class TradingForm(forms.Form):
         label="Size of a buy",
         initial=10,
         required=False,
-        help_text="10 is 10 % of the allocated capital, or 10 in quote currency when the amount is fixed. "
-        "Empty when each buy spends all.",
+        help_text="10 is 10 % of the subscription's allocated capital, or 10 in quote currency when the "
+        "amount is fixed. Empty when each buy spends all.",
     )
     sell_order_type = forms.CharField(
         label="Each sell sells", initial=ALL, widget=forms.Select(choices=SELL_ORDER_LABELS)
@@ -130,7 +130,7 @@ class TradingForm(forms.Form):
     sell_order_value = AmountField(
         label="Size of a sell",
         required=False,
-        help_text="50 is half of the position. Empty when each sell sells all.",
+        help_text="50 is 50 % of the subscription's own position. Empty when each sell sells all.",
     )
     order_type = forms.CharField(
         label="Orders are sent as",

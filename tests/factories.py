@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import tokens
 from accounts.models import User
 from accounts.people import create_person
 from bot_sdk.timeframes import duration, last_closed
@@ -69,6 +70,21 @@ def make_staff(name: str, role: str) -> User:
     person = make_user(name, is_staff=True)
     person.groups.add(Group.objects.get(name=role))
     return person
+
+
+class Program(Client):
+    """A person's program at the API; it speaks JSON and has a token."""
+
+    def __init__(self, person: User, *, is_read_only: bool = False) -> None:
+        access = tokens.issue(user=person, is_read_only=is_read_only).access
+        super().__init__(headers={"Authorization": f"Bearer {access}"})
+
+    def send(self, address: str, body: Any = None, **headers: str) -> Any:
+        """POST the body; None sends none. Headers are written with `_` for `-`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is None:
+            return self.post(address, headers=named, content_type="application/json")
+        return self.post(address, body, "application/json", headers=named)
 
 
 def make_category(name: str = "Trend") -> Category:

@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AuditEntry, User
+from accounts import tokens
+from accounts.models import AnsweredRequest, AuditEntry, User
 from bots import moderation
 from bots.models import Bot, BotVersion, GateRun, GateStep, Review
 from execution import performance, schedule, strikes
@@ -66,6 +67,8 @@ def staff(client: Client, mona: User) -> Client:
     CodeShape.objects.create(version=subscription.version, packed=b"")
     Review.objects.create(version=subscription.version, reviewer=make_user("max"), decision="APPROVED")
     moderation.ban(developer=make_user("dan"), by=mona, reason="Copies bots.")
+    tokens.issue(user=trader)
+    AnsweredRequest.objects.create(user=trader, key="one", status=202, body="{}")
     set_trader_state(trader=trader, state=TradingState.REDUCING)
     set_envelope(trader=trader, quote="USDT", max_exposure=Decimal(1000), max_daily_loss=None)
     strikes.count([subscription], Run(Verdict.CRASHED), timezone.now())

@@ -1,0 +1,67 @@
+"""What a trader's bots have done, and the wish to have one run now, for programs."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import idempotency
+from accounts.serializers import EmptySerializer
+from execution.models import Fill
+from execution.run_now import run_now
+from execution.serializers import PerformanceSerializer, QueuedSerializer, TradeSerializer
+from execution.valuation import newest_prices, value
+from subscriptions.models import Subscription
+
+
+class Performance(APIView):
+    @extend_schema(operation_id="performance", responses=PerformanceSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        """Show what the subscription is worth, and every metric with its definition."""
+        watched = Subscription.objects.of(request.user).select_related("market", "position", "performance")
+        found = get_object_or_404(watched, pk=pk)
+        shown = {
+            "quote": found.market.quote,
+            "valuation": value(found, newest_prices([found]).get(found.pk)),
+            "measured": getattr(found, "performance", None),
+        }
+        return Response(PerformanceSerializer(shown).data)
+
+
+class Trades(ListAPIView):
+    serializer_class = TradeSerializer
+    queryset = Fill.objects.none()  # for the schema
+
+    def get_queryset(self) -> QuerySet[Fill]:
+        own = get_object_or_404(Subscription.objects.of(self.request.user), pk=self.kwargs["pk"])
+        fills = Fill.objects.filter(order__subscription=own).select_related("order")
+        return fills.order_by("-filled_at", "-pk")
+
+    @extend_schema(operation_id="trades")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List what was bought and sold, newest first: each execution of an order."""
+        return super().get(request, *args, **kwargs)
+
+
+class Execute(APIView):
+    @extend_schema(
+        operation_id="execute",
+        request=EmptySerializer,
+        responses={202: QueuedSerializer},
+        parameters=[idempotency.PARAMETER],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Have the newest closed candle decided now. A candle is decided once, however often it is asked."""
+        EmptySerializer(data=request.data).is_valid(raise_exception=True)
+        own = get_object_or_404(Subscription.objects.of(request.user), pk=pk)
+        return idempotency.answer_once(request, lambda: _run(own))
+
+
+def _run(own: Subscription) -> Response:
+    closed_at = run_now(subscription=own)
+    return Response(QueuedSerializer({"candle_closed_at": closed_at}).data, status=202)

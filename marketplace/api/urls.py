@@ -1,0 +1,38 @@
+"""Every address of the API. Whoever owns the data owns the endpoint, so several apps share a prefix."""
+
+from django.urls import path
+
+from accounts import api as accounts
+from bots import api as bots
+from exchanges import api as exchanges
+from execution import api as execution
+from marketplace.api.schema import Schema
+from subscriptions import api as subscriptions
+
+app_name = "api"
+
+urlpatterns = [
+    path("token/", accounts.SignIn.as_view(), name="token"),
+    path("token/refresh/", accounts.Refresh.as_view(), name="refresh"),
+    path("token/revoke/", accounts.Revoke.as_view(), name="revoke"),
+    path("bots/", bots.Bots.as_view(), name="bots"),
+    path("bots/<int:pk>/", bots.OneBot.as_view(), name="bot"),
+    path("bots/<int:pk>/versions", bots.Versions.as_view(), name="versions"),
+    path("exchanges/supported", exchanges.Supported.as_view(), name="exchanges"),
+    path(
+        "exchanges/validate-credentials",
+        exchanges.ValidateCredentials.as_view(),
+        name="validate_credentials",
+    ),
+    path("exchanges/account-info/<str:exchange>", exchanges.AccountInfo.as_view(), name="account_info"),
+    path("exchanges/balance/<str:exchange>", exchanges.AccountBalance.as_view(), name="balance"),
+    path("subscriptions/", subscriptions.Subscriptions.as_view(), name="subscriptions"),
+    path("subscriptions/<int:pk>/", subscriptions.OneSubscription.as_view(), name="subscription"),
+    path("subscriptions/<int:pk>/pause", subscriptions.Pause.as_view(), name="pause"),
+    path("subscriptions/<int:pk>/resume", subscriptions.Resume.as_view(), name="resume"),
+    path("subscriptions/<int:pk>/stop", subscriptions.Stop.as_view(), name="stop"),
+    path("subscriptions/<int:pk>/performance", execution.Performance.as_view(), name="performance"),
+    path("subscriptions/<int:pk>/trades", execution.Trades.as_view(), name="trades"),
+    path("subscriptions/<int:pk>/execute", execution.Execute.as_view(), name="execute"),
+    path("schema/", Schema.as_view(), name="schema"),
+]

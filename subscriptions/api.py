@@ -1,0 +1,117 @@
+"""A trader's own subscriptions, for programs: what the pages do, by the same operations."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import idempotency
+from accounts.api_access import require_password
+from accounts.serializers import EmptySerializer
+from bot_sdk.parameters import ConfigError
+from bots.models import Bot
+from exchanges.models import ExchangeAccount
+from subscriptions import lifecycle
+from subscriptions.forms import ORDER_TYPE_FIELDS, RISK_FIELDS, SIZING_FIELDS
+from subscriptions.models import Subscription, SubscriptionQuerySet
+from subscriptions.serializers import NewSubscriptionSerializer, SubscriptionSerializer
+
+# where in the body a value is that operations name as the form does
+PLACES = {
+    "account": "account_id",
+    **{name: f"execution_config.{name}" for name in (*SIZING_FIELDS, *ORDER_TYPE_FIELDS)},
+    **{name: f"risk_config.{name}" for name in RISK_FIELDS},
+}
+
+
+class Subscriptions(ListAPIView):
+    serializer_class = SubscriptionSerializer
+
+    def get_queryset(self) -> SubscriptionQuerySet:
+        return Subscription.objects.of(self.request.user).with_names()
+
+    @extend_schema(operation_id="subscriptions")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List your subscriptions, newest first."""
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="subscribe",
+        request=NewSubscriptionSerializer,
+        responses={201: SubscriptionSerializer},
+        parameters=[idempotency.PARAMETER],
+    )
+    def post(self, request: Request) -> Response:
+        """Start a bot. On a live account it takes a token whose password was given in the last minutes."""
+        asked = NewSubscriptionSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return idempotency.answer_once(request, lambda: _subscribe(request, asked.validated_data))
+
+
+class OneSubscription(RetrieveAPIView):
+    serializer_class = SubscriptionSerializer
+
+    def get_queryset(self) -> SubscriptionQuerySet:
+        return Subscription.objects.of(self.request.user).with_names()
+
+    @extend_schema(operation_id="subscription")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Show one of your subscriptions."""
+        return super().get(request, *args, **kwargs)
+
+
+class Pause(APIView):
+    @extend_schema(operation_id="pause", request=EmptySerializer, responses=SubscriptionSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Decide and order nothing until it is resumed; what is held stays. Twice changes nothing."""
+        return _change(request, pk, lifecycle.pause)
+
+
+class Resume(APIView):
+    @extend_schema(operation_id="resume", request=EmptySerializer, responses=SubscriptionSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Decide again from the next candle on."""
+        return _change(request, pk, lifecycle.resume)
+
+
+class Stop(APIView):
+    @extend_schema(operation_id="stop", request=EmptySerializer, responses=SubscriptionSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """End it for good; its record stays."""
+        return _change(request, pk, lifecycle.stop)
+
+
+def _subscribe(request: Request, given: dict[str, Any]) -> Response:
+    subscribable = Bot.objects.published() | Bot.objects.filter(state=Bot.State.RETIRED)
+    bot = get_object_or_404(subscribable, pk=given.pop("bot_id"))
+    account_id, account = given.pop("account_id", None), None
+    if account_id is not None:
+        account = get_object_or_404(ExchangeAccount.objects.of(request.user), pk=account_id)
+        if account.environment == ExchangeAccount.Environment.LIVE:
+            require_password(request)
+    exchange = given.pop("exchange_type")
+    try:
+        started = lifecycle.subscribe(
+            trader=request.user, bot=bot, exchange=exchange, account=account, **given
+        )
+    except ConfigError as error:
+        raise ValidationError({_place(name): [told] for name, told in error.problems.items()}) from error
+    return Response(SubscriptionSerializer(started).data, status=201)
+
+
+def _place(name: str) -> str:
+    if name.startswith(lifecycle.STRATEGY_PREFIX):
+        return f"strategy_config.{name.removeprefix(lifecycle.STRATEGY_PREFIX)}"
+    return PLACES.get(name, name)
+
+
+def _change(request: Request, pk: int, change: Callable[..., Subscription]) -> Response:
+    EmptySerializer(data=request.data).is_valid(raise_exception=True)
+    own = get_object_or_404(Subscription.objects.of(request.user), pk=pk)
+    return Response(SubscriptionSerializer(change(subscription=own)).data)

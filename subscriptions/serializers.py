@@ -1,0 +1,98 @@
+"""What the API says and takes about subscriptions. Texts and choices are those of the page's form."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.serializers import StrictSerializer
+from exchanges.serializers import AmountField
+from subscriptions import forms
+from subscriptions.forms import ORDER_TYPE_FIELDS, RISK_FIELDS, SIZING_FIELDS, SubscribeForm
+from subscriptions.models import Subscription
+
+REQUIRED = ("buy_order_type", "sell_order_type")
+
+
+def form_text(name: str) -> str:
+    """Return what the form says of a field: its unit, and what a percentage is of."""
+    return str(SubscribeForm.base_fields[name].help_text)
+
+
+def api_field(name: str) -> serializers.Field:
+    """Return the form's field for the API; what it takes is checked by `bot_sdk.configs`, as for the form."""
+    asked = SubscribeForm.base_fields[name]
+    shared: dict[str, Any] = {"label": str(asked.label), "help_text": form_text(name)}
+    shared |= {"required": name in REQUIRED, "allow_null": name not in REQUIRED}
+    if isinstance(asked, forms.AmountField):
+        return AmountField(**shared)
+    if isinstance(asked, forms.WholeNumberField):
+        return serializers.IntegerField(**shared)
+    return serializers.ChoiceField([choice for choice in asked.widget.choices if choice[0]], **shared)
+
+
+class ExecutionConfigSerializer(StrictSerializer):
+    """How much each order is for, and how it is sent."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {name: api_field(name) for name in (*SIZING_FIELDS, *ORDER_TYPE_FIELDS)}
+
+
+class RiskConfigSerializer(StrictSerializer):
+    """Limits that protect the trader; null or left out is off."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {name: api_field(name) for name in RISK_FIELDS}
+
+
+class NewSubscriptionSerializer(StrictSerializer):
+    bot_id = serializers.IntegerField(min_value=1)
+    account_id = serializers.IntegerField(
+        min_value=1, required=False, allow_null=True, help_text="one of your accounts; null is paper"
+    )
+    exchange_type = serializers.CharField(max_length=16, help_text="BINANCE, COINBASE or KRAKEN")
+    trading_pair = serializers.CharField(max_length=32, help_text="base/quote, such as BTC/USDT")
+    timeframe = serializers.CharField(max_length=4, help_text=form_text("timeframe"))
+    allocated_capital = AmountField(help_text=form_text("allocated_capital"))
+    strategy_config = serializers.DictField(
+        default=dict, help_text="values of the bot's parameters; those left out have their defaults"
+    )
+    execution_config = ExecutionConfigSerializer()
+    risk_config = RiskConfigSerializer(default=dict)
+
+
+class SubscriptionSerializer(serializers.ModelSerializer):
+    bot_id = serializers.IntegerField()
+    bot = serializers.CharField(source="bot.name")
+    version = serializers.CharField(source="version.number")
+    account_id = serializers.IntegerField(allow_null=True, help_text="null is paper")
+    exchange_type = serializers.CharField(source="market.exchange")
+    trading_pair = serializers.CharField(source="market.trading_pair")
+    allocated_capital = AmountField(help_text=form_text("allocated_capital"))
+    strategy_config = serializers.DictField()
+    execution_config = ExecutionConfigSerializer(source="execution")
+    risk_config = RiskConfigSerializer(source="chosen_risk", help_text="as you chose")
+    risk_in_force = RiskConfigSerializer(
+        source="risk", help_text="what holds: your choice, or the platform's limit where that is stricter"
+    )
+
+    class Meta:
+        model = Subscription
+        fields = [
+            "id",
+            "bot_id",
+            "bot",
+            "version",
+            "account_id",
+            "exchange_type",
+            "trading_pair",
+            "timeframe",
+            "allocated_capital",
+            "strategy_config",
+            "execution_config",
+            "risk_config",
+            "risk_in_force",
+            "state",
+            "state_reason",
+            "created_at",
+        ]
+        read_only_fields = fields

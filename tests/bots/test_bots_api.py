@@ -1,0 +1,59 @@
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from bot_sdk.parameters import Parameter
+from bots.models import Bot, BotVersion
+from tests.factories import make_bot
+
+pytestmark = pytest.mark.django_db
+
+
+def test_anyone_lists_the_bots_that_can_be_subscribed_to(client: Client) -> None:
+    shown = make_bot(name="Shown", price_per_month="9.90")
+    hidden = make_bot()
+    Bot.objects.filter(pk=hidden.pk).update(state=Bot.State.DRAFT)
+
+    found = client.get("/api/bots/").json()
+
+    assert found["count"] == 1
+    [bot] = found["results"]
+    assert (bot["id"], bot["name"], bot["price_per_month"]) == (shown.pk, "Shown", "9.90")
+    assert client.get(f"/api/bots/{shown.pk}/").json() == bot
+
+
+def test_a_hidden_bot_looks_like_a_missing_one(client: Client) -> None:
+    hidden = make_bot()
+    Bot.objects.filter(pk=hidden.pk).update(state=Bot.State.SUSPENDED)
+
+    for address in ("/api/bots/{}/", "/api/bots/{}/versions"):
+        other, missing = client.get(address.format(hidden.pk)), client.get(address.format(0))
+        assert (other.status_code, other.content) == (404, missing.content)
+
+
+def test_versions_say_what_can_be_set(client: Client) -> None:
+    bot = make_bot(parameters=[Parameter("period", "integer", 14, "Period", 2, 100)])
+    BotVersion.objects.create(bot=bot, number="v2.0.0", state=BotVersion.State.DRAFT)
+
+    [version] = client.get(f"/api/bots/{bot.pk}/versions").json()["results"]
+
+    assert version["number"] == "v1.0.0"
+    assert version["parameters"][0]["name"] == "period"
+    assert version["parameters"][0]["minimum"] == 2
+
+
+def test_nothing_can_be_written_through_the_catalogue(client: Client) -> None:
+    bot = make_bot()
+
+    for method in ("put", "patch", "delete"):
+        assert getattr(client, method)(f"/api/bots/{bot.pk}/").status_code == 405
+
+
+def test_more_bots_take_no_more_queries(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(3):
+        make_bot()
+
+    with django_assert_num_queries(2):
+        client.get("/api/bots/")
