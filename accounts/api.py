@@ -3,6 +3,9 @@
 from allauth.account.forms import LoginForm
 from allauth.account.utils import has_verified_email
 from allauth.core import ratelimit
+from allauth.mfa.base.forms import AuthenticateForm
+from allauth.mfa.utils import is_mfa_enabled
+from django.forms import Form
 from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -27,6 +30,12 @@ class SignInRefused(APIException):
     default_detail = "Name and password do not fit, or the address is not confirmed yet."
 
 
+class CodeNeeded(APIException):
+    status_code = 401
+    default_code = "code_needed"
+    default_detail = "This account has a second factor: send its present code as `code`."
+
+
 class TooManyAttempts(APIException):
     status_code = 429
     default_code = "throttled"
@@ -49,6 +58,8 @@ class SignIn(OpenView):
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         user = _person(request._request, given["username"], given["password"])
+        if is_mfa_enabled(user):
+            _check_code(user, given["code"])
         pair = tokens.issue(user=user, is_read_only=given["read_only"])
         return Response(TokenPairSerializer(pair).data)
 
@@ -81,9 +92,21 @@ def _person(request: HttpRequest, username: str, password: str) -> User:
     if not ratelimit.consume(request, action="login"):
         raise TooManyAttempts
     if not form.is_valid():
-        codes = {error.code for errors in form.errors.as_data().values() for error in errors}
-        raise TooManyAttempts if "too_many_login_attempts" in codes else SignInRefused
+        raise TooManyAttempts if _is_limited(form) else SignInRefused
     user = form.user
     if not isinstance(user, User) or not user.is_active or not has_verified_email(user):
         raise SignInRefused
     return user
+
+
+def _check_code(user: User, code: str) -> None:
+    """Take the second factor's code by the page's own form; a code is taken once."""
+    form = AuthenticateForm({"code": code}, user=user)
+    if not form.is_valid():
+        raise TooManyAttempts if _is_limited(form) else CodeNeeded
+    form.authenticator.record_usage()
+
+
+def _is_limited(form: Form) -> bool:
+    errors = form.errors.as_data().values()
+    return any(error.code == "too_many_login_attempts" for each in errors for error in each)

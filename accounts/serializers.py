@@ -26,6 +26,9 @@ class EmptySerializer(StrictSerializer):
 class SignInSerializer(StrictSerializer):
     username = serializers.CharField(max_length=254, help_text="user name or e-mail address")
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
+    code = serializers.CharField(
+        max_length=32, default="", help_text="of the second factor, for an account that has one"
+    )
     read_only = serializers.BooleanField(
         default=False, help_text="true: the tokens change nothing, and do not see exchange keys' details"
     )

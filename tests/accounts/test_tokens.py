@@ -8,6 +8,7 @@ import jwt
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal import auth as totp
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
@@ -84,6 +85,26 @@ def test_guessing_many_names_is_slowed_down_by_address_and_no_header_helps(bob: 
     ]
 
     assert [response.status_code for response in responses] == [401] * 10 + [429]
+
+
+def test_a_second_factor_is_asked_for_and_its_code_is_taken_once(bob: User) -> None:
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(bob, secret)
+    code = totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time())))
+
+    without, wrong, right, again = sign_in(), sign_in(code="000000"), sign_in(code=code), sign_in(code=code)
+
+    assert [response.status_code for response in (without, wrong, right, again)] == [401, 401, 200, 401]
+    assert without.json()["error"]["code"] == "code_needed"
+    assert sign_in(password="wrong").json()["error"]["code"] == "sign_in_refused"
+
+
+def test_guessing_codes_is_slowed_down(bob: User) -> None:
+    totp.TOTP.activate(bob, totp.generate_totp_secret())
+
+    statuses = [sign_in(code=str(number)).status_code for number in range(6)]
+
+    assert statuses == [401] * 5 + [429]
 
 
 def test_a_token_costs_one_query(bob: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
