@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
+from django.test import Client
 from playwright.sync_api import Page, sync_playwright
+
+from accounts.models import User
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,3 +44,20 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
         browser.close()
         connections.close_all()  # the connection that belongs to playwright's loop
     assert complaints == []
+
+
+@pytest.fixture
+def quiet_page(page: Page) -> Iterator[Page]:
+    """A page of another visitor, whose console may complain: answers of 400 and the like are noted there."""
+    assert page.context.browser
+    context = page.context.browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def sign_in(page: Page, address: str, person: User) -> None:
+    """Have the browser signed in at the site of this address."""
+    client = Client()
+    client.force_login(person)
+    session = client.cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": address}])

@@ -1,0 +1,222 @@
+"""In a real browser: a developer publishes, and what is written on these pages runs nowhere."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from bot_sdk.parameters import Parameter
+from bots import drafting, markdown, storage
+from bots.models import Artifact, Bot, BotVersion, GateRun, GateStep, Review
+from tests.e2e.conftest import sign_in
+from tests.e2e.payloads import PAYLOADS, RUN
+from tests.factories import BUYING_BOT, make_category, make_market, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ALONE = """() => {
+  const found = [];
+  const foreign = "script, iframe, object, embed, img, svg, math, style, link, base, meta, template, video";
+  for (const element of document.querySelectorAll("main *, title")) {
+    if (element.matches(foreign)) found.push(element.outerHTML);
+    for (const attribute of element.attributes) {
+      const isAddress = ["href", "src", "action", "formaction"].includes(attribute.name);
+      const isOurs = /^(https?:|mailto:|[/#?]|$)/.test(attribute.value);
+      if (/^(on|hx-on)/.test(attribute.name) || attribute.name === "style" || (isAddress && !isOurs))
+        found.push(element.outerHTML);
+    }
+  }
+  return found;
+}"""
+WATCH = """
+  window.seen = [];
+  window.ran = window.alert = () => { window.seen.push("a script ran"); };
+  document.addEventListener("securitypolicyviolation", (event) => {
+    window.seen.push(`${event.violatedDirective} at ${event.target?.outerHTML ?? event.target}`);
+  });
+"""
+
+
+def test_a_developer_publishes_from_nothing_to_submitted(
+    page: Page, live_server: LiveServer, tmp_path: Path
+) -> None:
+    make_category("Momentum")
+    sign_in(page, live_server.url, make_user("alice"))
+
+    page.goto(live_server.url)
+    page.get_by_role("link", name="Publish a bot").click()
+    page.get_by_role("link", name="Create a bot").click()
+    page.get_by_label("Name", exact=True).fill("Dip Buyer")
+    page.get_by_label("Tagline").fill("Buys dips.")
+    page.get_by_label("Description").press_sequentially("It **buys** dips.")
+    expect(page.locator("#preview strong")).to_have_text("buys")
+    page.get_by_label("1h", exact=True).check()
+    page.get_by_role("button", name="Create the draft").click()
+
+    expect(page.get_by_label("v1.0.0: the first to be offered")).to_be_checked()
+    page.get_by_role("button", name="Start the draft").click()
+
+    editor = page.get_by_label("Code of bot.py")
+    editor.fill("")
+    editor.press_sequentially("class Broken:\nx = 1")  # the new line is indented by itself
+    expect(editor).to_have_value("class Broken:\n    x = 1")
+    editor.press("Tab")
+    expect(editor).to_have_value("class Broken:\n    x = 1    ")
+    expect(page.locator(".editor-numbers")).to_have_text("1\n2")
+    editor.press("Escape")
+    editor.press("Tab")
+    expect(page.get_by_role("button", name="Store the code")).to_be_focused()
+
+    (tmp_path / "bot.py").write_text(BUYING_BOT)
+    page.get_by_label("A file with Python code").set_input_files(tmp_path / "bot.py")
+    page.get_by_role("button", name="Upload as bot.py").click()
+    expect(page.get_by_text("Stored.")).to_be_visible()
+    expect(editor).to_have_value(re.compile("class BuyingBot"))
+
+    (tmp_path / "scaler.json").write_text('{"mean": 1}')
+    page.get_by_label("File", exact=True).set_input_files(tmp_path / "scaler.json")
+    page.get_by_label("Kind").select_option("CONFIG")
+    page.get_by_role("button", name="Upload the file").click()
+    expect(page.get_by_role("cell", name="scaler.json", exact=True)).to_be_visible()
+
+    page.get_by_text("Submit…").click()
+    page.get_by_role("button", name="Submit v1.0.0").click()
+
+    expect(page.get_by_role("heading", name="Checks")).to_be_visible()
+    expect(page.get_by_text("Being checked", exact=True)).to_be_visible()
+    version = BotVersion.objects.get()
+    assert storage.read_code(version) == BUYING_BOT
+    assert version.artifacts.get(kind="CONFIG").size == 11
+    GateRun.objects.update(state="PASSED", finished_at=timezone.now())
+    BotVersion.objects.update(state="IN_REVIEW")
+    expect(
+        page.get_by_text("Waiting for review", exact=True)
+    ).to_be_visible()  # the page has asked again by itself
+
+
+def test_an_upload_that_is_refused_says_why_and_can_be_tried_again(
+    quiet_page: Page, live_server: LiveServer, tmp_path: Path
+) -> None:
+    told = {"tagline": "x", "description": "x", "category": make_category()}
+    bot = drafting.create_bot(developer=make_user("alice"), name="Dip Buyer", **told)
+    draft = drafting.start_version(bot=bot, number="v1.0.0")
+    sign_in(quiet_page, live_server.url, bot.developer)
+    quiet_page.goto(live_server.url + draft.developers_url)
+    file = quiet_page.get_by_label("A file with Python code")
+
+    (tmp_path / "bot.py").write_text("def broken(:\n")
+    file.set_input_files(tmp_path / "bot.py")
+    quiet_page.get_by_role("button", name="Upload as bot.py").click()
+    expect(quiet_page.locator(".upload-problems").first).to_contain_text("Line 1")
+
+    (tmp_path / "bot.py").write_text(BUYING_BOT)
+    file.set_input_files(tmp_path / "bot.py")
+    quiet_page.get_by_role("button", name="Upload as bot.py").click()
+    expect(quiet_page.get_by_text("Stored.")).to_be_visible()
+
+
+def test_no_payload_runs_in_any_text_of_a_bot_and_a_version(page: Page, live_server: LiveServer) -> None:
+    assert len(PAYLOADS) >= 100
+    bot = make_hostile_bots()
+    own = f"/developers/bots/{bot.slug}/"
+    sign_in(page, live_server.url, bot.developer)
+    page.add_init_script(WATCH)
+    pages = range(1, 1 + Bot.objects.count() // 24)
+
+    for address in (
+        *(f"/?page={number}" for number in pages),
+        *(f"/developers/?page={number}" for number in pages),
+        *(f"/bots/{bot.slug}/", f"/bots/{bot.slug}/subscribe/", own, f"{own}edit/", f"{own}new/"),
+        *(f"{own}v1.0.0/", f"{own}v1.0.0/code/", f"{own}v1.0.1/", f"{own}v1.0.1/since/v1.0.0/"),
+    ):
+        page.goto(live_server.url + address)
+        if page.locator("[hx-trigger=load]").count():
+            expect(page.get_by_text("As traders see it")).to_be_visible()
+        assert page.evaluate("seen") == [], address
+        assert page.evaluate(ALONE) == [], address
+
+    page.goto(f"{live_server.url}{own}v1.0.0/")
+    for shown in (PAYLOADS[0], PAYLOADS[-1]):  # what is harmless is there to be read
+        expect(page.get_by_text(shown).first).to_be_visible()
+
+
+def test_a_payload_that_reached_a_page_would_be_seen(quiet_page: Page, live_server: LiveServer) -> None:
+    quiet_page.add_init_script(WATCH)
+    quiet_page.goto(live_server.url)
+    write = "(html) => { document.querySelector('main').innerHTML = html; }"
+
+    quiet_page.evaluate(write, f"<a href='javascript:{RUN}'>x</a>")
+    assert quiet_page.evaluate(ALONE) != []
+
+    quiet_page.evaluate(write, f"<img src=x onerror={RUN}>")
+    assert quiet_page.evaluate(ALONE) != []
+    quiet_page.wait_for_function("seen.length > 0")
+    assert "script-src-attr" in quiet_page.evaluate("seen")[0]
+
+
+def make_hostile_bots() -> Bot:
+    """Return a bot with all payloads in every text of it and its versions; each payload names one more."""
+    together = "\n\n".join(PAYLOADS)
+    markdown.check(together)  # or else it would be shown as plain text
+    alice, category = make_user("alice"), make_category("<script>ran()</script>")
+    make_market()
+    facts: dict[str, Any] = {"developer": alice, "category": category, "state": "LISTED"}
+    names = dict.fromkeys(payload[:80] for payload in PAYLOADS)
+    bots = Bot.objects.bulk_create(
+        Bot(name=name, slug=f"bot-{index}", tagline=name, description=name, **facts)
+        for index, name in enumerate(names)
+    )
+    bot = bots[0]
+    bot.description = together
+    bot.save()
+    BotVersion.objects.bulk_create(
+        BotVersion(bot=each, number="v1.0.0", state="PUBLISHED", release_notes=together) for each in bots
+    )
+    fill(bot.versions.get(), together)
+    draft = drafting.start_version(bot=bot, number="v1.0.1")
+    draft.release_notes = together
+    draft.save()
+    storage.save_code(draft, together.replace("ran", "run").encode())
+    return bot
+
+
+def fill(version: BotVersion, together: str) -> None:
+    declared = [
+        Parameter(f"p{index}", "choice", payload, payload, choices=(payload, "x"), help_text=payload)
+        for index, payload in enumerate(PAYLOADS)
+    ]
+    version.parameters = [parameter.to_dict() for parameter in declared]
+    version.state_reason = together[:300]
+    version.save()
+    storage.save_code(version, together.encode())
+    for index, payload in enumerate(PAYLOADS):
+        Artifact.objects.create(
+            version=version,
+            kind="CONFIG",
+            filename=payload[:200],
+            framework=payload[:40],
+            key=f"{index}",
+            object_version=payload,
+            sha256="0" * 64,
+            size=1,
+        )
+    gate = GateRun.objects.create(
+        version=version, state="FAILED", message=together, finished_at=timezone.now()
+    )
+    evidence = ("line", "code", "opened_at", "expected", "came", "message")
+    GateStep.objects.bulk_create(
+        GateStep(
+            gate=gate,
+            position=index,
+            code=f"{index}{payload}"[:40],
+            state="FAILED",
+            sentence=payload,
+            evidence=[dict.fromkeys(evidence, payload)],
+        )
+        for index, payload in enumerate(PAYLOADS)
+    )
+    Review.objects.create(version=version, reviewer=make_user("mona"), decision="REJECTED", note=together)
