@@ -22,6 +22,7 @@ from bots import drafting
 from bots.errors import ArtifactError
 from bots.models import BotVersion, GateRun, GateStep
 from exchanges.gateways import shared_redis
+from execution import sandbox
 from execution.alarms import Trouble, alarm
 from execution.gate_steps import Candidate, Found, take
 
@@ -63,7 +64,8 @@ def run(gate_id: int) -> None:
         desk.leave()
     except (ArtifactError, RunUnavailable) as error:
         alarm(Trouble.GATE_STANDS_STILL, f"{desk.gate.version} cannot be checked now: {error}")
-        desk.put_off(counts=False)
+        # where bots can be confined all the same, it may be this one's doing
+        desk.put_off(counts=isinstance(error, RunUnavailable) and _is_sandbox_up())
     except Exception:
         logger.exception("The checks of %s failed on our side", desk.gate.version)
         desk.put_off(counts=True)
@@ -106,6 +108,14 @@ def _run(desk: "_Desk") -> None:
             if found.state == GateStep.State.FAILED:
                 return
     desk.let_through()
+
+
+def _is_sandbox_up() -> bool:
+    try:
+        sandbox.inspect(b"")
+    except RunUnavailable:
+        return False
+    return True
 
 
 class _Desk:

@@ -39,7 +39,7 @@ from subscriptions.platform_limits import platform_limits
 if TYPE_CHECKING:
     from bot_sdk.backtest import Backtest
 
-MOST_BOT_SECONDS = 1200  # that all steps together may take in the bot's processes
+MOST_BOT_SECONDS = 1800  # that all steps together may take in the bot's processes
 REFERENCE_PAIR, REFERENCE_TIMEFRAME = "BTC/USDT", "1h"
 REFERENCE_PERIOD = timedelta(days=30)
 REFERENCE_CAPITAL = Decimal(10_000)

@@ -4,7 +4,9 @@ import os
 import signal
 import textwrap
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +21,8 @@ from pytest_django.fixtures import Settings
 
 import bot_sdk.examples
 from accounts.models import User
+from bot_sdk import checks, sample_markets, trials
 from bot_sdk import gate as sdk_gate
-from bot_sdk import sample_markets
 from bot_sdk.checks import CostLimits
 from bot_sdk.gate_steps import GATE_STEPS
 from bots import drafting, storage
@@ -30,6 +32,7 @@ from execution import gate, gate_steps, tasks
 from execution.models import CodeShape
 from execution.sandbox import choice
 from marketplace import demo
+from tests.execution.sandbox.jobs import soon
 from tests.factories import make_bot, make_category
 
 EXAMPLES = Path(bot_sdk.examples.__path__[0])
@@ -58,6 +61,8 @@ def short_histories(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample_markets, "ASKED", 2)
     monkeypatch.setattr(sample_markets, "ASKED_OF_REFERENCE", 25)
     monkeypatch.setattr(gate_steps, "REFERENCE_PERIOD", timedelta(days=1))
+    for module in (checks, trials):
+        monkeypatch.setattr(module, "SAMPLES", 5)
 
 
 def make_code(body: str, *, before: str = "", declared: str = "warm_up = 20") -> str:
@@ -438,17 +443,49 @@ def test_after_a_worker_that_was_killed_the_next_goes_on_and_does_nothing_twice(
     assert {step.code: step.finished_at for step in run.steps.all()}.items() >= done.items()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_version_that_is_withdrawn_meanwhile_is_left_alone(alice: User) -> None:
-    slow = make_code("time.sleep(0.2)\nreturn Action('HOLD', 1.0)", before="import time")
-    run = submitted(alice, slow)
+SLOW = make_code("time.sleep(0.2)\nreturn Action('HOLD', 1.0)", before="import time")
 
+
+@contextmanager
+def at_the_dry_runs(run: GateRun) -> Iterator[None]:
+    """Have a worker check the version, and do something while the bot is asked."""
     with ThreadPoolExecutor() as pool:
         checking = pool.submit(checked_and_closed, run)
         while not run.steps.filter(code="dry_runs", state="RUNNING").exists():
             time.sleep(0.02)
-        drafting.withdraw(version=run.version)
+        yield
         checking.result(timeout=60)
+
+
+def kill_zygotes() -> None:
+    assert choice._nursery is not None
+    for kept in list(choice._nursery._zygotes.values()):
+        if kept._zygote is not None and kept._zygote.is_alive():
+            os.kill(kept._zygote.pid, signal.SIGKILL)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bots_process_that_is_killed_from_outside_is_no_verdict_and_counts(alice: User) -> None:
+    run = submitted(alice, SLOW)
+
+    with at_the_dry_runs(run):
+        is_running = GateRun.objects.filter(pk=run.pk, state="RUNNING").exists
+        while is_running():  # again, where none was at work between two runs
+            kill_zygotes()
+            soon(lambda: not is_running(), seconds=2)
+
+    run.refresh_from_db()
+    assert (run.state, run.attempts, run.version.state) == ("WAITING", 1, "CHECKING")
+    assert states(run)["load"] == "PASSED"
+    assert "WAITING" in states(run).values()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_version_that_is_withdrawn_meanwhile_is_left_alone(alice: User) -> None:
+    run = submitted(alice, SLOW)
+
+    with at_the_dry_runs(run):
+        drafting.withdraw(version=run.version)
 
     run.refresh_from_db()
     run.version.refresh_from_db()
