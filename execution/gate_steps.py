@@ -149,8 +149,7 @@ def _take_with_sdk(code: str, candidate: Candidate) -> Found:
 def _found(result: CheckResult, **more: Any) -> Found:
     """Return what the SDK's step has found as the gate keeps it."""
     evidence: list[dict[str, Any]] = [
-        {"line": each.line, "code": each.rule, "message": each.message, "is_refusal": each.is_refusal}
-        for each in result.findings
+        {"line": each.line, "code": each.rule, "message": _said(each)} for each in result.findings
     ]
     seen = {
         "opened_at": result.failed_at and result.failed_at.isoformat(),
@@ -164,6 +163,10 @@ def _found(result: CheckResult, **more: Any) -> Found:
     if result.findings if result.passed else GATE_STEPS[result.code].is_advice:
         state = GateStep.State.ADVICE
     return replace(Found(state, result.sentence, evidence), **more)
+
+
+def _said(finding: Finding) -> str:
+    return finding.message if finding.is_refusal else f"Advice: {finding.message}"
 
 
 def _load(code: str, candidate: Candidate) -> Found:

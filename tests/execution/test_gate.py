@@ -170,6 +170,7 @@ def test_advice_does_not_stop_a_bot_and_is_kept(alice: User) -> None:
     found = gate_steps.take("policy", candidate_of(submitted(alice, code)))
 
     assert (found.state, found.evidence[0]["line"]) == ("ADVICE", 7)
+    assert found.evidence[0]["message"].startswith("Advice: ")
 
 
 LOADING = {
