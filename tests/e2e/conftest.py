@@ -1,16 +1,21 @@
-"""A browser for tests."""
+"""A browser for tests, and what works in the background of its pages."""
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
 from playwright.sync_api import Page, sync_playwright
 
 from accounts.models import User
+from exchanges.markets import refresh_markets
+from execution import schedule
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,6 +25,32 @@ def chromium() -> str:
     names = ("chromium", "chromium-browser", "google-chrome")
     installed = next(filter(None, map(shutil.which, names)), None)
     return os.environ.get("CHROMIUM") or installed or str(ROOT / ".local" / "chromium" / "chromium")
+
+
+@pytest.fixture
+def background(transactional_db: None, simulated_exchange: str, tmp_path: Path) -> Iterator[None]:
+    """A worker and beat as processes of their own, on the test's database and a simulated exchange."""
+    refresh_markets("BINANCE")
+    schedule.install()
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    environment = os.environ | {
+        "DATABASE_URL": database.geturl(),
+        "ARTIFACTS_DIR": str(tmp_path / "artifacts"),
+        "MARKET_DATA": "simulator",
+        "EXCHANGE_SIMULATOR_URL": simulated_exchange,
+    }
+    celery = [sys.executable, "-m", "celery", "-A", "marketplace"]
+    worker = ["worker", "--concurrency=1", "--loglevel=INFO", "--queues=celery,backtests"]
+    with (tmp_path / "celery.log").open("w") as log:
+        processes = [
+            subprocess.Popen([*celery, *command], cwd=ROOT, env=environment, stdout=log, stderr=log)
+            for command in (worker, ["beat", "--pidfile="])
+        ]
+        yield
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(timeout=30)
 
 
 @pytest.fixture
