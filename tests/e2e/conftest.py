@@ -16,6 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 from accounts.models import User
 from exchanges.markets import refresh_markets
 from execution import schedule
+from tests.factories import sign_in_staff
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,8 +88,11 @@ def quiet_page(page: Page) -> Iterator[Page]:
 
 
 def sign_in(page: Page, address: str, person: User) -> None:
-    """Have the browser signed in at the site of this address."""
+    """Have the browser signed in at the site of this address; staff with their second factor."""
     client = Client()
-    client.force_login(person)
+    if person.is_staff:
+        sign_in_staff(client, person)
+    else:
+        client.force_login(person)
     session = client.cookies["sessionid"].value
     page.context.add_cookies([{"name": "sessionid", "value": session, "url": address}])
