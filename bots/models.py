@@ -50,9 +50,7 @@ class BotQuerySet(models.QuerySet["Bot"]):
         return self.filter(developer=developer) if developer.is_authenticated else self.none()
 
     def visible_to(self, person: User | AnonymousUser) -> "BotQuerySet":
-        """The bots whose page this person may read: published ones, their own, and to moderators all."""
-        if person.is_staff and person.has_perm("bots.view_bot"):
-            return self
+        """The bots whose page this person may read: published ones, and their own."""
         return self.published() | self.by(person)
 
     def with_subscribers(self) -> "BotQuerySet":

@@ -19,7 +19,15 @@ from bot_sdk.parameters import Parameter
 from bots import drafting, publishing, storage, uploads
 from bots.models import Bot, BotVersion, GateRun, GateStep, Review
 from bots.reading import MOST_LINES_COMPARED
-from tests.factories import BUYING_BOT, make_bot, make_category, make_subscription
+from marketplace.roles import FINANCE, MODERATOR, OPERATOR
+from tests.factories import (
+    BUYING_BOT,
+    make_bot,
+    make_category,
+    make_staff,
+    make_subscription,
+    sign_in_staff,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -146,22 +154,33 @@ def test_each_address_takes_its_own_methods_only(browser: Client, draft: BotVers
         assert browser.post(f"{DRAFT}{each}").status_code == 405
 
 
-@pytest.mark.parametrize(("who", "status"), [("", 404), ("bob", 404), ("alice", 200), ("mona", 200)])
-def test_the_public_page_of_a_draft_is_for_its_developer_and_moderators(
-    client: Client, request: pytest.FixtureRequest, draft: BotVersion, who: str, status: int
+def test_the_public_page_of_a_draft_is_its_developers_and_as_if_not_there_for_others(
+    client: Client, draft: BotVersion, alice: User, bob: User
 ) -> None:
-    if who:
-        client.force_login(request.getfixturevalue(who))
-
-    response = client.get("/bots/calm-crosser/")
-
-    assert response.status_code == status
-    if status == 200:
-        html = response.content.decode()
-        assert "see this page:" in html
-        assert "Subscribe</a>" not in html
-    else:
+    for person in (None, bob):
+        if person:
+            client.force_login(person)
+        response = client.get("/bots/calm-crosser/")
+        assert response.status_code == 404
         assert bare(response) == bare(client.get("/bots/no-such-bot/"))
+
+    client.force_login(alice)
+    html = page(client, "/bots/calm-crosser/")
+    assert "Only you and our staff see this page" in html
+    assert "Subscribe</a>" not in html
+
+
+@pytest.mark.parametrize(("role", "status"), [(MODERATOR, 200), (FINANCE, 404), (OPERATOR, 404)])
+def test_the_public_page_of_a_draft_is_open_to_moderators_with_their_second_factor(
+    client: Client, draft: BotVersion, role: str, status: int
+) -> None:
+    person = make_staff("mona", role)
+
+    client.force_login(person)
+    assert client.get("/bots/calm-crosser/").status_code == 404
+
+    sign_in_staff(client, person)
+    assert client.get("/bots/calm-crosser/").status_code == status
 
 
 @pytest.mark.parametrize("state", [Bot.State.SUSPENDED, Bot.State.RETIRED])
