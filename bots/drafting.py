@@ -209,7 +209,7 @@ def withdraw(*, version: BotVersion) -> BotVersion:
     """
     with transaction.atomic():
         mine = BotVersion.objects.filter(pk=version.pk, state__in=WITHDRAWABLE)
-        if not mine.update(state=BotVersion.State.WITHDRAWN):
+        if not mine.update(state=BotVersion.State.WITHDRAWN, stopped_at=timezone.now()):
             version.refresh_from_db(fields=["state"])
             raise PublishingError(
                 f"{version} is {version.get_state_display().lower()}: it cannot be withdrawn."

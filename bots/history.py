@@ -12,7 +12,6 @@ CHECKED = {
     GateRun.State.FAILED: "Failed its checks",
     GateRun.State.CANCELED: "Checks canceled",
 }
-# states whose time no row keeps
 ENDED = {
     BotVersion.State.WITHDRAWN: "Withdrawn by you",
     BotVersion.State.RETIRED: "No longer offered",
@@ -22,7 +21,7 @@ ENDED = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`at` is None when nobody noted the time; `reasons` and `note` are staff's."""
+    """`at` is None when nobody noted the time, as in older rows; `reasons` and `note` are staff's."""
 
     title: str
     at: datetime | None
@@ -52,4 +51,4 @@ def _events(version: BotVersion, gate: GateRun | None, reviews: Iterable[Review]
         yield Event("Released from quarantine", version.released_at)
     state = BotVersion.State(version.state)
     if state in ENDED:
-        yield Event(ENDED[state], None, note=version.state_reason)
+        yield Event(ENDED[state], version.stopped_at, note=version.state_reason)

@@ -217,6 +217,9 @@ class BotVersion(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     submitted_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
+    stopped_at = models.DateTimeField(
+        null=True, blank=True, help_text="withdrawn, no longer offered, or in quarantine, the last time"
+    )
 
     objects = BotVersionQuerySet.as_manager()
 

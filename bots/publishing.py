@@ -102,7 +102,7 @@ def retire(*, version: BotVersion) -> BotVersion:
 
     Raises PublishingError when it is not published.
     """
-    return _move(version, BotVersion.State.PUBLISHED, BotVersion.State.RETIRED)
+    return _move(version, BotVersion.State.PUBLISHED, BotVersion.State.RETIRED, stopped_at=timezone.now())
 
 
 def offer_again(*, version: BotVersion) -> BotVersion:
@@ -150,7 +150,8 @@ def quarantine(version: BotVersion, reason: str) -> bool:
     Its subscriptions stay, and so do the stops of what they hold. Nobody can subscribe to it.
     """
     published = BotVersion.objects.published().filter(pk=version.pk)
-    return published.update(state=BotVersion.State.QUARANTINED, state_reason=reason[:300]) == 1
+    stopped = {"state": BotVersion.State.QUARANTINED, "stopped_at": timezone.now()}
+    return published.update(**stopped, state_reason=reason[:300]) == 1
 
 
 def release(version: BotVersion) -> bool:

@@ -1,6 +1,7 @@
 """A developer's pages: what they show and take, and that they are nobody else's."""
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -17,6 +18,7 @@ from accounts.models import User
 from bot_sdk.gate_steps import GATE_STEPS
 from bot_sdk.parameters import Parameter
 from bots import drafting, publishing, storage, uploads
+from bots.history import history_of
 from bots.models import Bot, BotVersion, GateRun, GateStep, Review
 from bots.reading import MOST_LINES_COMPARED
 from marketplace.roles import FINANCE, MODERATOR, OPERATOR
@@ -537,6 +539,37 @@ def test_the_history_tells_what_staff_decided_and_why(browser: Client, draft: Bo
     assert "The description promises what the bot does not do" in html
     assert "It does &lt;b&gt;not&lt;/b&gt;." in html
     assert "mona" not in html
+
+
+def withdrawn(version: BotVersion) -> None:
+    storage.save_code(version, BUYING_BOT.encode())
+    drafting.submit(version=version)
+    drafting.withdraw(version=version)
+
+
+def retired(version: BotVersion) -> None:
+    publishing.publish(version=version, was=State.DRAFT)
+    publishing.retire(version=version)
+
+
+def quarantined(version: BotVersion) -> None:
+    publishing.publish(version=version, was=State.DRAFT)
+    publishing.quarantine(version, "It forked.")
+
+
+@pytest.mark.parametrize("stop", [withdrawn, retired, quarantined], ids=lambda stop: stop.__name__)
+def test_the_history_tells_when_a_version_was_stopped(
+    draft: BotVersion, stop: Callable[[BotVersion], None]
+) -> None:
+    version = drafting.start_version(bot=draft.bot, number="v1.1.0")
+    before = timezone.now()
+
+    stop(version)
+
+    version.refresh_from_db()
+    last = history_of(version, None, [])[-1]
+    assert last.at is not None
+    assert last.at >= before
 
 
 def test_the_code_has_a_number_and_an_anchor_at_each_line(browser: Client, draft: BotVersion) -> None:
