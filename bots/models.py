@@ -201,6 +201,9 @@ class BotVersion(models.Model):
         help_text="found deterministic, keeping nothing: may answer for several settings at a time",
     )
     state_reason = models.CharField(max_length=300, blank=True, help_text="why it is stopped")
+    state_before = models.CharField(
+        max_length=20, choices=State, default=State.PUBLISHED, help_text="to which quarantine ends"
+    )
     released_at = models.DateTimeField(null=True, blank=True, help_text="from quarantine, the last time")
     release_notes = models.TextField(blank=True)
     parameters = models.JSONField(

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from bot_sdk.configs import RiskConfig
@@ -145,21 +146,24 @@ def retire_bot(*, bot: Bot) -> Bot:
 
 
 def quarantine(version: BotVersion, reason: str) -> bool:
-    """Stop running a published version's code, for a reason that traders read; whether this call did it.
+    """Stop running a version's code, offered or not, for a reason that traders read; whether this did it.
 
     Its subscriptions stay, and so do the stops of what they hold. Nobody can subscribe to it.
     """
-    published = BotVersion.objects.published().filter(pk=version.pk)
-    stopped = {"state": BotVersion.State.QUARANTINED, "stopped_at": timezone.now()}
-    return published.update(**stopped, state_reason=reason[:300]) == 1
+    running = BotVersion.objects.filter(pk=version.pk, state__in=BotVersion.RUNNING)
+    stopped = running.update(
+        state_before=F("state"),
+        state=BotVersion.State.QUARANTINED,
+        stopped_at=timezone.now(),
+        state_reason=reason[:300],
+    )
+    return stopped == 1
 
 
 def release(version: BotVersion) -> bool:
-    """Let a version out of quarantine, with a clean record; whether it was in there."""
+    """Let a version out of quarantine as it was before, with a clean record; whether it was in there."""
     quarantined = BotVersion.objects.quarantined().filter(pk=version.pk)
-    return (
-        quarantined.update(state=BotVersion.State.PUBLISHED, state_reason="", released_at=timezone.now()) == 1
-    )
+    return quarantined.update(state=F("state_before"), state_reason="", released_at=timezone.now()) == 1
 
 
 def _move(version: BotVersion, was: str, to: BotVersion.State, **facts: object) -> BotVersion:

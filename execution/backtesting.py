@@ -20,7 +20,6 @@ from bot_sdk.desk import FillAt, Terms
 from bot_sdk.effective_limits import effective
 from bot_sdk.history import History, anchor, with_indicators
 from bot_sdk.timeframes import duration
-from bots import storage
 from bots.errors import ArtifactError
 from exchanges import candle_store
 from exchanges.errors import CandleStoreError, ExchangeError
@@ -30,6 +29,7 @@ from exchanges.models import Market
 from execution import sandbox
 from execution.backtest_requests import enqueue
 from execution.errors import BacktestError
+from execution.loading import load
 from execution.models import Backtest
 from execution.sandbox import Limits, Run, Verdict
 from subscriptions.platform_limits import platform_limits
@@ -123,7 +123,7 @@ def _run(backtest: Backtest, progress: "_Progress") -> None:
         fetched=progress.tell,
         wait=progress.wait,
     )
-    code, models = storage.read_code(backtest.version), storage.read_models(backtest.version)
+    code, models = load(backtest.version)
     trial = engine.Backtest(history, setup_of(backtest))
     progress.begin(Backtest.Stage.ASKING)
     total = len(history) - history.first

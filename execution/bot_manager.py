@@ -16,7 +16,7 @@ from bot_sdk.action import Action
 from bot_sdk.ledger import ZERO, Holding
 from bot_sdk.model_files import ModelFile
 from bot_sdk.timeframes import last_closed
-from bots import drafting, storage, uploads
+from bots import drafting, uploads
 from bots.errors import ArtifactError, PublishingError
 from bots.models import Artifact, Bot, BotVersion
 from exchanges.gateways import public_gateway
@@ -24,6 +24,7 @@ from exchanges.models import Market
 from execution import sandbox
 from execution.cycle import limits, view_market
 from execution.errors import BotFailed
+from execution.loading import load
 from execution.sandbox import Job, Verdict
 
 TOLD = (
@@ -81,10 +82,11 @@ def load_bot_from_s3(
     there is no version that may run.
     """
     del user_api_keys
-    version = Bot.objects.get(pk=bot_id).current_version
+    bot = Bot.objects.get(pk=bot_id)
+    version = bot.current_version if bot.state in Bot.RUNNING else None
     if version is None:
-        raise ArtifactError("The bot has no published version.")
-    return LoadedBot(version, storage.read_code(version), storage.read_models(version), dict(user_config))
+        raise ArtifactError("The bot has no version that may run.")
+    return LoadedBot(version, *load(version), dict(user_config))
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,12 @@ from django.utils import timezone
 
 from bot_sdk.account import snapshot_of
 from bot_sdk.bot import Snapshot
-from bot_sdk.model_files import ModelFile
 from bot_sdk.timeframes import duration
-from bots import storage
-from bots.errors import ArtifactChanged, ArtifactError
+from bots.errors import ArtifactError
 from bots.models import BotVersion
 from execution import strikes
-from execution.alarms import Trouble, alarm
 from execution.cycle import MarketView, limits
+from execution.loading import Package, load
 from execution.models import Cycle
 from execution.sandbox import AccountNeeded, Job, Receipt, Run, Verdict, receipt_of
 from execution.sandbox import run as run_confined
@@ -43,7 +41,6 @@ logger = logging.getLogger(__name__)
 
 # How it ended: None when the candle was too old, AccountNeeded when it cannot be shared.
 Ended = tuple[Asking, Run | AccountNeeded | None]
-Package = tuple[str, tuple[ModelFile, ...]]  # a version's code, and its other files
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +210,9 @@ def _package_reader() -> Callable[[BotVersion], Package | ArtifactError]:
     def read(version: BotVersion) -> Package | ArtifactError:
         if version.pk not in known:
             try:
-                known[version.pk] = storage.read_code(version), storage.read_models(version)
+                known[version.pk] = load(version)
             except ArtifactError as error:
                 known[version.pk] = error
-                if isinstance(error, ArtifactChanged):
-                    alarm(Trouble.FILE_WAS_CHANGED, str(error))
         return known[version.pk]
 
     return read

@@ -3,6 +3,7 @@ from django.core.exceptions import ValidationError
 
 from bot_sdk.action import Action
 from bots.errors import ArtifactError, PublishingError
+from bots.models import Bot
 from bots.storage import read_code, read_models
 from exchanges.markets import refresh_markets
 from execution import bot_manager
@@ -87,6 +88,8 @@ def test_a_bot_that_fails_says_so_and_one_without_a_version_is_not_loaded(simula
     with pytest.raises(BotFailed, match="KeyError"):
         loaded.execute_full_cycle(timeframe="1h", subscription_config=ASKING)
 
-    bot.versions.update(state="PULLED")
-    with pytest.raises(ArtifactError, match="no published version"):
-        bot_manager.load_bot_from_s3(bot_id=bot.pk, user_config={}, user_api_keys=None)
+    for rows, state in ((Bot.objects.all(), "SUSPENDED"), (bot.versions.all(), "PULLED")):
+        rows.update(state=state)
+        with pytest.raises(ArtifactError, match="no version that may run"):
+            bot_manager.load_bot_from_s3(bot_id=bot.pk, user_config={}, user_api_keys=None)
+        Bot.objects.update(state="LISTED")

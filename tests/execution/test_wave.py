@@ -167,7 +167,9 @@ def test_a_bot_that_never_answers_ends_before_its_signal_is_stale(
     assert cycles[healthy.pk].order.state == Order.State.FILLED
 
 
-def test_code_that_is_not_what_was_published_does_not_run(view: MarketView, fresh: None) -> None:
+def test_code_that_is_not_what_was_published_does_not_run_until_staff_have_looked(
+    view: MarketView, fresh: None, caplog: pytest.LogCaptureFixture
+) -> None:
     subscription = hourly(view.market)
     swap_code(subscription)
 
@@ -176,6 +178,10 @@ def test_code_that_is_not_what_was_published_does_not_run(view: MarketView, fres
     assert (cycle.verdict, cycle.skip) == ("UNAVAILABLE", SkipReason.PLATFORM_ERROR)
     assert "not what was published" in cycle.message
     assert not Order.objects.exists()
+    version = BotVersion.objects.get()
+    assert version.state == BotVersion.State.QUARANTINED
+    assert "not what was published" in version.state_reason
+    assert "file-was-changed" in caplog.text
 
 
 @at_each_exchange
@@ -545,6 +551,20 @@ def test_three_strikes_put_a_version_in_quarantine(view: MarketView, fresh: None
     assert subscription.version.state == BotVersion.State.QUARANTINED
     assert "A bot is one process" in subscription.version.state_reason
     assert not Bot.objects.published().filter(pk=subscription.bot_id).exists()
+
+
+def test_a_retired_version_stops_too_and_is_not_offered_again_by_its_release(
+    view: MarketView, fresh: None
+) -> None:
+    subscription = hourly(view.market, bot=make_bot(code=FORBIDDEN_BOT))
+    publishing.retire(version=subscription.version)
+    strike(subscription, 3)
+
+    version = BotVersion.objects.get()
+    assert version.state == BotVersion.State.QUARANTINED
+
+    assert publishing.release(version)
+    assert BotVersion.objects.get().state == BotVersion.State.RETIRED
 
 
 @pytest.mark.parametrize(
