@@ -75,8 +75,9 @@ def start_version(
 ) -> BotVersion:
     """Begin a draft of the bot's version `number`, with the files of `copy_of` when that is given.
 
-    Raises ValidationError when the number is malformed, taken, or not above every earlier one, and
-    ArtifactError when a file to copy cannot be read; then nothing is left.
+    Raises ValidationError when the number is malformed, taken, or not above every earlier one, ArtifactError
+    when a file to copy cannot be read, and PublishingError when the draft was changed before they were
+    copied; then nothing is left, but for what was submitted meanwhile.
     """
     version = BotVersion(bot=bot, number=number, release_notes=_clean_notes(release_notes))
     version.full_clean(validate_constraints=False)
@@ -90,11 +91,24 @@ def start_version(
         version.save()
     if copy_of is not None:
         try:
-            storage.copy_files(copy_of, version)
+            _copy_files(copy_of, version)
         except BaseException:
             discard(version=version)
             raise
     return version
+
+
+def _copy_files(source: BotVersion, draft: BotVersion) -> None:
+    """Give the draft all files of `source` at once: it may be found, and even submitted, before that."""
+    copies = storage.copies(source, draft)
+    try:
+        with transaction.atomic():
+            if locked_draft(draft).artifacts.exists():
+                raise PublishingError("The draft got files of its own meanwhile. Begin it again.")
+            Artifact.objects.bulk_create(copies)
+    except BaseException:
+        storage.delete((each.key, each.object_version) for each in copies)
+        raise
 
 
 def newest_version(bot: Bot) -> BotVersion | None:

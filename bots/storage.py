@@ -125,11 +125,20 @@ def described() -> set[str]:
         raise _unavailable(ROOT) from error
 
 
-def copy_files(source: BotVersion, target: BotVersion) -> None:
-    """Give the draft `target` all files of `source`. Raises ArtifactError when one cannot be copied."""
-    for artifact in source.artifacts.all():
-        kind = Artifact.Kind(artifact.kind)
-        _save(target, NewFile(kind, artifact.filename, read(artifact), artifact.framework))
+def copies(source: BotVersion, target: BotVersion) -> list[Artifact]:
+    """Store all files of `source` for the draft `target` and return their rows, as `store` does.
+
+    Raises ArtifactError when one cannot be copied, and then nothing is left.
+    """
+    stored: list[Artifact] = []
+    try:
+        for each in source.artifacts.all():
+            file = NewFile(Artifact.Kind(each.kind), each.filename, read(each), each.framework)
+            stored.append(store(target, file))
+    except BaseException:
+        delete((each.key, each.object_version) for each in stored)
+        raise
+    return stored
 
 
 def delete(objects: Iterable[tuple[str, str]]) -> None:

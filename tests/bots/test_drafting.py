@@ -1,17 +1,20 @@
 """What a developer does with bots and versions, and what then is or is not there."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.storage import storages
 from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from bots import drafting, publishing, storage, uploads
 from bots.errors import PublishingError
 from bots.models import Artifact, Bot, BotVersion, GateRun
+from bots.object_stores import VersionedFolder
 from tests.factories import BUYING_BOT, make_bot, make_category
 
 pytestmark = pytest.mark.django_db
@@ -328,3 +331,40 @@ def test_a_bot_is_retired_for_good_and_only_when_it_is_listed(alice: User) -> No
     for other in (bot, create(alice)):
         with pytest.raises(PublishingError, match="only a listed bot"):
             publishing.retire_bot(bot=other)
+
+
+class SubmittingFolder(VersionedFolder):
+    """Storage so slow that a developer submits the draft as soon as it has code."""
+
+    def put(self, key: str, content: bytes) -> str:
+        draft = BotVersion.objects.filter(state=State.DRAFT, artifacts__kind="CODE").first()
+        if draft:
+            drafting.submit(version=draft)
+        return super().put(key, content)
+
+
+def test_a_version_that_is_submitted_while_files_are_copied_gets_no_more(
+    alice: User, settings: Settings, tmp_path: Path
+) -> None:
+    bot = create(alice)
+    first = in_state(start(bot), State.WITHDRAWN)
+    storage.save_model(first, Artifact.Kind.MODEL, "scaler.json", b"[1]")
+    place = {"BACKEND": f"{__name__}.SubmittingFolder", "OPTIONS": {"location": tmp_path / "artifacts"}}
+    settings.STORAGES = settings.STORAGES | {"artifacts": place}
+
+    made = drafting.start_version(bot=bot, number="v1.1.0", copy_of=first)
+
+    made.refresh_from_db()
+    assert (made.state, made.artifacts.count()) == (State.DRAFT, 2)
+
+
+def test_a_draft_that_got_files_meanwhile_is_not_mixed_with_those_of_another(alice: User) -> None:
+    bot = create(alice)
+    first = in_state(start(bot), State.WITHDRAWN)
+    draft = start(bot, "v1.1.0", code="x = 1\n")
+
+    with pytest.raises(PublishingError, match="meanwhile"):
+        drafting._copy_files(first, draft)
+
+    assert storage.read_code(draft) == "x = 1\n"
+    assert draft.artifacts.count() == 1
