@@ -6,15 +6,19 @@ the answers do not help to guess at code that is not theirs.
 """
 
 import functools
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
 from bot_sdk.code_shape import shape_of
 from bots import storage
+from bots.errors import ArtifactChanged
 from bots.models import Bot, BotVersion
 from execution import sandbox
 from execution.models import CodeShape
+
+logger = logging.getLogger(__name__)
 
 FEWEST = 40  # numbers in common, about fifteen lines: less may come about by chance
 ALIKE_FRACTION = 0.5  # of the smaller of two shapes, from which on a person has to look
@@ -76,8 +80,11 @@ def _others(version: BotVersion) -> Iterator[tuple[Bot, Sequence[int]]]:
     others = BotVersion.objects.exclude(published_at=None).exclude(bot__developer=version.bot.developer_id)
     others = others.select_related("bot")
     for other in others.filter(shape=None):  # it was published without checks
-        keep_shape(other, storage.read_code(other))
-    for other in others.select_related("shape").iterator(chunk_size=500):
+        try:
+            keep_shape(other, storage.read_code(other))
+        except ArtifactChanged as error:  # a bot that is stopped anyway holds nobody up
+            logger.warning("Nothing is compared with %s: %s", other, error)
+    for other in others.exclude(shape=None).select_related("shape").iterator(chunk_size=500):
         yield other.bot, other.shape.numbers
 
 

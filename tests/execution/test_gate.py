@@ -285,6 +285,21 @@ def test_a_renamed_copy_of_somebody_elses_bot_fails_and_ones_own_next_version_do
     assert CodeShape.objects.count() == 3
 
 
+def test_a_published_file_that_was_changed_holds_up_no_other_developers_version(
+    alice: User, bob: User
+) -> None:
+    change_stored_code(make_bot(bob).versions.get())
+
+    found = gate_steps.take("similarity", candidate_of(submitted(alice)))
+
+    assert found.state == "PASSED"
+
+
+def change_stored_code(version: BotVersion) -> None:
+    code = version.artifacts.get()
+    Path(storages["artifacts"].path(code.key), code.object_version).write_bytes(b"x = 1")
+
+
 EXTRA = """
     def spread(self, data):
         body = (data["close"] - data["open"]).abs()
