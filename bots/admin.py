@@ -4,17 +4,15 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from accounts import audit
 from accounts.admin_links import link_to, link_to_list
 from accounts.admin_records import RecordAdmin
 from accounts.models import User
-from bots import moderation, publishing
+from bots import moderation
 from bots.errors import PublishingError
 from bots.models import (
     Artifact,
@@ -115,6 +113,7 @@ class BotAdmin(DecidedAdmin):
     search_fields = ["name", "tagline", "developer__username"]
     list_select_related = ["category", "developer"]
     readonly_fields = ["state", "state_reason"]
+    kept_fields = ["developer", "name", "slug"]  # from when there is a bot: whose it is decides who judges it
     autocomplete_fields = ["developer"]
     prepopulated_fields = {"slug": ["name"]}
     inlines = [VersionInline]
@@ -141,6 +140,12 @@ class BotAdmin(DecidedAdmin):
                 self.message_user(request, str(error), messages.ERROR)
             else:
                 self.message_user(request, f"{bot} is listed again.", messages.SUCCESS)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Bot | None = None) -> list[str]:  # noqa: ARG002
+        return self.readonly_fields + self.kept_fields if obj else self.readonly_fields
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Bot | None = None) -> dict[str, Any]:  # noqa: ARG002
+        return {} if obj else self.prepopulated_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = (
@@ -181,6 +186,10 @@ class BotVersionAdmin(DecidedAdmin):
         "number",
         "state",
         "state_reason",
+        "state_before",
+        "is_stateless",
+        "submitted_at",
+        "published_at",
         "released_at",
         "parameters",
         "risk_defaults",
@@ -207,13 +216,13 @@ class BotVersionAdmin(DecidedAdmin):
 
     @admin.action(description="Release from quarantine", permissions=["change"])
     def release(self, request: HttpRequest, versions: BotVersionQuerySet) -> None:
-        released = []
         for version in versions:
-            with transaction.atomic():
-                if publishing.release(version):
-                    audit.record(actor=_staff(request), action="version.release", target=version)
-                    released.append(version)
-        self.message_user(request, f"{len(released)} of {versions.count()} versions released.")
+            try:
+                moderation.release(version=version, reviewer=_staff(request))
+            except PublishingError as error:
+                self.message_user(request, str(error), messages.ERROR)
+            else:
+                self.message_user(request, f"{version} is released.", messages.SUCCESS)
 
     @admin.display(description="bot", ordering="bot__name")
     def of(self, version: BotVersion) -> SafeString | str:

@@ -154,14 +154,14 @@ def gate(request: HttpRequest, slug: str, number: str) -> HttpResponse:
 def code(request: HttpRequest, slug: str, number: str) -> HttpResponse:
     found = _own_version(request, slug, number)
     try:
-        lines = reading.colored_lines(storage.read_code(found))
+        text = storage.read_code(found)
     except ArtifactError as error:
         return _unreadable(request, found, error)
     context = {
         "bot": found.bot,
         "version": found,
-        "lines": lines,
-        "is_cut": len(lines) == reading.MOST_LINES_SHOWN,
+        "lines": reading.colored_lines(text),
+        "is_cut": reading.is_cut(text),
         "earlier": _others(found),
     }
     return render(request, "bots/code.html", context)

@@ -65,6 +65,17 @@ def pull(*, version: BotVersion, reviewer: User, reasons: Sequence[str], note: s
     return review
 
 
+def release(*, version: BotVersion, reviewer: User) -> BotVersion:
+    """Let a version out of quarantine. Raises PublishingError when it is not in there, or is one's own."""
+    with transaction.atomic():
+        _check_reviewer(version.bot, reviewer)
+        if not publishing.release(version):
+            raise PublishingError(f"{version} is not in quarantine.")
+        audit.record(actor=reviewer, action="version.release", target=version)
+    version.refresh_from_db()
+    return version
+
+
 def suspend(*, bot: Bot, by: User, reason: str) -> Bot:
     """Stop all versions of a bot and take it off the catalogue until `lift_suspension`; traders are told.
 

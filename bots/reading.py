@@ -47,6 +47,11 @@ def colored_lines(code: str) -> Sequence[SafeString]:
     return [mark_safe(line) for line in html.getvalue().removesuffix("\n").split("\n")]  # noqa: S308 - escaped
 
 
+def is_cut(code: str) -> bool:
+    """Whether the code has more lines than `colored_lines` returns."""
+    return readable(code).count("\n") >= MOST_LINES_SHOWN
+
+
 def readable(code: str) -> str:
     """Return the text with `\\n` at the end of each line and each character that nobody sees spelled out."""
     plain = code.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")

@@ -175,6 +175,7 @@ def _facts(version: BotVersion) -> dict[str, Any]:
         "bot": version.bot,
         "description": markdown.render(version.bot.description),
         "artifacts": version.artifacts.all(),
+        "most_lines": reading.MOST_LINES_SHOWN,
         "gate": gate,
         "steps": [(step, GATE_STEPS.get(step.code)) for step in steps],
         "history": history_of(version, gate, version.reviews.all()),
@@ -197,6 +198,7 @@ def _code_facts(version: BotVersion, steps: Sequence[GateStep]) -> dict[str, Any
                 found[line].append(each.get("message") or step.sentence)
     lines = [(number, line, found[number]) for number, line in enumerate(reading.colored_lines(code), 1)]
     facts: dict[str, Any] = {"lines": lines, "before": _last_approved(version)}
+    facts["is_cut"] = reading.is_cut(code)
     if facts["before"] is not None:
         try:
             facts["changes"] = reading.changes(storage.read_code(facts["before"]), code)

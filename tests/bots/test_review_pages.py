@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import AuditEntry, User
-from bots import drafting, storage
+from bots import drafting, publishing, reading, storage
 from bots.models import Bot, BotVersion, DeveloperBan, GateRun, GateStep, Review
 from marketplace import roles
 from tests.factories import BUYING_BOT, make_bot, make_staff, sign_in_staff
@@ -177,3 +177,67 @@ def test_there_is_no_page_of_a_version_that_is_not(client: Client, moderator: Us
     assert client.get(f"{QUEUE}{pk}/change/").status_code == 404
     draft = drafting.start_version(bot=make_bot(), number="v2.0.0")
     assert client.get(page_of(draft)).status_code == 404
+
+
+def test_a_moderator_gives_no_bot_to_somebody_else_and_no_new_name(
+    client: Client, moderator: User, alice: User
+) -> None:
+    bot = make_bot(moderator)
+    data = {"developer": alice.pk, "name": "Other", "slug": "other", "tagline": "New.", "description": "D."}
+    data |= {"category": bot.category_id, "bot_type": "TECHNICAL", "price_per_month": 0, "trial_days": 0}
+    data |= {"trading_pairs": "[]", "timeframes": "[]"}
+    data |= {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
+
+    assert client.post(f"/admin/bots/bot/{bot.pk}/change/", data).status_code == 302
+
+    changed = Bot.objects.get(pk=bot.pk)
+    assert (changed.tagline, changed.developer, changed.name, changed.slug) == (
+        "New.",
+        moderator,
+        bot.name,
+        bot.slug,
+    )
+
+
+def test_nothing_of_a_version_is_edited_by_hand(client: Client, moderator: User, alice: User) -> None:
+    version = make_bot(alice).versions.get()
+    data = {"is_stateless": "on", "submitted_at_0": "2020-01-01", "submitted_at_1": "00:00"}
+    data |= {
+        "published_at_0": "",
+        "published_at_1": "",
+        "artifacts-TOTAL_FORMS": "0",
+        "artifacts-INITIAL_FORMS": "0",
+    }
+
+    client.post(f"/admin/bots/botversion/{version.pk}/change/", data)
+
+    before, after = vars(version), vars(BotVersion.objects.get(pk=version.pk))
+    assert {name: after[name] for name in after if name != "_state"} == {
+        name: before[name] for name in before if name not in ("_state", "_prefetched_objects_cache")
+    }
+
+
+def test_nobody_releases_their_own_version_from_quarantine(client: Client, moderator: User) -> None:
+    version = make_bot(moderator).versions.get()
+    publishing.quarantine(version, "It hung.")
+
+    client.post(
+        "/admin/bots/botversion/", {"action": "release", "_selected_action": [version.pk]}, follow=True
+    )
+
+    version.refresh_from_db()
+    assert version.state == BotVersion.State.QUARANTINED
+    assert not AuditEntry.objects.exists()
+
+
+def test_the_reviewer_sees_code_to_its_last_line_or_is_told(
+    client: Client, moderator: User, alice: User
+) -> None:
+    version = drafting.start_version(bot=make_bot(alice), number="v1.1.0")
+    storage.save_code(version, BUYING_BOT.encode() + b"\n" * reading.MOST_LINES_SHOWN + b"unseen = 1\n")
+    drafting.submit(version=version)
+
+    text = client.get(page_of(version)).text
+
+    assert "unseen = 1" not in text
+    assert f"Only its first {reading.MOST_LINES_SHOWN:,} lines" in text
