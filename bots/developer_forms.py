@@ -6,7 +6,7 @@ from django import forms
 
 from bot_sdk.timeframes import TIMEFRAMES
 from bots import drafting, uploads
-from bots.models import MOST_TRIAL_DAYS, Artifact, Bot, BotVersion, Category
+from bots.models import MOST_TRIAL_DAYS, Bot, BotVersion, Category
 
 ANOTHER = ""
 NEXT_NUMBERS = ("a correction", "something new", "traders have to look at their settings again")
@@ -204,9 +204,7 @@ class CodeFileForm(UploadForm):
 
 class ModelFileForm(UploadForm):
     name = "model_form"
-    kind = forms.ChoiceField(
-        choices=[choice for choice in Artifact.Kind.choices if choice[0] != Artifact.Kind.CODE]
-    )
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in uploads.MODEL_KINDS])
     framework = forms.CharField(
         required=False,
         max_length=40,

@@ -1,7 +1,8 @@
 """What a developer does with a bot and with a version before anybody else sees it."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import kombu.exceptions
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from bots import packages, storage
-from bots.errors import PublishingError
+from bots.errors import MayNotPublish, PublishingError
 from bots.facts import CLEANERS, clean_markdown
 from bots.models import Artifact, Bot, BotVersion, DeveloperBan, GateRun
 from bots.names import clean_name, skeleton, slug_of
@@ -40,8 +41,8 @@ EDITABLE = (
 def create_bot(*, developer: User, name: str, **facts: Any) -> Bot:
     """Create a draft of a bot; `facts` are fields of EDITABLE. Its name and address never change.
 
-    Raises ValidationError by field, for a name that looks like another bot's too, and PublishingError when
-    the developer is banned.
+    Raises ValidationError by field, for a name that looks like another bot's too, and MayNotPublish when the
+    developer is staff or banned.
     """
     check_may_publish(developer)
     try:
@@ -98,6 +99,31 @@ def start_version(
     return version
 
 
+@contextmanager
+def open_draft(*, bot: Bot, number: str = "") -> Iterator[BotVersion]:
+    """Lend the version `number`, begun as a draft when there is none, or for "" the newest draft.
+
+    A draft that was begun is gone again when nothing was put into it because of an error. Raises
+    ValidationError for a number that cannot be begun, and for "" when there is no draft.
+    """
+    with transaction.atomic():
+        Bot.objects.select_for_update().get(pk=bot.pk)  # so that two uploads may begin one version
+        drafts = bot.versions.filter(state=BotVersion.State.DRAFT)
+        asked = bot.versions.filter(number=number) if number else drafts
+        found = asked.order_by("-created_at", "-pk").first()
+        if found is None and not number:
+            raise ValidationError(
+                {"number": f"There is no draft. Say which version to begin, such as {next_numbers(bot)[0]}."}
+            )
+        version = found or start_version(bot=bot, number=number)
+    try:
+        yield version
+    except BaseException:
+        if found is None and not version.artifacts.exists():
+            discard(version=version)
+        raise
+
+
 def _copy_files(source: BotVersion, draft: BotVersion) -> None:
     """Give the draft all files of `source` at once: it may be found, and even submitted, before that."""
     copies = storage.copies(source, draft)
@@ -148,7 +174,7 @@ def submit(*, version: BotVersion) -> BotVersion:
     """Hand a draft in: from now on it cannot change, and the gate checks it.
 
     Raises PublishingError when it is no draft any more, has no code, when the bot is not offered any more,
-    when too many versions of the developer are being checked, and when they are banned.
+    when too many versions of the developer are being checked; MayNotPublish when they are staff or banned.
     """
     with transaction.atomic():
         developer = User.objects.select_for_update().get(pk=version.bot.developer_id)
@@ -181,10 +207,12 @@ def enqueue(gate: GateRun) -> None:
 
 
 def check_may_publish(developer: User) -> None:
-    """Raise PublishingError when staff have banned the developer, with their reason."""
+    """Raise MayNotPublish for staff, who judge bots, and for whom they have banned, with their reason."""
+    if developer.is_staff:
+        raise MayNotPublish("Staff judge bots and publish none. Use an account that is not staff's.")
     ban = DeveloperBan.objects.filter(developer=developer).first()
     if ban is not None:
-        raise PublishingError(f"Staff let you publish nothing more. Their reason: {ban.reason}")
+        raise MayNotPublish(f"Staff let you publish nothing more. Their reason: {ban.reason}")
 
 
 def _set(bot: Bot, facts: Mapping[str, Any]) -> None:

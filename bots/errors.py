@@ -14,5 +14,9 @@ class PublishingError(Exception):
     """A bot or version is not in a state in which this can be done; the message says what to do."""
 
 
+class MayNotPublish(PublishingError):
+    """Whoever asks publishes nothing: staff, and whom staff have banned."""
+
+
 class TooManyUploads(PublishingError):
     """The developer has as many uploads under way as may be at a time."""

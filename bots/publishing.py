@@ -169,8 +169,6 @@ def release(version: BotVersion) -> bool:
 def _move(version: BotVersion, was: str, to: BotVersion.State, **facts: object) -> BotVersion:
     if not BotVersion.objects.filter(pk=version.pk, state=was).update(state=to, **facts):
         version.refresh_from_db(fields=["state"])
-        raise PublishingError(
-            f"{version} is {version.get_state_display().lower()} by now. Load the page again."
-        )
+        raise PublishingError(f"{version} is {version.get_state_display().lower()} by now. Look at it again.")
     version.refresh_from_db()
     return version

@@ -26,10 +26,12 @@ from bots.storage import NewFile
 
 MOST_FILE_BYTES = 64 << 20
 MOST_VERSION_BYTES = 128 << 20  # of all files of a version
+MOST_FORM_BYTES = MOST_VERSION_BYTES + (1 << 20)  # of a request with files
 MOST_FILES = 20
 MOST_AT_ONCE = 3  # uploads of one developer
 ADVISORY_LOCKS = 0x75706C  # the first of MOST_AT_ONCE numbers that are no other lock's
 
+MODEL_KINDS = (Artifact.Kind.MODEL, Artifact.Kind.WEIGHTS, Artifact.Kind.CONFIG)
 FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 FRAMEWORK = re.compile(r"(?:[A-Za-z][A-Za-z0-9 .+_-]{0,39})?")
 
@@ -85,9 +87,8 @@ def _code(content: bytes) -> NewFile:
 
 
 def _model(kind: str, filename: str, content: bytes, framework: str) -> NewFile:
-    kinds = [Artifact.Kind.MODEL, Artifact.Kind.WEIGHTS, Artifact.Kind.CONFIG]
-    if kind not in kinds:
-        raise ValidationError(f"Expected the kind to be one of {', '.join(kinds)}.")
+    if kind not in MODEL_KINDS:
+        raise ValidationError(f"Expected the kind to be one of {', '.join(MODEL_KINDS)}.")
     if not FILENAME.fullmatch(filename):
         raise ValidationError(
             "Expected a file name of at most 100 letters, digits, dots, dashes and underscores, such as "

@@ -10,9 +10,8 @@ from django.core.files.uploadhandler import (
 )
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 
-from bots.uploads import MOST_VERSION_BYTES
+from bots.uploads import MOST_FORM_BYTES
 
-MOST_FORM_BYTES = MOST_VERSION_BYTES + (1 << 20)
 TAIL_BYTES = 512  # which hold the last boundary, of at most 201 characters, and what may follow it
 
 

@@ -19,6 +19,13 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from accounts.tokens import TokenRefused
+from bots.errors import (
+    ArtifactError,
+    MayNotPublish,
+    PublishingError,
+    StorageUnavailable,
+    TooManyUploads,
+)
 from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable
 from subscriptions.errors import SubscriptionError
 
@@ -26,9 +33,14 @@ API = "/api/"
 NOTHING_HERE = "There is nothing here, or it is not yours."
 WRONG_FIELDS = "Some values are wrong; `fields` says which, and what was expected."
 
-# what operations raise: status and code; the message is the error's own
+# what operations raise: status and code, the narrower kinds first; the message is the error's own
 OPERATION_ERRORS: dict[type[Exception], tuple[int, str]] = {
     TokenRefused: (401, "token_refused"),
+    MayNotPublish: (403, "permission_denied"),
+    TooManyUploads: (429, "throttled"),
+    PublishingError: (409, "conflict"),
+    StorageUnavailable: (503, "unavailable"),
+    ArtifactError: (409, "conflict"),
     SubscriptionError: (409, "conflict"),
     NotRunning: (409, "not_running"),
     AlreadyDecided: (409, "already_decided"),

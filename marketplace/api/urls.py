@@ -11,13 +11,25 @@ from subscriptions import api as subscriptions
 
 app_name = "api"
 
+VERSION = "bots/<int:pk>/versions/<version:number>"
+
 urlpatterns = [
     path("token/", accounts.SignIn.as_view(), name="token"),
     path("token/refresh/", accounts.Refresh.as_view(), name="refresh"),
     path("token/revoke/", accounts.Revoke.as_view(), name="revoke"),
     path("bots/", bots.Bots.as_view(), name="bots"),
     path("bots/<int:pk>/", bots.OneBot.as_view(), name="bot"),
+    path("bots/<int:pk>/retire", bots.RetireBot.as_view(), name="retire_bot"),
+    path("bots/<int:pk>/upload-code", bots.UploadCode.as_view(), name="upload_code"),
+    path("bots/<int:pk>/upload-model", bots.UploadModel.as_view(), name="upload_model"),
+    path("bots/<int:pk>/download", bots.Download.as_view(), name="download"),
     path("bots/<int:pk>/versions", bots.Versions.as_view(), name="versions"),
+    path(VERSION, bots.OneVersion.as_view(), name="version"),
+    path(f"{VERSION}/submit", bots.Submit.as_view(), name="submit"),
+    path(f"{VERSION}/withdraw", bots.Withdraw.as_view(), name="withdraw"),
+    path(f"{VERSION}/retire", bots.Retire.as_view(), name="retire_version"),
+    path(f"{VERSION}/offer", bots.Offer.as_view(), name="offer"),
+    path(f"{VERSION}/roll-back", bots.RollBack.as_view(), name="roll_back"),
     path("exchanges/supported", exchanges.Supported.as_view(), name="exchanges"),
     path(
         "exchanges/validate-credentials",

@@ -2,9 +2,10 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from accounts.models import User
 from bot_sdk.parameters import Parameter
 from bots.models import Bot, BotVersion
-from tests.factories import make_bot
+from tests.factories import Program, make_bot
 
 pytestmark = pytest.mark.django_db
 
@@ -42,11 +43,14 @@ def test_versions_say_what_can_be_set(client: Client) -> None:
     assert version["parameters"][0]["minimum"] == 2
 
 
-def test_nothing_can_be_written_through_the_catalogue(client: Client) -> None:
-    bot = make_bot()
+def test_nobody_but_the_developer_writes_into_the_catalogue(client: Client, bob: User) -> None:
+    address = f"/api/bots/{make_bot().pk}/"
 
-    for method in ("put", "patch", "delete"):
-        assert getattr(client, method)(f"/api/bots/{bot.pk}/").status_code == 405
+    anonymous = [getattr(client, method)(address).status_code for method in ("put", "patch", "delete")]
+    stranger = [getattr(Program(bob), method)(address).status_code for method in ("put", "patch", "delete")]
+
+    assert anonymous == [401, 401, 401]
+    assert stranger == [405, 404, 405]
 
 
 def test_more_bots_take_no_more_queries(

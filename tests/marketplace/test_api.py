@@ -18,9 +18,9 @@ from tests.factories import Program, sign_in_staff
 
 pytestmark = pytest.mark.django_db
 
-OPEN = {"token", "refresh", "revoke", "bots", "bot", "versions", "exchanges"}
+OPEN = {"token", "refresh", "revoke", "bots", "bot", "versions", "version", "exchanges"}
 HUGE = f"/{'9' * 40}"
-VALUES = {"pk": "1", "exchange": "BINANCE"}
+VALUES = {"<int:pk>": "1", "<str:exchange>": "BINANCE", "<version:number>": "v1.0.0"}
 
 
 class Fails(APIView):  # type: ignore[misc]  # the framework has no types
@@ -39,7 +39,7 @@ def addresses() -> dict[str, str]:
     for pattern in get_resolver("marketplace.api.urls").url_patterns:
         address = str(pattern.pattern)
         for name, value in VALUES.items():
-            address = address.replace(f"<int:{name}>", value).replace(f"<str:{name}>", value)
+            address = address.replace(name, value)
         found[str(getattr(pattern, "name", ""))] = f"/api/{address}"
     return found
 
@@ -173,7 +173,8 @@ def test_the_schema_states_units_and_what_a_percentage_is_of_as_the_form_does(sc
 
 def test_the_schema_has_every_endpoint(schema: Any) -> None:
     documented = {
-        address.replace("{id}", "1").replace("{exchange}", "BINANCE") for address in schema["paths"]
+        address.replace("{id}", "1").replace("{exchange}", "BINANCE").replace("{number}", "v1.0.0")
+        for address in schema["paths"]
     }
 
     assert documented == set(addresses().values()) - {"/api/schema/"}
