@@ -6,11 +6,13 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import APIException
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
@@ -28,6 +30,11 @@ from exchanges.serializers import (
     SupportedSerializer,
     ValidationSerializer,
 )
+
+
+class AccountInUse(APIException):
+    status_code = 409
+    default_code = "conflict"
 
 
 class Supported(APIView):
@@ -71,6 +78,24 @@ class ValidateCredentials(APIView):
             raise _in_api_words(error) from None
         ask_at = reverse("api:account_info", args=[account.exchange])
         return Response(ValidationSerializer({"account": account, "ask_at": ask_at}).data, status=202)
+
+
+class OneAccount(APIView):
+    @extend_schema(operation_id="delete_account", request=None, responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Delete your account and its keys here; delete the key at the exchange, too.
+
+        Of one with keys it takes a token whose password was given in the last minutes. What a subscription
+        ever used stays.
+        """
+        own = get_object_or_404(ExchangeAccount.objects.of(request.user), pk=pk)
+        if own.needs_keys:
+            require_password(request)
+        try:
+            operations.delete_account(account=own)
+        except ValidationError as error:
+            raise AccountInUse(error.messages[0]) from error
+        return Response(status=204)
 
 
 class AccountsAt(ListAPIView):

@@ -6,6 +6,7 @@
 the body, and is empty when no value is to blame. What does not exist and what is another's look the same.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
 from django.core.exceptions import ValidationError as FormError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from redis.exceptions import RedisError
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.exceptions import PermissionDenied as Forbidden
 from rest_framework.response import Response
@@ -29,8 +31,11 @@ from bots.errors import (
 from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable
 from subscriptions.errors import SubscriptionError
 
+logger = logging.getLogger(__name__)
+
 API = "/api/"
 NOTHING_HERE = "There is nothing here, or it is not yours."
+WITHOUT_REDIS = "This cannot be done just now, and nothing has happened. Try again in a minute."
 WRONG_FIELDS = "Some values are wrong; `fields` says which, and what was expected."
 
 # what operations raise: status and code, the narrower kinds first; the message is the error's own
@@ -53,6 +58,9 @@ def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:  # 
     for kind, (status, code) in OPERATION_ERRORS.items():
         if isinstance(error, kind):
             return _response(status, _body(code, str(error)))
+    if isinstance(error, RedisError):
+        logger.error("Redis does not answer: %s", error)
+        return _response(503, _body("unavailable", WITHOUT_REDIS))
     if isinstance(error, FormError):
         named = error.message_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.messages}
         error = ValidationError(named)

@@ -36,6 +36,7 @@ urlpatterns = [
         exchanges.ValidateCredentials.as_view(),
         name="validate_credentials",
     ),
+    path("exchanges/accounts/<int:pk>", exchanges.OneAccount.as_view(), name="account"),
     path("exchanges/account-info/<str:exchange>", exchanges.AccountInfo.as_view(), name="account_info"),
     path("exchanges/balance/<str:exchange>", exchanges.AccountBalance.as_view(), name="balance"),
     path("subscriptions/", subscriptions.Subscriptions.as_view(), name="subscriptions"),

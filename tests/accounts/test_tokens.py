@@ -13,7 +13,7 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts import tokens
 from accounts.models import TokenFamily, User
@@ -85,6 +85,15 @@ def test_guessing_many_names_is_slowed_down_by_address_and_no_header_helps(bob: 
     ]
 
     assert [response.status_code for response in responses] == [401] * 10 + [429]
+
+
+def test_without_redis_nobody_signs_in_and_nothing_fails(bob: User, settings: Settings) -> None:
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1"}}
+
+    response = sign_in()
+
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "unavailable")
+    assert "127.0.0.1" not in response.content.decode()
 
 
 def test_a_second_factor_is_asked_for_and_its_code_is_taken_once(bob: User) -> None:

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts import tokens
 from accounts.models import User
 from exchanges.models import ExchangeAccount
-from tests.factories import Program, make_exchange_account
+from tests.factories import Program, make_exchange_account, make_subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -116,6 +116,23 @@ def test_accounts_and_balances_are_ones_own(bob: User, charlie: User) -> None:
     assert balance["balances"]["USDT"] == {"free": "1000.5", "locked": "0"}
     assert balance["balances"]["BTC"] == {"free": "0.00000001", "locked": "0.5"}
     assert balance["balances_at"].endswith("Z")
+
+
+def test_an_account_that_nothing_uses_is_deleted(bob: User, charlie: User) -> None:
+    refused, used = make_exchange_account(bob, state="REFUSED"), make_exchange_account(bob)
+    make_subscription(bob, account=used)
+    others = make_exchange_account(charlie)
+    address, program = "/api/exchanges/accounts/{}", Program(bob)
+
+    with time_machine.travel(timezone.now() - timedelta(minutes=6)):
+        late = tokens.issue(user=bob)
+    late_program = Client(headers={"Authorization": f"Bearer {tokens.refresh(token=late.refresh).access}"})
+    late_status = late_program.delete(address.format(refused.pk)).status_code
+    read_only = Program(bob, is_read_only=True).delete(address.format(refused.pk)).status_code
+    statuses = [program.delete(address.format(each.pk)).status_code for each in (refused, used, others)]
+
+    assert (late_status, read_only, statuses) == (403, 403, [204, 409, 404])
+    assert set(ExchangeAccount.objects.all()) == {used, others}
 
 
 @pytest.mark.parametrize("exchange", ["FTX", "binance", "%00", "KRAKEN%20"])
