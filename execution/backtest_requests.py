@@ -13,14 +13,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from bot_sdk.configs import ExecutionConfig, RiskConfig
-from bot_sdk.parameters import ConfigError, validate
+from bot_sdk.parameters import ConfigError
 from bot_sdk.timeframes import duration, floor
 from bots.models import BotVersion
 from exchanges.models import Market
 from execution.errors import BacktestError
 from execution.models import Backtest
-from subscriptions.lifecycle import LARGEST_CAPITAL, STRATEGY_PREFIX, collect
+from subscriptions.lifecycle import LARGEST_CAPITAL, parse_settings
 
 logger = logging.getLogger(__name__)
 
@@ -73,9 +72,8 @@ def request(*, person: User, version: BotVersion, wish: Wish) -> Backtest:
     if wish.fill_at not in Backtest.FillAt.values:
         problems["fill_at"] = f"Expected one of {', '.join(Backtest.FillAt.values)}, got {wish.fill_at!r}."
     declared = version.declared_parameters
-    strategy = collect(problems, validate, declared, wish.strategy_config, prefix=STRATEGY_PREFIX)
-    execution = collect(problems, ExecutionConfig.parse, wish.execution_config)
-    risk = collect(problems, RiskConfig.parse, wish.risk_config)
+    settings_given = wish.strategy_config, wish.execution_config, wish.risk_config
+    strategy, execution, risk = parse_settings(problems, declared, *settings_given)
     if problems:
         raise ConfigError(problems)
     with transaction.atomic():

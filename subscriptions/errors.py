@@ -1,2 +1,6 @@
 class SubscriptionError(Exception):
     """A request that a subscription's present state does not allow; the text is for the trader."""
+
+
+class StaffDoNotTrade(SubscriptionError):
+    """Somebody on staff who wants to subscribe; the text is for them."""

@@ -19,10 +19,10 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import User
 from bot_sdk.configs import ExecutionConfig, RiskConfig
-from bot_sdk.parameters import ConfigError, validate
+from bot_sdk.parameters import ConfigError, Parameter, validate
 from bots.models import Bot, BotVersion
 from exchanges.models import ExchangeAccount, Market, Timeframe
-from subscriptions.errors import SubscriptionError
+from subscriptions.errors import StaffDoNotTrade, SubscriptionError
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
 MINIMUM_CAPITAL_IN_ORDERS = 2  # a smaller account could not even place one order after a loss
@@ -52,14 +52,18 @@ def subscribe(
     None is paper. At an exchange the capital has to be free, and not set aside for other subscriptions.
 
     Raises ConfigError with one message per field for anything that is unknown, of the wrong type or out of
-    range (a bot's own parameters are named with STRATEGY_PREFIX), and SubscriptionError when the bot cannot
-    be subscribed to.
+    range (a bot's own parameters are named with STRATEGY_PREFIX), SubscriptionError when the bot cannot be
+    subscribed to, or by its developer on paper only, and StaffDoNotTrade.
     """
+    refuse_staff(trader)
     version = bot.current_version
     if version is None or bot.state != Bot.State.LISTED:
         raise SubscriptionError(
             f"{bot.name} takes no new subscribers. Choose another bot from the catalogue."
         )
+
+    if bot.developer_id == trader.pk and account and account.needs_keys:
+        raise SubscriptionError(f"{bot.name} is your own bot: you may run it on paper only.")
 
     problems: dict[str, str] = {}
     market = find_market(exchange, trading_pair, problems)
@@ -74,10 +78,8 @@ def subscribe(
         problems["allocated_capital"] = f"{market} needs at least {smallest.normalize():f} {market.quote}."
     if account is not None:
         problems |= _account_problems(trader, account, exchange, market, allocated_capital)
-    declared = version.declared_parameters
-    strategy = collect(problems, validate, declared, strategy_config, prefix=STRATEGY_PREFIX)
-    execution = collect(problems, ExecutionConfig.parse, execution_config)
-    risk = collect(problems, RiskConfig.parse, risk_config)
+    settings_given = strategy_config, execution_config, risk_config
+    strategy, execution, risk = parse_settings(problems, version.declared_parameters, *settings_given)
     if problems or market is None:
         raise ConfigError(problems)
 
@@ -307,6 +309,27 @@ def free_capital(account: ExchangeAccount, quote: str) -> Decimal:
     )
     spent = (bought["cost"] or Decimal(0)) + (bought["fees"] or Decimal(0))
     return max(held.free - reserved - spent, Decimal(0))
+
+
+def refuse_staff(trader: User) -> None:
+    """Raise StaffDoNotTrade for whoever judges or runs this marketplace."""
+    if trader.is_staff or trader.is_superuser:
+        raise StaffDoNotTrade("Staff do not trade here. Use an account of your own that has no role.")
+
+
+def parse_settings(
+    problems: dict[str, str],
+    declared: Sequence[Parameter],
+    strategy_config: Mapping[str, Any],
+    execution_config: Mapping[str, Any],
+    risk_config: Mapping[str, Any],
+) -> tuple[dict[str, Any], ExecutionConfig, RiskConfig]:
+    """Return the three documents checked; each is None where its problems are added to the others."""
+    return (
+        collect(problems, validate, declared, strategy_config, prefix=STRATEGY_PREFIX),
+        collect(problems, ExecutionConfig.parse, execution_config),
+        collect(problems, RiskConfig.parse, risk_config),
+    )
 
 
 def find_market(exchange: str, trading_pair: str, problems: dict[str, str]) -> Market | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -14,7 +15,7 @@ from bot_sdk.parameters import ConfigError
 from bots.models import Bot, BotVersion
 from exchanges.models import ExchangeAccount
 from subscriptions import lifecycle
-from subscriptions.errors import SubscriptionError
+from subscriptions.errors import StaffDoNotTrade, SubscriptionError
 from subscriptions.forms import PairSearchForm, SubscribeForm, TradingForm
 from subscriptions.models import Subscription
 
@@ -32,6 +33,10 @@ def _uses_real_money(request: HttpRequest) -> bool:
 @reauthentication_required(allow_get=True, enabled=_uses_real_money)
 def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
     bot = get_object_or_404(Bot.objects.published().select_related("developer"), slug=slug)
+    try:
+        lifecycle.refuse_staff(_person(request))
+    except StaffDoNotTrade as error:
+        raise PermissionDenied(str(error)) from error
     version = bot.versions.published().latest("created_at", "pk")
     data = request.POST if request.method == "POST" else None
     accounts = ExchangeAccount.objects.of(request.user).order_by("label")
@@ -81,11 +86,15 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
     return _change(request, pk, lifecycle.stop, "Stopped for good. Its record stays here.")
 
 
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
 def _start(request: HttpRequest, bot: Bot, form: SubscribeForm) -> Subscription | None:
     """Subscribe with the valid form; None when it was refused and the form now says why."""
-    assert isinstance(request.user, User)
     try:
-        return lifecycle.subscribe(trader=request.user, bot=bot, **form.choices)
+        return lifecycle.subscribe(trader=_person(request), bot=bot, **form.choices)
     except ConfigError as error:
         form.show(error.problems)
     except SubscriptionError as error:
