@@ -33,11 +33,15 @@ _THREADS = """
     while True:
         threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 """
+# TIMED_OUT besides another verdict: where the machine has no time for a suspect
 HOSTILE = {
-    "fork bomb": (make_bot("import ctypes\nwhile True: ctypes.CDLL(None).fork()"), {Verdict.FORBIDDEN}),
+    "fork bomb": (
+        make_bot("import ctypes\nwhile True: ctypes.CDLL(None).fork()"),
+        {Verdict.FORBIDDEN, Verdict.TIMED_OUT},
+    ),
     "memory bomb": (
         make_bot("hoard = []\nwhile True: hoard.append(b'x' * (1 << 20))"),
-        {Verdict.OUT_OF_MEMORY, Verdict.TIMED_OUT},  # the latter where the machine has no time for it
+        {Verdict.OUT_OF_MEMORY, Verdict.TIMED_OUT},
     ),
     "spinner": (make_bot("while True: pass"), {Verdict.TIMED_OUT}),
     "log flood": (make_bot("while True: print('x' * 1000)"), {Verdict.TIMED_OUT}),
