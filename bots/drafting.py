@@ -238,7 +238,10 @@ def _clean_notes(release_notes: str) -> str:
 
 def locked_draft(version: BotVersion) -> BotVersion:
     """Return the version, locked until the transaction ends. Raises PublishingError when it is no draft."""
-    found = BotVersion.objects.select_for_update(of=["self"]).select_related("bot").get(pk=version.pk)
+    locked = BotVersion.objects.select_for_update(of=["self"]).select_related("bot")
+    found = locked.filter(pk=version.pk).first()
+    if found is None:
+        raise PublishingError(f"{version} was deleted meanwhile.")
     if found.state != BotVersion.State.DRAFT:
         raise PublishingError(f"{found} is {found.get_state_display().lower()}: its files cannot change.")
     return found

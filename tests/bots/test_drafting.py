@@ -171,6 +171,14 @@ def test_a_discarded_draft_leaves_neither_rows_nor_files(
     assert not list(store.listing("bots/"))
 
 
+def test_a_draft_that_was_deleted_meanwhile_takes_nothing(alice: User) -> None:
+    draft = start(create(alice))
+    drafting.discard(version=draft)
+
+    with pytest.raises(PublishingError, match="deleted meanwhile"):
+        uploads.put_code(version=draft, content=BUYING_BOT.encode())
+
+
 def test_release_notes_change_until_the_version_is_submitted(alice: User) -> None:
     version = start(create(alice))
     drafting.write_notes(version=version, release_notes="Sells *later*.\r\n")
