@@ -15,8 +15,8 @@ from exchanges.models import Market, Timeframe
 from exchanges.templatetags.amounts import plain
 from execution.backtest_requests import SETTLING, Wish
 from execution.models import Backtest
-from subscriptions.forms import MARKET_FIELDS, RISK_FIELDS, SIZING_FIELDS, AmountField, TradingForm
-from subscriptions.lifecycle import STRATEGY_PREFIX, find_market
+from subscriptions.forms import MARKET_FIELDS, AmountField, TradingForm, initial_settings
+from subscriptions.lifecycle import find_market
 
 DAYS_AT_FIRST = 90
 ASSUMPTION_FIELDS = ("fill_at", "slippage_percent", "detail_timeframe", "is_strict")
@@ -133,8 +133,6 @@ class BacktestForm(TradingForm):
 
 def values_of(backtest: Backtest) -> dict[str, Any]:
     """Return what the form was filled in with for this backtest. Select its version and market beforehand."""
-    strategy = {STRATEGY_PREFIX + name: value for name, value in backtest.strategy_config.items()}
-    configs = backtest.execution_config | backtest.risk_config
     return {
         **{name: getattr(backtest, name) for name in ("timeframe", *ASSUMPTION_FIELDS)},
         "exchange_type": backtest.market.exchange,
@@ -144,10 +142,11 @@ def values_of(backtest: Backtest) -> dict[str, Any]:
         "version": backtest.version.number,
         "capital": plain(backtest.capital),
         "slippage_percent": plain(backtest.slippage_percent),
-        # what is off is empty, whatever the form begins with otherwise
-        **dict.fromkeys((*SIZING_FIELDS, *RISK_FIELDS)),
-        **{name: plain(value) if isinstance(value, float) else value for name, value in configs.items()},
-        **strategy,
+        **initial_settings(
+            strategy_config=backtest.strategy_config,
+            execution_config=backtest.execution_config,
+            risk_config=backtest.risk_config,
+        ),
     }
 
 

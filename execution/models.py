@@ -76,6 +76,9 @@ class Cycle(models.Model):
     lease_until = models.DateTimeField(help_text="after this moment the cycle counts as interrupted")
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
+    revision = models.PositiveIntegerField(
+        default=0, help_text="of the subscription when it began; what is changed later overtakes its order"
+    )
 
     verdict = models.CharField(max_length=16, choices=[(v.value, v.value) for v in Verdict], blank=True)
     message = models.TextField(blank=True, help_text="what went wrong, for the trader")

@@ -67,6 +67,11 @@ class Intent:
     stop_price: Decimal | None = None
     bid: Decimal | None = None
 
+    @property
+    def revision(self) -> int:
+        """The subscription's settings that it follows from."""
+        return self.cycle.revision if self.cycle else self.subscription.revision
+
 
 def client_order_id(subscription_id: int, moment_at: datetime, leg: str = SIGNAL) -> uuid.UUID:
     """Return the id of the one order that this subscription may place for this moment and leg.
@@ -235,7 +240,12 @@ def _claim_for_sending(order: Order, intent: Intent) -> bool:
         if intent.signal.source == BOT:
             running = running.asked()
         found = running.select_for_update(of=["self"]).filter(pk=order.subscription_id).first()
-        objection = _objection(order, intent) if found else "The subscription was stopped before it."
+        if found is None:
+            objection = "The subscription was stopped before it."
+        elif found.revision != intent.revision:
+            objection = "The subscription's settings were changed before it."
+        else:
+            objection = _objection(order, intent)
         if objection:
             _withdraw(order, f"Not sent. {objection}")
             return False

@@ -31,7 +31,7 @@ from execution.progress import next_run_at, token
 from execution.run_now import run_now
 from execution.valuation import Valuation, newest_prices, totals, value
 from execution.words import SKIPS
-from subscriptions import switches
+from subscriptions import changing, switches
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription, SubscriptionQuerySet, TradingState
 
@@ -103,9 +103,9 @@ def subscription(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(_watched(request).select_related("performance"), pk=pk)
     measured: SubscriptionPerformance | None = getattr(found, "performance", None)
     performance = measured and performance_page(measured, found.market.quote)
-    return render(
-        request, "execution/subscription.html", _page(request, found) | {"performance": performance}
-    )
+    versions = changing.versions_to_move_to(found)
+    more = {"performance": performance, "versions": versions, "changes": found.changes.all()}
+    return render(request, "execution/subscription.html", _page(request, found) | more)
 
 
 @reload_when_signed_out

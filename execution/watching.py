@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError
+from django.db.models import Q
 
 from bot_sdk.action import BUY, Action
 from bot_sdk.configs import MARKET
@@ -22,7 +23,7 @@ from exchanges.models import Market
 from exchanges.prices import GOOD_FOR_SECONDS
 from exchanges.vault import VaultError
 from execution import guards
-from execution.models import Order, OrderQuerySet, Position
+from execution.models import GUARD, Order, OrderQuerySet, Position
 from execution.orders import Intent, book, place_order, position_of
 from execution.protection import has_stop, remember, seen
 from subscriptions.models import Subscription, SubscriptionQuerySet
@@ -112,7 +113,10 @@ def make_way(subscription: Subscription, gateway: TradingGateway) -> None:
 
 
 def _protected() -> SubscriptionQuerySet:
-    return Subscription.objects.active().filter(has_stop(), position__base_amount__gt=0)
+    """Positions with a stop, and those without one whose earlier stop rests at the exchange still."""
+    held, has_one = Subscription.objects.active().filter(position__base_amount__gt=0), has_stop()
+    resting = Order.objects.filter(leg=GUARD, state=Order.State.OPEN).values("subscription")
+    return held.filter(has_one | Q(pk__in=resting)) if has_one else held  # the empty condition is all of them
 
 
 def _waiting_on_paper() -> OrderQuerySet:

@@ -55,6 +55,7 @@ def claim(subscriptions: Iterable[Subscription], timeframe: str, opened_at: date
                 candle_closed_at=closed_at,
                 claim=token,
                 started_at=now,
+                revision=subscription.revision,
                 lease_until=ends_at + timedelta(seconds=LEASE_MARGIN_SECONDS),
             )
             for subscription in subscriptions

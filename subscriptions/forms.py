@@ -1,10 +1,10 @@
-"""The form of a new subscription, and what any form has that settles how a bot is to trade.
+"""The forms of a new subscription and of its settings, and what any form has that settles how a bot trades.
 
 It is made from the bot version's declared parameters, and turns text into numbers and words and nothing
 more: which of them are acceptable is known to `lifecycle.subscribe`, whose problems come back by field name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from bot_sdk.effective_limits import LARGER_IS_STRICTER
 from bot_sdk.parameters import Parameter
 from bots.models import BotVersion
 from exchanges.models import Exchange, ExchangeAccount, Market, Timeframe
+from exchanges.templatetags.amounts import plain
 from subscriptions.lifecycle import STRATEGY_PREFIX
 from subscriptions.platform_limits import platform_limits
 
@@ -98,21 +99,8 @@ class WholeNumberField(forms.IntegerField):
         )
 
 
-class TradingForm(forms.Form):
-    """Market, strategy, sizing and risk: how `version` of a bot is to trade."""
-
-    exchange_type = forms.CharField(label="Exchange", widget=forms.Select)
-    trading_pair = forms.CharField(
-        label="Trading pair",
-        initial="BTC/USDT",
-        max_length=32,
-        help_text="Base and quote currency. Type to see the pairs that this exchange offers.",
-        error_messages={"required": "Enter a trading pair, such as BTC/USDT."},
-    )
-    timeframe = forms.CharField(
-        widget=forms.Select(choices=Timeframe.choices),
-        help_text="The bot decides once, at the close of each candle.",
-    )
+class SettingsForm(forms.Form):
+    """Strategy, sizing and risk: what a trader settles of `version` of a bot, and may change later."""
 
     buy_order_type = forms.CharField(
         label="Each buy spends", initial=PERCENTAGE, widget=forms.Select(choices=BUY_ORDER_LABELS)
@@ -209,12 +197,6 @@ class TradingForm(forms.Form):
     def __init__(self, *args: Any, version: BotVersion, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.parameters = version.declared_parameters
-        exchanges = Market.objects.tradable().order_by("exchange").values_list("exchange", flat=True)
-        self.fields["exchange_type"].initial = settings.DEFAULT_EXCHANGE
-        self.fields["exchange_type"].widget = forms.Select(
-            choices=[(name, Exchange(name).label) for name in exchanges.distinct()]
-        )
-        self.fields["trading_pair"].widget.attrs |= {"list": "trading-pairs", "autocomplete": "off"}
         bounds = platform_limits()
         for name in RISK_FIELDS:
             field = self.fields[name]
@@ -223,12 +205,6 @@ class TradingForm(forms.Form):
                 field.initial = _number(version.risk_defaults.get(name))
         for parameter in self.parameters:
             self.fields[STRATEGY_PREFIX + parameter.name] = _parameter_field(parameter)
-
-    def clean_trading_pair(self) -> str:
-        return str(self.cleaned_data["trading_pair"]).upper()
-
-    def market_fields(self) -> list[BoundField]:
-        return [self[name] for name in MARKET_FIELDS]
 
     def strategy_fields(self) -> list[BoundField]:
         return [self[STRATEGY_PREFIX + parameter.name] for parameter in self.parameters]
@@ -241,10 +217,6 @@ class TradingForm(forms.Form):
 
     def risk_fields(self) -> list[BoundField]:
         return [self[name] for name in RISK_FIELDS]
-
-    def pairs(self) -> list[str]:
-        """Return what is suggested as a trading pair before anything is typed."""
-        return PairSearchForm({"exchange_type": self["exchange_type"].value()}).pairs()
 
     @property
     def configs(self) -> dict[str, Any]:
@@ -262,6 +234,44 @@ class TradingForm(forms.Form):
         for name, message in problems.items():
             is_field = name in self.fields
             self.add_error(name if is_field else None, message if is_field else f"{name}: {message}")
+
+
+class TradingForm(SettingsForm):
+    """Market, strategy, sizing and risk: how `version` of a bot is to trade."""
+
+    field_order: Sequence[str] = MARKET_FIELDS
+
+    exchange_type = forms.CharField(label="Exchange", widget=forms.Select)
+    trading_pair = forms.CharField(
+        label="Trading pair",
+        initial="BTC/USDT",
+        max_length=32,
+        help_text="Base and quote currency. Type to see the pairs that this exchange offers.",
+        error_messages={"required": "Enter a trading pair, such as BTC/USDT."},
+    )
+    timeframe = forms.CharField(
+        widget=forms.Select(choices=Timeframe.choices),
+        help_text="The bot decides once, at the close of each candle.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        exchanges = Market.objects.tradable().order_by("exchange").values_list("exchange", flat=True)
+        self.fields["exchange_type"].initial = settings.DEFAULT_EXCHANGE
+        self.fields["exchange_type"].widget = forms.Select(
+            choices=[(name, Exchange(name).label) for name in exchanges.distinct()]
+        )
+        self.fields["trading_pair"].widget.attrs |= {"list": "trading-pairs", "autocomplete": "off"}
+
+    def clean_trading_pair(self) -> str:
+        return str(self.cleaned_data["trading_pair"]).upper()
+
+    def market_fields(self) -> list[BoundField]:
+        return [self[name] for name in MARKET_FIELDS]
+
+    def pairs(self) -> list[str]:
+        """Return what is suggested as a trading pair before anything is typed."""
+        return PairSearchForm({"exchange_type": self["exchange_type"].value()}).pairs()
 
 
 class SubscribeForm(TradingForm):
@@ -318,10 +328,26 @@ class PairSearchForm(forms.Form):
         return list(found.order_by("trading_pair").values_list("trading_pair", flat=True)[:PAIRS_SHOWN])
 
 
+def initial_settings(
+    *, strategy_config: Mapping[str, Any], execution_config: Mapping[str, Any], risk_config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what a form was filled in with that gave these documents."""
+    configs = {**execution_config, **risk_config}
+    return {
+        # what is off is empty, whatever the form begins with otherwise
+        **dict.fromkeys((*SIZING_FIELDS, *RISK_FIELDS)),
+        **{name: plain(value) if isinstance(value, float) else value for name, value in configs.items()},
+        **{STRATEGY_PREFIX + name: value for name, value in strategy_config.items()},
+    }
+
+
+def parameter_label(parameter: Parameter) -> str:
+    return parameter.label or parameter.name.replace("_", " ").capitalize()
+
+
 def _parameter_field(parameter: Parameter) -> forms.Field:
-    label = parameter.label or parameter.name.replace("_", " ").capitalize()
     shared: dict[str, Any] = {
-        "label": label,
+        "label": parameter_label(parameter),
         "initial": parameter.default,
         "help_text": " ".join(filter(None, [parameter.help_text, _range(parameter)])),
     }

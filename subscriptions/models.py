@@ -81,6 +81,7 @@ class Subscription(models.Model):
     sending_until = models.DateTimeField(
         null=True, blank=True, help_text="an order of it may be leaving until then; empty: none is"
     )
+    revision = models.PositiveIntegerField(default=0, help_text="how often its settings were changed")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SubscriptionQuerySet.as_manager()
@@ -110,6 +111,15 @@ class Subscription(models.Model):
     @property
     def account_name(self) -> str:
         return "Paper account" if self.account is None else str(self.account)
+
+    @property
+    def documents(self) -> dict[str, dict[str, Any]]:
+        """What the trader has settled, named as forms and operations name it."""
+        return {
+            "strategy_config": self.strategy_config,
+            "execution_config": self.execution_config,
+            "risk_config": self.risk_config,
+        }
 
     @property
     def execution(self) -> ExecutionConfig:
@@ -142,6 +152,24 @@ class Subscription(models.Model):
             "execution_config": self.execution_config,
             "risk_config": self.risk.to_dict(),
         }
+
+
+class SubscriptionChange(models.Model):
+    """What a trader changed of a subscription, and when; never changed afterwards."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="changes")
+    revision = models.PositiveIntegerField(help_text="of the subscription, once this was changed")
+    differences = models.JSONField(help_text="list of {label, old, new} in words, as the trader read them")
+    changed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-revision"]
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "revision"], name="one_change_per_revision"),
+        ]
+
+    def __str__(self) -> str:
+        return f"change {self.revision} of {self.subscription}"
 
 
 class TradingState(models.TextChoices):

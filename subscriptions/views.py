@@ -1,12 +1,13 @@
-"""Pages and buttons with which a trader begins, pauses, resumes and ends a subscription."""
+"""Pages and buttons with which a trader begins, changes, pauses, resumes and ends a subscription."""
 
 from collections.abc import Callable
+from typing import Any
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -14,10 +15,18 @@ from accounts.models import User
 from bot_sdk.parameters import ConfigError
 from bots.models import Bot, BotVersion
 from exchanges.models import ExchangeAccount
-from subscriptions import lifecycle
+from subscriptions import changing, lifecycle
 from subscriptions.errors import StaffDoNotTrade, SubscriptionError
-from subscriptions.forms import PairSearchForm, SubscribeForm, TradingForm
+from subscriptions.forms import (
+    LONGEST_INTEGER,
+    PairSearchForm,
+    SettingsForm,
+    SubscribeForm,
+    TradingForm,
+    initial_settings,
+)
 from subscriptions.models import Subscription
+from subscriptions.setting_words import differences
 
 
 def _uses_real_money(request: HttpRequest) -> bool:
@@ -40,7 +49,7 @@ def subscribe(request: HttpRequest, slug: str) -> HttpResponse:
     version = bot.versions.published().latest("created_at", "pk")
     data = request.POST if request.method == "POST" else None
     accounts = ExchangeAccount.objects.of(request.user).order_by("label")
-    form = SubscribeForm(data, version=version, accounts=accounts)
+    form = SubscribeForm(data, version=version, accounts=accounts, initial=_initial(request, version))
     subscription = _start(request, bot, form) if form.is_valid() else None
     if subscription:
         messages.success(request, f"{bot.name} is active. It decides at the close of the next candle.")
@@ -69,6 +78,59 @@ def form_of_version(request: HttpRequest, slug: str, number: str) -> HttpRespons
 
 
 @login_required
+def move(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show what another version would change, and have it when that is wanted."""
+    found = _own(request, pk)
+    versions = changing.versions_to_move_to(found)
+    number = (request.POST if request.method == "POST" else request.GET).get("to")
+    chosen = next((each for each in versions if each.number == number), None) if number else None
+    if request.method == "POST" and chosen is not None:
+        try:
+            changing.move(subscription=found, to=chosen, revision=_revision(request))
+        except SubscriptionError as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, f"{chosen.number} decides from the next candle on.")
+            return redirect(found)
+    shown = chosen or next(iter(versions), None)
+    context = {
+        "subscription": found,
+        "versions": versions,
+        "is_missing": bool(number) and chosen is None,
+        "version": shown,
+    }
+    if shown is not None:
+        context["differences"] = differences(changing.settings_of(found), changing.moved(found, shown))
+        context["limits"] = changing.limits_not_taken_over(found, shown)
+    return render(request, "subscriptions/move.html", context)
+
+
+@login_required
+def change(request: HttpRequest, pk: int) -> HttpResponse:
+    """The settings in a form; then what would change; then it is changed."""
+    found = _own(request, pk)
+    current = changing.settings_of(found)
+    data = request.POST if request.method == "POST" else None
+    form = SettingsForm(data, version=found.version, initial=initial_settings(**found.documents))
+    context: dict[str, Any] = {"subscription": found, "form": form}
+    if data is not None and form.is_valid():
+        try:
+            planned = changing.changed(found, **form.configs)
+            if data.get("step") == "store":
+                changing.change(subscription=found, revision=_revision(request), **form.configs)
+                messages.success(request, "Changed. It holds from the next candle on.")
+                return redirect(found)
+        except ConfigError as error:
+            form.show(error.problems)
+        except SubscriptionError as error:
+            form.add_error(None, str(error))
+        else:
+            if data.get("step") != "edit":
+                context["differences"] = differences(current, planned)
+    return render(request, "subscriptions/change.html", context)
+
+
+@login_required
 @require_POST
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
     return _change(request, pk, lifecycle.pause, "Paused: the bot decides nothing until you resume it.")
@@ -84,6 +146,35 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     return _change(request, pk, lifecycle.stop, "Stopped for good. Its record stays here.")
+
+
+def _initial(request: HttpRequest, version: BotVersion) -> dict[str, Any]:
+    """What the form of a new subscription begins with: that of `?like=`, one of the person's own."""
+    like = request.GET.get("like", "")
+    if not like:
+        return {}
+    if not (like.isascii() and like.isdigit() and len(like) <= LONGEST_INTEGER):
+        raise Http404
+    model = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=like, bot=version.bot_id)
+    documents = model.documents | {"strategy_config": changing.moved(model, version).strategy_config}
+    return {
+        "exchange_type": model.market.exchange,
+        "trading_pair": model.market.trading_pair,
+        "timeframe": model.timeframe,
+        "account": model.account_id,
+        "allocated_capital": model.allocated_capital,
+        **initial_settings(**documents),
+    }
+
+
+def _own(request: HttpRequest, pk: int) -> Subscription:
+    return get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+
+
+def _revision(request: HttpRequest) -> int:
+    """The subscription's as the page showed it; -1, which none has, for nonsense."""
+    sent = request.POST.get("revision", "")
+    return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < LONGEST_INTEGER else -1
 
 
 def _person(request: HttpRequest) -> User:
@@ -102,10 +193,12 @@ def _start(request: HttpRequest, bot: Bot, form: SubscribeForm) -> Subscription 
     return None
 
 
-def _change(request: HttpRequest, pk: int, change: Callable[..., Subscription], message: str) -> HttpResponse:
+def _change(
+    request: HttpRequest, pk: int, operation: Callable[..., Subscription], message: str
+) -> HttpResponse:
     subscription = get_object_or_404(Subscription.objects.of(request.user), pk=pk)
     try:
-        change(subscription=subscription)
+        operation(subscription=subscription)
     except SubscriptionError as error:
         messages.error(request, str(error))
     else:

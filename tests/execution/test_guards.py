@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from bot_sdk.ledger import Holding
 from exchanges.gateways import exchange_gateway
@@ -14,8 +15,8 @@ from execution.guards import guard_of, keep_guard, stop_prices
 from execution.models import GUARD, Order
 from execution.orders import position_of
 from execution.protection import Protection, protection_of
-from execution.watching import make_way
-from subscriptions import lifecycle
+from execution.watching import make_way, markets_to_watch
+from subscriptions import changing, lifecycle
 from subscriptions.models import Subscription
 from tests.bot_sdk.samples import make_rules
 from tests.exchanges.simulated import PAIR, Trader
@@ -68,6 +69,22 @@ def test_it_sells_at_the_exchange_while_nobody_watches(trader: Trader) -> None: 
     assert guard.state == Order.State.FILLED
     assert position_of(subscription).base_amount < subscription.market.amount_step
     assert books_fit(subscription)
+
+
+def test_a_stop_that_its_trader_switches_off_is_canceled_at_the_exchange(
+    trader: Trader,  # noqa: F811
+    settings: Settings,
+) -> None:
+    settings.PLATFORM_RISK_LIMITS = {}
+    subscription = holding(trader)
+    without_stop = subscription.documents | {"risk_config": {}}
+
+    changing.change(subscription=subscription, revision=0, **without_stop)
+    for market_id in markets_to_watch():
+        tasks.watch_market(market_id)
+
+    assert Order.objects.get(leg=GUARD).state == Order.State.CANCELED
+    assert markets_to_watch() == []
 
 
 def test_what_is_stopped_leaves_nothing_at_the_exchange(trader: Trader) -> None:  # noqa: F811

@@ -1,0 +1,152 @@
+"""What a trader changes of a subscription: the version of its bot, and its settings.
+
+A change holds from the next candle on, and for stops from the next look at the price. What is held stays.
+What was decided by the settings before is not ordered any more once the change is there: whoever sends an
+order asks under the subscription's lock whether its revision is still the one that it was decided by.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from bot_sdk.parameters import ConfigError, validate
+from bots.models import Bot, BotVersion
+from subscriptions.errors import SubscriptionError
+from subscriptions.forms import RISK_FIELDS
+from subscriptions.lifecycle import parse_settings, wait_until_quiet
+from subscriptions.models import Subscription, SubscriptionChange
+from subscriptions.setting_words import Settings, differences, limits_in_words
+
+CHANGEABLE = (Subscription.State.ACTIVE, Subscription.State.PAUSED)
+SEEN_OTHERWISE = "The subscription was changed since this page was made. Look at it again."
+
+
+def settings_of(subscription: Subscription) -> Settings:
+    """Return what is in force now. Select its `version` beforehand."""
+    return Settings(version=subscription.version, **subscription.documents)
+
+
+def versions_to_move_to(subscription: Subscription) -> list[BotVersion]:
+    """Return the versions that its trader may choose instead, the newest first. Select `bot` beforehand."""
+    if subscription.state not in CHANGEABLE or subscription.bot.state not in Bot.RUNNING:
+        return []
+    others = (
+        BotVersion.objects.published().filter(bot=subscription.bot_id).exclude(pk=subscription.version_id)
+    )
+    return sorted(others, key=lambda version: version.precedence, reverse=True)
+
+
+def moved(subscription: Subscription, to: BotVersion) -> Settings:
+    """Return the settings that it would have with another version.
+
+    A parameter keeps its value where the version still takes it, and has the version's default otherwise.
+    """
+    strategy: dict[str, Any] = {}
+    for parameter in to.declared_parameters:
+        try:
+            strategy |= validate([parameter], _only(parameter.name, subscription.strategy_config))
+        except ConfigError:
+            strategy[parameter.name] = parameter.default
+    now = settings_of(subscription)
+    return Settings(to, strategy, now.execution_config, now.risk_config)
+
+
+def changed(
+    subscription: Subscription,
+    *,
+    strategy_config: Mapping[str, Any],
+    execution_config: Mapping[str, Any],
+    risk_config: Mapping[str, Any],
+) -> Settings:
+    """Return the settings that it would have with these documents. Raises ConfigError as `subscribe` does."""
+    problems: dict[str, str] = {}
+    given = strategy_config, execution_config, risk_config
+    declared = subscription.version.declared_parameters
+    strategy, execution, risk = parse_settings(problems, declared, *given)
+    if problems:
+        raise ConfigError(problems)
+    return Settings(subscription.version, strategy, execution.to_dict(), risk.to_dict())
+
+
+def limits_not_taken_over(subscription: Subscription, to: BotVersion) -> list[tuple[str, str]]:
+    """Return name and value of the limits that a version proposes and its trader has set otherwise."""
+    proposed, chosen = to.proposed_risk, subscription.chosen_risk
+    wanted = [name for name in RISK_FIELDS if getattr(proposed, name) not in (None, getattr(chosen, name))]
+    return limits_in_words(proposed, wanted)
+
+
+def move(*, subscription: Subscription, to: BotVersion, revision: int) -> Subscription:
+    """Have the bot's version `to` decide from the next candle on; the one that it has changes nothing.
+
+    `revision` is that of the subscription as its trader saw it. When it returns, nothing is ordered any more
+    that the version before decided. Raises SubscriptionError for a version that is not offered.
+    """
+    with transaction.atomic():
+        row = _locked(subscription, revision)
+        # locked, so that staff who pull it now wait, and then find this subscription with it
+        offered = BotVersion.objects.published().select_for_update(of=["self"])
+        version = offered.filter(bot=row.bot_id, pk=to.pk).first()
+        if version is None or row.bot.state not in Bot.RUNNING:
+            raise SubscriptionError(f"{to.number} is not offered now. Choose another version.")
+        stored = _store(row, moved(row, version))
+    wait_until_quiet(Subscription.objects.filter(pk=stored.pk))
+    return stored
+
+
+def change(
+    *,
+    subscription: Subscription,
+    strategy_config: Mapping[str, Any],
+    execution_config: Mapping[str, Any],
+    risk_config: Mapping[str, Any],
+    revision: int,
+) -> Subscription:
+    """Have it trade with these settings from the next candle on; those that it has change nothing.
+
+    `revision` is that of the subscription as its trader saw it. When it returns, nothing is ordered any more
+    that was decided by the settings before. Raises ConfigError as `subscribe` does, and SubscriptionError.
+    """
+    with transaction.atomic():
+        row = _locked(subscription, revision)
+        planned = changed(
+            row,
+            strategy_config=strategy_config,
+            execution_config=execution_config,
+            risk_config=risk_config,
+        )
+        stored = _store(row, planned)
+    wait_until_quiet(Subscription.objects.filter(pk=stored.pk))
+    return stored
+
+
+def _locked(subscription: Subscription, revision: int) -> Subscription:
+    """Return the row, under the lock that an order takes before it is sent."""
+    row = Subscription.objects.select_for_update(of=["self"]).with_names().get(pk=subscription.pk)
+    if row.state not in CHANGEABLE:
+        raise SubscriptionError(
+            f"This subscription is {row.get_state_display().lower()}: it cannot be changed."
+        )
+    if row.revision != revision:
+        raise SubscriptionError(SEEN_OTHERWISE)
+    return row
+
+
+def _store(row: Subscription, planned: Settings) -> Subscription:
+    found = differences(settings_of(row), planned)
+    if not found:
+        return row
+    row.version = planned.version
+    row.strategy_config = dict(planned.strategy_config)
+    row.execution_config = dict(planned.execution_config)
+    row.risk_config = dict(planned.risk_config)
+    row.revision += 1
+    row.save(update_fields=["version", "strategy_config", "execution_config", "risk_config", "revision"])
+    SubscriptionChange.objects.create(
+        subscription=row, revision=row.revision, differences=[each.to_dict() for each in found]
+    )
+    return row
+
+
+def _only(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: config[name]} if name in config else {}

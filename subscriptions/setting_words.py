@@ -1,0 +1,97 @@
+"""A subscription's settings in the words of its form, and how two of them differ."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django import forms
+
+from bot_sdk.configs import RiskConfig
+from bots.models import BotVersion
+from exchanges.templatetags.amounts import NOTHING, plain
+from subscriptions.forms import ORDER_TYPE_FIELDS, RISK_FIELDS, SIZING_FIELDS, SettingsForm, parameter_label
+from subscriptions.lifecycle import STRATEGY_PREFIX
+
+OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a subscription trades, as far as its trader may change it; the documents as they are stored."""
+
+    version: BotVersion
+    strategy_config: Mapping[str, Any]
+    execution_config: Mapping[str, Any]
+    risk_config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One setting in words, before and after a change; a dash where there was, or is, none."""
+
+    label: str
+    old: str
+    new: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as JSON can carry it."""
+        return asdict(self)
+
+
+def differences(old: Settings, new: Settings) -> list[Difference]:
+    """Return what differs, in the order of the form."""
+    before, after = _in_words(old), _in_words(new)
+    names = [*after, *(name for name in before if name not in after)]
+    nowhere = ("", NOTHING)
+    found = []
+    for name in names:
+        (old_label, was), (label, will_be) = before.get(name, nowhere), after.get(name, nowhere)
+        if was != will_be:
+            found.append(Difference(label or old_label, was, will_be))
+    return found
+
+
+def limits_in_words(risk: RiskConfig, names: list[str]) -> list[tuple[str, str]]:
+    """Return label and value of these limits."""
+    return [(_label(name), _limit_words(getattr(risk, name))) for name in names]
+
+
+def _in_words(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Return label and value of every setting, by the name of its field."""
+    version, strategy, execution = settings.version, settings.strategy_config, settings.execution_config
+    return {
+        "version": ("Version", version.number),
+        "warm_up": ("Candles before the first decision", str(version.warm_up)),
+        **{
+            STRATEGY_PREFIX + each.name: (parameter_label(each), _words(strategy.get(each.name)))
+            for each in version.declared_parameters
+        },
+        **{
+            name: (_label(name), _choice_words(name, execution.get(name)))
+            for name in (*SIZING_FIELDS, *ORDER_TYPE_FIELDS)
+        },
+        **{name: (_label(name), _limit_words(settings.risk_config.get(name))) for name in RISK_FIELDS},
+    }
+
+
+def _label(name: str) -> str:
+    return str(SettingsForm.base_fields[name].label)
+
+
+def _choice_words(name: str, value: Any) -> str:
+    field = SettingsForm.base_fields[name]
+    if isinstance(field.widget, forms.Select):
+        return str(dict(field.widget.choices).get(value or field.initial or "", value))
+    return _words(value)
+
+
+def _limit_words(value: Any) -> str:
+    return OFF if value is None else plain(value)
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "on" if value else OFF
+    return value if isinstance(value, str) else plain(value)
