@@ -35,7 +35,7 @@ from subscriptions.models import Subscription
 logger = logging.getLogger(__name__)
 
 CLIENT_ORDER_NAMESPACE = uuid.UUID("6d0c7f0a-5a5e-4c39-9f61-0f4f0c1d8a55")
-SIGNAL = "signal"  # the leg of a cycle's order
+SIGNAL, CLOSE = "signal", "close"  # legs: a cycle's order, and what a trader has sold on stopping
 MOST_REFUSALS = 3  # in a row; then the subscription is paused
 SEND_WITHIN = timedelta(seconds=5)  # from the claim on; a pause may have to wait for so long
 LEAVING = timedelta(seconds=2.25)  # for a worker held up between its last look at the clock and the network
@@ -236,7 +236,8 @@ def _claim_for_sending(order: Order, intent: Intent) -> bool:
     All that may have stopped the order since it was intended is asked again here.
     """
     with transaction.atomic():
-        running = Subscription.objects.active()
+        selling = intent.leg == CLOSE
+        running = Subscription.objects.closing() if selling else Subscription.objects.active()
         if intent.signal.source == BOT:
             running = running.asked()
         found = running.select_for_update(of=["self"]).filter(pk=order.subscription_id).first()

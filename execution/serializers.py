@@ -76,7 +76,7 @@ class TradeSerializer(serializers.ModelSerializer):
         source="order.cycle_id", allow_null=True, help_text="the decision behind it; null: a stop's order"
     )
     side = serializers.CharField(source="order.side", help_text="BUY or SELL")
-    source = serializers.CharField(source="order.source", help_text="bot, or the rule that wanted it")
+    source = serializers.CharField(source="order.source", help_text="bot, trader or rule that wanted it")
     reason = serializers.CharField(source="order.reason")
     price = AmountField(help_text="quote per base")
     amount = AmountField(help_text="base")

@@ -14,6 +14,7 @@ urlpatterns = [
     path("subscriptions/<int:pk>/live/", views.live, name="live"),
     path("subscriptions/<int:pk>/chart.json", views.chart, name="chart"),
     path("subscriptions/<int:pk>/run/", views.run, name="run"),
+    path("subscriptions/<int:pk>/close/", views.close, name="close"),
     path("bots/<slug:slug>/backtest/", backtest_views.new, name="new_backtest"),
     path("backtests/", backtest_views.index, name="backtests"),
     path("backtests/compare/", backtest_views.compare, name="compare_backtests"),

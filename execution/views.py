@@ -22,6 +22,7 @@ from bot_sdk.parameters import ConfigError
 from exchanges.models import ExchangeAccount
 from execution import protection
 from execution.charts import chart_data
+from execution.closing import sell_and_stop
 from execution.envelope import quotes_of, together_of
 from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable
 from execution.forms import EnvelopeForm, StateForm
@@ -203,6 +204,20 @@ def lift_halt(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         protection.lift_halt(subscription=found, bid=price.value)
         messages.success(request, "The halt is lifted. The drawdown is measured anew from today's equity.")
+    return redirect(found)
+
+
+@login_required
+@require_POST
+def close(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop the subscription, and have sold what it holds."""
+    found = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+    try:
+        sell_and_stop(subscription=found)
+    except SubscriptionError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, "What is held is sold now; then the subscription is stopped for good.")
     return redirect(found)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError
 from django.db.models import Q
 
-from bot_sdk.action import BUY, Action
+from bot_sdk.action import BUY, SELL, Action
 from bot_sdk.configs import MARKET
 from bot_sdk.risk import Signal, decide, protective_exit
 from exchanges.errors import ExchangeError
@@ -24,26 +24,30 @@ from exchanges.prices import GOOD_FOR_SECONDS
 from exchanges.vault import VaultError
 from execution import guards
 from execution.models import GUARD, Order, OrderQuerySet, Position
-from execution.orders import Intent, book, place_order, position_of
+from execution.orders import CLOSE, Intent, book, place_order, position_of
 from execution.protection import has_stop, remember, seen
+from subscriptions import lifecycle
 from subscriptions.models import Subscription, SubscriptionQuerySet
 from subscriptions.switches import halted_among
 
 logger = logging.getLogger(__name__)
 
 STOP, TIMEOUT = "stop", "timeout"  # legs of orders
+TRADER = "trader"  # the source of an order that no rule and no bot wanted
+STOPPED_AND_SOLD = "Stopped, and sold what was held"
 PRICE_IS_GOOD_FOR = timedelta(seconds=15 - GOOD_FOR_SECONDS)  # a stop sells on none older than 15 s
 
 
 def markets_to_watch() -> list[int]:
-    """Return the markets on which a position has a stop, or a limit order on paper waits."""
+    """Return the markets on which a position has a stop or is to be sold, or a limit order on paper waits."""
     protected = _protected().order_by().values_list("market", flat=True).distinct()
     waiting = _waiting_on_paper().order_by().values_list("subscription__market", flat=True).distinct()
-    return sorted({*protected, *waiting})
+    closing = Subscription.objects.closing().order_by().values_list("market", flat=True).distinct()
+    return sorted({*protected, *waiting, *closing})
 
 
 def watch(market: Market, ticker: Ticker, now: datetime) -> None:
-    """Look after all positions and paper orders on the market at these prices.
+    """Look after all positions and paper orders on the market at these prices, and sell what is to be closed.
 
     One subscription's trouble stays its own. Watched is what needs no sale, or was sold: a stop that was
     reached and did not sell protects nobody.
@@ -55,6 +59,9 @@ def watch(market: Market, ticker: Ticker, now: datetime) -> None:
     ):
         with _trouble_of(order.subscription), trading_gateway(None, market, ticker) as paper:
             _tend_on_paper(order, paper, ticker, now)
+    for closing in Subscription.objects.closing().filter(market=market).with_names():
+        with _trouble_of(closing):
+            _close(closing, ticker, now)
     subscriptions = list(_protected().filter(market=market).with_names().select_related("position"))
     halted = halted_among({subscription.trader_id for subscription in subscriptions})
     safe = []
@@ -147,6 +154,30 @@ def _look(subscription: Subscription, ticker: Ticker, now: datetime) -> bool:
             minute = now.replace(second=0, microsecond=0)
             place_order(_intent(subscription, signal, STOP, minute, ticker=ticker, now=now), gateway)
     return _exit_of(position_of(subscription), subscription, ticker, now) is None
+
+
+def _close(subscription: Subscription, ticker: Ticker, now: datetime) -> None:
+    """Sell what a trader wants sold, by one order of the minute at the market; stop when it is done.
+
+    What became of an order that is unknown is waited for. A refusal is told by pausing.
+    """
+    hindering = Order.objects.in_the_way(subscription, SELL)
+    if hindering.exclude(state=Order.State.OPEN).exists():
+        return
+    with trading_gateway(subscription.account, subscription.market, ticker) as gateway:
+        make_way(subscription, gateway)
+        held = position_of(subscription).holding.base_amount
+        amount = subscription.market.rules.orderable(held, ticker.bid)
+        if amount:
+            minute = now.replace(second=0, microsecond=0)
+            signal = Signal(SELL, amount, STOPPED_AND_SOLD, TRADER)
+            order = place_order(_intent(subscription, signal, CLOSE, minute, ticker=ticker, now=now), gateway)
+            if order.state == Order.State.REJECTED:
+                refused = f"What is held could not be sold: {order.message}"
+                lifecycle.pause_and_tell(subscriptions=[subscription], reason=refused)
+            if order.state != Order.State.FILLED:
+                return
+    lifecycle.stop(subscription=subscription)
 
 
 def _guard(subscription: Subscription, ticker: Ticker, now: datetime) -> None:

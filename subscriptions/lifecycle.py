@@ -1,4 +1,4 @@
-"""A subscription's life: it begins active, may pause and resume, and ends stopped."""
+"""A subscription's life: it begins active, may pause and resume, may sell what it holds, and ends stopped."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -102,9 +102,7 @@ def pause(*, subscription: Subscription, reason: str = "") -> Subscription:
 
     When it returns no further order is sent: it waits for one that may be leaving just now.
     """
-    paused = _move(
-        subscription, to=Subscription.State.PAUSED, allowed=[Subscription.State.ACTIVE], reason=reason
-    )
+    paused = _move(subscription, to=Subscription.State.PAUSED, allowed=Subscription.SENDING, reason=reason)
     wait_until_quiet(Subscription.objects.filter(pk=paused.pk))
     return paused
 
@@ -112,9 +110,10 @@ def pause(*, subscription: Subscription, reason: str = "") -> Subscription:
 def pause_by_staff(*, subscription: Subscription, staff: User) -> Subscription:
     """Pause as the trader could, and write into the audit log who did. Raises SubscriptionError."""
     with transaction.atomic():
-        allowed = [Subscription.State.ACTIVE]
         reason = "Paused by staff."
-        paused = _move(subscription, to=Subscription.State.PAUSED, allowed=allowed, reason=reason)
+        paused = _move(
+            subscription, to=Subscription.State.PAUSED, allowed=Subscription.SENDING, reason=reason
+        )
         audit.record(actor=staff, action="subscription.pause", target=paused)
     wait_until_quiet(Subscription.objects.filter(pk=paused.pk))
     return paused
@@ -178,7 +177,7 @@ def pause_where_unlisted(*, exchange: str) -> list[Market]:
 
 def pause_on(*, account: ExchangeAccount) -> list[Subscription]:
     """Pause all that trades on the account, and tell its owner in one message; return what was paused."""
-    active = account.subscriptions.filter(state=Subscription.State.ACTIVE)
+    active = account.subscriptions.filter(state__in=Subscription.SENDING)
     reason = f"{account.label} is not usable: {account.state_reason}"[:200]
     reasons = dict.fromkeys(active.values_list("pk", flat=True), reason)
     return _pause_and_tell(account, reasons, "subscriptions/paused_for_account.txt")
@@ -193,7 +192,7 @@ def pause_for_mismatch(*, account: ExchangeAccount, reasons: Mapping[int, str]) 
 
 
 def _pause_and_tell(account: ExchangeAccount, reasons: Mapping[int, str], letter: str) -> list[Subscription]:
-    active = account.subscriptions.filter(state=Subscription.State.ACTIVE, pk__in=reasons).with_names()
+    active = account.subscriptions.filter(state__in=Subscription.SENDING, pk__in=reasons).with_names()
     paused = []
     for subscription in active:
         with suppress(SubscriptionError):  # its trader has just stopped it
@@ -219,11 +218,21 @@ def resume(*, subscription: Subscription) -> Subscription:
 
     Raises SubscriptionError while its exchange account is not usable.
     """
-    account = subscription.account
-    usable = ExchangeAccount.objects.usable()
-    if account is not None and account.needs_keys and not usable.filter(pk=account.pk).exists():
-        raise SubscriptionError(f"{account.label} is not usable now. Put its keys right first, then resume.")
+    _refuse_unusable(subscription.account)
     return _move(subscription, to=Subscription.State.ACTIVE, allowed=[Subscription.State.PAUSED], reason="")
+
+
+def close(*, subscription: Subscription) -> Subscription:
+    """End the bot's deciding for good, so that what is held can be sold; twice changes nothing.
+
+    When it returns nothing is sent any more but the sale, which `stop` ends, too. Raises SubscriptionError
+    while its exchange account is not usable.
+    """
+    _refuse_unusable(subscription.account)
+    allowed = [Subscription.State.ACTIVE, Subscription.State.PAUSED]
+    closing = _move(subscription, to=Subscription.State.CLOSING, allowed=allowed, reason="")
+    wait_until_quiet(Subscription.objects.filter(pk=closing.pk))
+    return closing
 
 
 def stop(*, subscription: Subscription) -> Subscription:
@@ -231,7 +240,7 @@ def stop(*, subscription: Subscription) -> Subscription:
 
     When it returns no further order is sent.
     """
-    allowed = [Subscription.State.ACTIVE, Subscription.State.PAUSED]
+    allowed = [*Subscription.SENDING, Subscription.State.PAUSED]
     stopped = _move(subscription, to=Subscription.State.STOPPED, allowed=allowed, reason="")
     wait_until_quiet(Subscription.objects.filter(pk=stopped.pk))
     return stopped
@@ -249,8 +258,14 @@ def wait_until_quiet(subscriptions: SubscriptionQuerySet) -> None:
         time.sleep(QUIET_PAUSE_SECONDS)
 
 
+def _refuse_unusable(account: ExchangeAccount | None) -> None:
+    usable = ExchangeAccount.objects.usable()
+    if account is not None and account.needs_keys and not usable.filter(pk=account.pk).exists():
+        raise SubscriptionError(f"{account.label} is not usable now. Put its keys right first.")
+
+
 def _move(
-    subscription: Subscription, *, to: Subscription.State, allowed: list[Subscription.State], reason: str
+    subscription: Subscription, *, to: Subscription.State, allowed: Sequence[Subscription.State], reason: str
 ) -> Subscription:
     """Change the state under the row's lock, which an order also takes before it is sent."""
     with transaction.atomic():

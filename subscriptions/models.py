@@ -25,10 +25,15 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 
     def active(self) -> "SubscriptionQuerySet":
         """What is looked after at every candle: its stops, and its bot where that is `asked`."""
+        return self._able().filter(state=Subscription.State.ACTIVE)
+
+    def closing(self) -> "SubscriptionQuerySet":
+        """What sells all that it holds, and then stops; its bot and its stops are not asked any more."""
+        return self._able().filter(state=Subscription.State.CLOSING)
+
+    def _able(self) -> "SubscriptionQuerySet":
         return self.filter(
-            IS_ON_PAPER | models.Q(account__in=ExchangeAccount.objects.usable()),
-            state=Subscription.State.ACTIVE,
-            trader__is_active=True,
+            IS_ON_PAPER | models.Q(account__in=ExchangeAccount.objects.usable()), trader__is_active=True
         )
 
     def asked(self) -> "SubscriptionQuerySet":
@@ -55,7 +60,10 @@ class Subscription(models.Model):
     class State(models.TextChoices):
         ACTIVE = "ACTIVE", "Active"
         PAUSED = "PAUSED", "Paused"
+        CLOSING = "CLOSING", "Selling"
         STOPPED = "STOPPED", "Stopped"
+
+    SENDING = (State.ACTIVE, State.CLOSING)  # in which orders may leave
 
     trader = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions"

@@ -106,7 +106,7 @@ def _set(trader: User | None, state: TradingState, reason: str, *, by: User | No
                 actor=by, action="platform.trading", target=switch, state=state, reason=switch.reason
             )
     # an order of one that has just been paused may be leaving, too
-    may_send = Q(state=Subscription.State.ACTIVE) | Q(sending_until__isnull=False)
+    may_send = Q(state__in=Subscription.SENDING) | Q(sending_until__isnull=False)
     in_scope = Subscription.objects.filter(may_send)
     wait_until_quiet(in_scope if trader is None else in_scope.filter(trader=trader))
     return switch

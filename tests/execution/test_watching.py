@@ -134,13 +134,13 @@ def test_looking_costs_as_much_for_many_as_for_one(
 ) -> None:
     first = holding()
     look(first.market, "60000")
-    with django_assert_num_queries(4):  # subscriptions, orders on paper, switches, watched
+    with django_assert_num_queries(5):  # subscriptions, what is closed, orders on paper, switches, watched
         look(first.market, "60000")
     for _ in range(3):
         holding(bot=first.bot)
     look(first.market, "60000")
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         look(first.market, "60000")
 
 
