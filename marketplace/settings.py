@@ -200,6 +200,7 @@ else:
     EMAIL_BACKEND = "accounts.mail.ReadableFileBackend"
     EMAIL_FILE_PATH = STATE_DIR / "mail"
 OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
+NOTIFICATION_RECEIVER = ""  # a test's own server, in the place of every service that people are told by
 ADMINS = [OPERATOR_EMAIL] if OPERATOR_EMAIL else []  # told when bots cannot be run
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"marketplace@{_public.hostname}")
 
