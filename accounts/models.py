@@ -3,7 +3,7 @@
 import uuid
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser, AnonymousUser, UserManager
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -119,3 +119,157 @@ class AnsweredRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.key}"
+
+
+class Event(models.TextChoices):
+    """What people may be told about; each channel says of which."""
+
+    FILL = "FILL", "An order is filled"
+    STOP = "STOP", "A stop has sold"
+    HALTED = "HALTED", "Trading is paused or halted"
+    KEY_PROBLEM = "KEY_PROBLEM", "An exchange key is no longer good"
+    VERSION = "VERSION", "A newer version, or a bot that is stopped"
+    REVIEW = "REVIEW", "A decision about a version of yours"
+
+
+URGENT = (Event.STOP, Event.HALTED, Event.KEY_PROBLEM)  # these wait for no digest
+
+
+def usual_events() -> list[str]:
+    """Return what a new channel is for: all but fills, of which there may be many."""
+    return [event for event in Event.values if event != Event.FILL]
+
+
+class NotificationChannelQuerySet(models.QuerySet["NotificationChannel"]):
+    def of(self, user: User | AnonymousUser) -> "NotificationChannelQuerySet":
+        return self.filter(owner=user) if user.is_authenticated else self.none()
+
+    def with_waiting(self) -> "NotificationChannelQuerySet":
+        """Add `waiting`, how many notifications have not gone yet, and `is_tested`: one is a test."""
+        waiting = models.Q(deliveries__state="WAITING")
+        is_test = waiting & models.Q(deliveries__notification__event="")
+        return self.select_related("owner").annotate(
+            waiting=models.Count("deliveries", filter=waiting),
+            is_tested=models.Count("deliveries", filter=is_test),
+        )
+
+
+class NotificationChannel(models.Model):
+    """A way to a person, and which events take it. After failures it is tried again at `retry_at`."""
+
+    class Kind(models.TextChoices):
+        EMAIL = "EMAIL", "Email"
+        TELEGRAM = "TELEGRAM", "Telegram"
+        DISCORD = "DISCORD", "Discord"
+        WEBHOOK = "WEBHOOK", "Webhook"
+
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notification_channels")
+    kind = models.CharField(max_length=16, choices=Kind)
+    sealed = models.TextField(blank=True, help_text="its address, sealed; empty: the owner's email address")
+    hint = models.CharField(max_length=200, blank=True, help_text="of the address, without what is secret")
+    events = models.JSONField(default=usual_events, blank=True, help_text="names of Event")
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="in a row")
+    problem = models.CharField(max_length=200, blank=True, help_text="why the last try failed")
+    retry_at = models.DateTimeField(null=True, blank=True)
+    busy_until = models.DateTimeField(null=True, blank=True, help_text="a worker is at it until then")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = NotificationChannelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner"], condition=models.Q(kind="EMAIL"), name="one_email_channel_per_person"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.hint}".strip()
+
+
+class NotificationTimes(models.Model):
+    """When a person wants to be told, by the clock of their own time zone."""
+
+    class Digest(models.TextChoices):
+        NONE = "NONE", "At once"
+        HOURLY = "HOURLY", "Once an hour"
+        DAILY = "DAILY", "Once a day, at 8:00"
+
+    person = models.OneToOneField(User, on_delete=models.CASCADE, related_name="notification_times")
+    time_zone = models.CharField(max_length=64, default="UTC")
+    quiet_from = models.TimeField(null=True, blank=True)
+    quiet_until = models.TimeField(null=True, blank=True)
+    digest = models.CharField(max_length=16, choices=Digest, default=Digest.NONE)
+
+    class Meta:
+        verbose_name_plural = "notification times"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(quiet_from=None, quiet_until=None)
+                | models.Q(quiet_from__isnull=False, quiet_until__isnull=False)
+                & ~models.Q(quiet_from=models.F("quiet_until")),
+                name="quiet_hours_have_two_ends",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.get_digest_display()}"
+
+
+class Notification(models.Model):
+    """What a person is to be told. It is spread over their channels after the transaction that wrote it."""
+
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
+    event = models.CharField(max_length=16, choices=Event, blank=True, help_text="empty: a test")
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    link = models.CharField(max_length=300, help_text="a path on this site")
+    key = models.CharField(max_length=100, help_text="names what happened: told once")
+    created_at = models.DateTimeField(default=timezone.now)
+    spread_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(spread_at=None), name="notifications_to_spread"),
+            models.Index(fields=["created_at"], name="notifications_by_age"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["person", "key"], name="told_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class NotificationDelivery(models.Model):
+    """One notification on its way through one channel."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", "Waiting"
+        SENT = "SENT", "Sent"
+        DROPPED = "DROPPED", "Given up"
+
+    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.ForeignKey(NotificationChannel, on_delete=models.CASCADE, related_name="deliveries")
+    due_at = models.DateTimeField()
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "notification deliveries"
+        indexes = [
+            models.Index(
+                fields=["channel", "due_at"],
+                condition=models.Q(state="WAITING"),
+                name="notifications_to_deliver",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["notification", "channel"], name="delivered_once_per_channel"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notification} by {self.channel}"

@@ -1,19 +1,15 @@
-"""What staff need besides their password, and how its secrets rest in the database.
+"""What staff need besides their password, and how its secrets are sealed.
 
-The account library asks for the code and keeps in the session which authenticator answered. Secrets are
-sealed with Fernet under keys derived from VAULT_KEYS: the first seals, all open.
+The account library asks for the code and keeps in the session which authenticator answered.
 """
 
-import base64
-import hmac
 from collections.abc import Callable
 from functools import wraps
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
+from cryptography.fernet import InvalidToken
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -23,7 +19,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.sealing import ring
 
+PURPOSE = "accounts.second_factor"
 SEALED = ("secret", "seed")  # of an authenticator's data: an app's secret, what recovery codes are drawn from
 NEEDED = "Staff pages need a second factor. Set up an authenticator app; it takes a minute."
 
@@ -36,12 +34,12 @@ class SecretLost(Exception):
 
 class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # the library has no types
     def encrypt(self, text: str) -> str:
-        return _ring().encrypt(text.encode()).decode()
+        return ring(PURPOSE).encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """Raises SecretLost."""
         try:
-            return _ring().decrypt(encrypted_text).decode()
+            return ring(PURPOSE).decrypt(encrypted_text).decode()
         except InvalidToken as error:
             raise SecretLost(
                 "A second factor does not open. Either VAULT_KEYS lacks the key that sealed it: add that. "
@@ -97,11 +95,3 @@ def reseal_all() -> int:
                     row.data[name] = adapter.encrypt(adapter.decrypt(row.data[name]))
                 row.save()
     return len(pks)
-
-
-def _ring() -> MultiFernet:
-    return MultiFernet([Fernet(_derived(key)) for key in settings.VAULT_KEYS.values()])
-
-
-def _derived(key: bytes) -> bytes:
-    return base64.urlsafe_b64encode(hmac.digest(key, b"accounts.second_factor", "sha256"))

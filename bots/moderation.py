@@ -8,14 +8,18 @@ from collections.abc import Sequence
 from celery import current_app
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
 
 from accounts import audit
-from accounts.models import User
+from accounts.models import Event, User
+from accounts.notifying import notify
 from bots import drafting, publishing
 from bots.errors import PublishingError
 from bots.models import Bot, BotVersion, DeveloperBan, Review
 
 TELL_TASK = "subscriptions.tasks.tell_of_stopped_bot"
+TELL_OF_VERSION_TASK = "subscriptions.tasks.tell_of_new_version"
 STOPPABLE = (*BotVersion.RUNNING, BotVersion.State.QUARANTINED)
 _Decision = Review.Decision
 
@@ -28,6 +32,7 @@ def approve(*, version: BotVersion, reviewer: User, note: str = "") -> Review:
     with transaction.atomic():
         _check_reviewer(version.bot, reviewer)
         publishing.publish(version=version)
+        transaction.on_commit(lambda: current_app.send_task(TELL_OF_VERSION_TASK, args=[version.pk]))
         return _note(version, reviewer, _Decision.APPROVED, [], note)
 
 
@@ -156,6 +161,14 @@ def _suspend(bot: Bot, by: User, reason: str) -> None:
         bot.refresh_from_db()
         raise PublishingError(f"{bot.name} is {bot.get_state_display().lower()}: it cannot be suspended.")
     bot.refresh_from_db()
+    notify(
+        people=[bot.developer_id],
+        event=Event.REVIEW,
+        subject=f"{bot.name} is suspended",
+        text=reason,
+        link=reverse("bots:own_bot", args=[bot.slug]),
+        key=f"suspended:{bot.pk}:{timezone.now().isoformat()}",
+    )
     audit.record(actor=by, action="bot.suspend", target=bot, reason=reason)
     transaction.on_commit(lambda: _tell(bot))
 
@@ -165,6 +178,15 @@ def _note(
 ) -> Review:
     review = Review.objects.create(
         version=version, reviewer=reviewer, decision=decision, reasons=list(reasons), note=note
+    )
+    named = ", ".join(Review.Reason(each).label for each in reasons)
+    notify(
+        people=[version.bot.developer_id],
+        event=Event.REVIEW,
+        subject=f"{version}: {review.get_decision_display().lower()}",
+        text="\n".join(filter(None, [named, note])) or "It is offered to traders now.",
+        link=reverse("bots:own_bot", args=[version.bot.slug]),
+        key=f"review:{review.pk}",
     )
     action = f"version.{decision.lower()}"
     audit.record(actor=reviewer, action=action, target=version, reasons=list(reasons), note=note)

@@ -6,8 +6,11 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import Event
+from accounts.notifying import notify
 from exchanges.credentials import rights_problem
 from exchanges.errors import ExchangeError, ExchangeUnavailable, KeyRefused, UnknownExchange
 from exchanges.gateways import account_client
@@ -66,13 +69,24 @@ def _store(account: ExchangeAccount, finding: Finding) -> bool:
     states = ExchangeAccount.State
     had_rights = account.state in (states.ACTIVE, states.LOST_RIGHTS)
     refused = states.LOST_RIGHTS if had_rights else states.REFUSED
-    stored = ExchangeAccount.objects.filter(pk=account.pk, sealed=account.sealed).update(
-        state=refused if finding.refusals else states.ACTIVE,
-        state_reason=" ".join(finding.refusals + finding.warnings),
-        permissions=dict(finding.rights),
-        has_address_restriction=finding.rights.get("has_address_restriction"),
-        checked_at=timezone.now(),
-    )
+    now, reason = timezone.now(), " ".join(finding.refusals + finding.warnings)
+    with transaction.atomic():
+        stored = ExchangeAccount.objects.filter(pk=account.pk, sealed=account.sealed).update(
+            state=refused if finding.refusals else states.ACTIVE,
+            state_reason=reason,
+            permissions=dict(finding.rights),
+            has_address_restriction=finding.rights.get("has_address_restriction"),
+            checked_at=now,
+        )
+        if stored and finding.refusals and account.state == states.ACTIVE:
+            notify(
+                people=[account.owner_id],
+                event=Event.KEY_PROBLEM,
+                subject=f"The keys of {account.label} are no longer good",
+                text=f"Nothing trades with them any more. {reason}",
+                link=account.get_absolute_url(),
+                key=f"keys:{account.pk}:{now.isoformat()}",
+            )
     if stored and finding.refusals:
         current_app.send_task(PAUSE_TASK, args=[account.pk])
     return bool(stored)

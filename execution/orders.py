@@ -29,6 +29,7 @@ from exchanges.models import ExchangeAccount, Market
 from execution import envelope
 from execution.alarms import Trouble, alarm
 from execution.models import GUARD, NOT_FINAL, Cycle, Fill, Order, Position
+from execution.telling import tell_of_fills, tell_of_halt
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
 
@@ -268,12 +269,15 @@ def _note_order(order: Order, bid: Decimal | None) -> None:
     positions = Position.objects.select_for_update(of=["self"]).select_related("subscription")
     position = positions.get(subscription=order.subscription_id)
     past = position.past
+    was_halted = past.is_halted
     if bid is not None:
         risk = position.subscription.risk
         past = past.seen(at=timezone.now(), bid=bid, holding=position.holding, risk=risk)
     is_counted = order.leg != GUARD  # the rules count what trades
     position.risk_state = (past.ordered() if is_counted else past).to_dict()
     position.save(update_fields=["risk_state"])
+    if past.is_halted and not was_halted:
+        tell_of_halt(position)
 
 
 def _withdraw(order: Order, message: str) -> None:
@@ -345,7 +349,7 @@ def _send(order: Order, gateway: TradingGateway) -> OrderReport:
 
 def _book(order: Order, report: OrderReport) -> Order:
     orders = Order.objects.select_for_update(of=["self"]).select_related(
-        "subscription__market", "subscription__account"
+        "subscription__market", "subscription__account", "subscription__bot"
     )
     order = orders.get(pk=order.pk)
     subscription = order.subscription
@@ -366,6 +370,8 @@ def _book(order: Order, report: OrderReport) -> Order:
         order.message = ""
         order.save(update_fields=["exchange_order_id", "state", "message"])
         _leaves_no_more(order)
+    if order.is_final:
+        tell_of_fills(order)
     return order
 
 

@@ -13,6 +13,7 @@ from bot_sdk.risk_state import RiskState
 from execution.guards import guard_of
 from execution.models import Position
 from execution.orders import position_of
+from execution.telling import tell_of_halt
 from subscriptions.models import Subscription
 from subscriptions.platform_limits import platform_limits
 
@@ -79,7 +80,10 @@ def remember(subscriptions: Iterable[Subscription], *, at: datetime, bid: Decima
         rows = Position.objects.select_for_update(of=["self"]).select_related("subscription")
         positions = list(rows.filter(pk__in=risks).order_by("pk"))
         for position in positions:
-            position.risk_state = seen(position, risks[position.pk], at=at, bid=bid).to_dict()
+            past = seen(position, risks[position.pk], at=at, bid=bid)
+            if past.is_halted and not position.past.is_halted:
+                tell_of_halt(position)
+            position.risk_state = past.to_dict()
         Position.objects.bulk_update(positions, ["risk_state"])
 
 

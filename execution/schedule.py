@@ -42,6 +42,7 @@ def install() -> None:
     _every(1, IntervalSchedule.MINUTES, "Sweep interrupted cycles", "execution.tasks.sweep", [])
     _every(10, IntervalSchedule.SECONDS, "Look after orders", "execution.tasks.look_after_orders", [])
     _every(10, IntervalSchedule.SECONDS, "Watch prices", "execution.tasks.watch_prices", [])
+    _every(10, IntervalSchedule.SECONDS, "Deliver notifications", "accounts.tasks.deliver_notifications", [])
     _every(30, IntervalSchedule.SECONDS, "Check protection", "execution.tasks.check_protection", [])
     name = "Compare exchange accounts with the books"
     _every(10, IntervalSchedule.MINUTES, name, "execution.tasks.reconcile_accounts", [])
@@ -49,6 +50,7 @@ def install() -> None:
     _every(1, IntervalSchedule.HOURS, "Check the books' rules", "execution.tasks.check_invariants", [])
     _every(1, IntervalSchedule.DAYS, "Check exchange accounts' keys", "exchanges.tasks.check_accounts", [])
     _every(1, IntervalSchedule.DAYS, "Move old candles to the history", "exchanges.tasks.archive_candles", [])
+    _every(1, IntervalSchedule.DAYS, "Forget old notifications", "accounts.tasks.forget_notifications", [])
     _every(1, IntervalSchedule.DAYS, "Sweep the storage of bots' files", "bots.tasks.sweep_artifacts", [])
     for exchange in settings.SUPPORTED_EXCHANGES:
         name = f"Refresh markets of {exchange}"

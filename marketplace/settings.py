@@ -327,6 +327,10 @@ LOGGING = {
         "operator": {"class": "django.utils.log.AdminEmailHandler", "level": "CRITICAL"},
     },
     "root": {"handlers": ["console"], "level": "INFO"},
-    # ccxt writes keys and signatures at DEBUG
-    "loggers": {"ccxt": {"level": "WARNING"}, "execution.alarms": {"handlers": ["operator"]}},
+    # these write keys, signatures and tokens at DEBUG
+    "loggers": {
+        "ccxt": {"level": "WARNING"},
+        "apprise": {"level": "WARNING"},
+        "execution.alarms": {"handlers": ["operator"]},
+    },
 }

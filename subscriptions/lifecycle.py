@@ -1,5 +1,6 @@
 """A subscription's life: it begins active, may pause and resume, may sell what it holds, and ends stopped."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -7,9 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from celery import current_app
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce, Greatest
@@ -17,7 +16,8 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import User
+from accounts.models import Event, User
+from accounts.notifying import notify
 from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.parameters import ConfigError, Parameter, validate
 from bots.models import Bot, BotVersion
@@ -29,7 +29,6 @@ MINIMUM_CAPITAL_IN_ORDERS = 2  # a smaller account could not even place one orde
 LARGEST_CAPITAL = 10**9  # in any quote currency; what it buys of the cheapest asset still fits the columns
 CLOCKS_APART = timedelta(seconds=60)  # how much earlier than we an exchange may date what was bought
 QUIET_PAUSE_SECONDS = 0.05
-TELL_TASK = "subscriptions.tasks.tell_of_pause"
 STRATEGY_PREFIX = "strategy-"  # a bot may name a parameter as one of our own fields is named
 
 
@@ -114,6 +113,7 @@ def pause_by_staff(*, subscription: Subscription, staff: User) -> Subscription:
         paused = _move(
             subscription, to=Subscription.State.PAUSED, allowed=Subscription.SENDING, reason=reason
         )
+        _tell_of_pause([paused], "subscriptions/paused.txt")
         audit.record(actor=staff, action="subscription.pause", target=paused)
     wait_until_quiet(Subscription.objects.filter(pk=paused.pk))
     return paused
@@ -124,20 +124,13 @@ def pause_and_tell(*, subscriptions: Iterable[Subscription], reason: str) -> Non
 
     What has been stopped stays so.
     """
-    told: dict[int, list[int]] = {}
+    told: dict[int, list[Subscription]] = {}
     for subscription in subscriptions:
         with suppress(SubscriptionError):
-            pause(subscription=subscription, reason=reason[:200])
-            told.setdefault(subscription.trader_id, []).append(subscription.pk)
-    for ids in told.values():
-        current_app.send_task(TELL_TASK, args=[ids])
-
-
-def tell_of_pause(*, subscriptions: Iterable[Subscription]) -> None:
-    """Write to the trader of these subscriptions, which are one person's, why they are paused."""
-    paused = [each for each in subscriptions if each.state == Subscription.State.PAUSED]
-    if paused and paused[0].trader.email:
-        _write(paused[0].trader, paused, "subscriptions/paused.txt")
+            paused = pause(subscription=subscription, reason=reason[:200])
+            told.setdefault(paused.trader_id, []).append(paused)
+    for each in told.values():
+        _tell_of_pause(each, "subscriptions/paused.txt")
 
 
 def settle_stopped(*, bot_id: int) -> list[list[int]]:
@@ -156,12 +149,38 @@ def settle_stopped(*, bot_id: int) -> list[list[int]]:
 
 
 def tell_of_stopped_bot(*, subscriptions: Iterable[Subscription]) -> None:
-    """Write to the trader of these subscriptions, which are one person's, that staff have stopped the bot."""
+    """Tell the trader of these subscriptions, which are one person's, that staff have stopped the bot.
+
+    The same is told once a day.
+    """
     stopped = [each for each in subscriptions if not each.is_asked]
-    if stopped and stopped[0].trader.email:
-        context = {"subscriptions": stopped, "bot": stopped[0].bot, "site": settings.PUBLIC_URL}
-        letter = render_to_string("subscriptions/bot_stopped.txt", context)
-        send_mail(f"{stopped[0].bot.name} was stopped by staff", letter, None, [stopped[0].trader.email])
+    if not stopped:
+        return
+    bot = stopped[0].bot
+    context = {"subscriptions": stopped, "bot": bot, "site": settings.PUBLIC_URL}
+    letter = render_to_string("subscriptions/bot_stopped.txt", context)
+    digest = hashlib.sha256(letter.encode()).hexdigest()
+    notify(
+        people=[stopped[0].trader_id],
+        event=Event.VERSION,
+        subject=f"{bot.name} was stopped by staff",
+        text=letter,
+        link=stopped[0].get_absolute_url(),
+        key=f"stopped:{timezone.now():%Y-%m-%d}:{digest}",
+    )
+
+
+def tell_of_new_version(*, version: BotVersion) -> None:
+    """Tell those who have an older version of its bot, once, that this one is offered."""
+    having = version.bot.subscriptions.exclude(state=Subscription.State.STOPPED).select_related("version")
+    notify(
+        people={each.trader_id for each in having if each.version.precedence < version.precedence},
+        event=Event.VERSION,
+        subject=f"{version.bot.name} {version.number} is offered",
+        text=f"You have an older version, which goes on as it is. {version.release_notes}",
+        link=version.bot.get_absolute_url(),
+        key=f"version:{version.pk}",
+    )
 
 
 def pause_where_unlisted(*, exchange: str) -> list[Market]:
@@ -197,20 +216,27 @@ def _pause_and_tell(account: ExchangeAccount, reasons: Mapping[int, str], letter
     for subscription in active:
         with suppress(SubscriptionError):  # its trader has just stopped it
             paused.append(pause(subscription=subscription, reason=reasons[subscription.pk][:200]))
-    if paused and account.owner.email:
-        _write(account.owner, paused, letter, account)
+    if paused:
+        _tell_of_pause(paused, letter, account)
     return paused
 
 
-def _write(
-    trader: User, paused: Sequence[Subscription], letter: str, account: ExchangeAccount | None = None
+def _tell_of_pause(
+    paused: Sequence[Subscription], letter: str, account: ExchangeAccount | None = None
 ) -> None:
+    """Tell the trader of what has just been paused; all of it is one person's."""
     context = {"account": account, "subscriptions": paused, "site": settings.PUBLIC_URL}
-    count = len(paused)
+    count, first = len(paused), paused[0]
     which = "Your subscription" if count == 1 else f"{count} subscriptions"
     where = f" on {account.label}" if account else ""
-    subject = f"{which}{where} {'is' if count == 1 else 'are'} paused"
-    send_mail(subject, render_to_string(letter, context), None, [trader.email])
+    notify(
+        people=[first.trader_id],
+        event=Event.HALTED,
+        subject=f"{which}{where} {'is' if count == 1 else 'are'} paused",
+        text=render_to_string(letter, context),
+        link=account.get_absolute_url() if account else first.get_absolute_url(),
+        key=f"paused:{first.pk}:{timezone.now().isoformat()}",
+    )
 
 
 def resume(*, subscription: Subscription) -> Subscription:

@@ -10,9 +10,11 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 
 from accounts import audit
-from accounts.models import User
+from accounts.models import Event, User
+from accounts.notifying import notify
 from bot_sdk.parameters import ConfigError
 from subscriptions.errors import SubscriptionError
 from subscriptions.lifecycle import LARGEST_CAPITAL, wait_until_quiet
@@ -99,14 +101,37 @@ def set_envelope(
 def _set(trader: User | None, state: TradingState, reason: str, *, by: User | None) -> TradingSwitch:
     with transaction.atomic():
         switch, _ = TradingSwitch.objects.select_for_update(of=["self"]).get_or_create(trader=trader)
+        was = switch.state
         switch.state, switch.reason, switch.changed_by = state, reason.strip()[:200], by
         switch.save()
         if trader is None:
             audit.record(
                 actor=by, action="platform.trading", target=switch, state=state, reason=switch.reason
             )
+        if state != was:
+            _tell(switch)
     # an order of one that has just been paused may be leaving, too
     may_send = Q(state__in=Subscription.SENDING) | Q(sending_until__isnull=False)
     in_scope = Subscription.objects.filter(may_send)
     wait_until_quiet(in_scope if trader is None else in_scope.filter(trader=trader))
     return switch
+
+
+def _tell(switch: TradingSwitch) -> None:
+    """Have those whose bots it concerns told how far these may trade from now on."""
+    running = Subscription.objects.exclude(state=Subscription.State.STOPPED)
+    if switch.trader_id is None:
+        whose, people = (
+            "On the platform",
+            list(running.order_by().values_list("trader", flat=True).distinct()),
+        )
+    else:
+        whose, people = "Your bots", [switch.trader_id]
+    notify(
+        people=people,
+        event=Event.HALTED,
+        subject=f"{whose}: {switch.get_state_display().lower()}",
+        text=switch.reason or "How far bots may trade has changed.",
+        link=reverse("execution:limits"),
+        key=f"switch:{switch.pk}:{switch.changed_at.isoformat()}",
+    )

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from bots.models import BotVersion
 from exchanges.models import ExchangeAccount
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
@@ -21,18 +22,10 @@ def pause_for_account(account_id: int) -> None:
 def tell_of_stopped_bot(bot_id: int) -> None:
     """Wait until nothing that staff have stopped at a bot can send an order, and tell each trader once."""
     for ids in lifecycle.settle_stopped(bot_id=bot_id):
-        write_of_stopped_bot.delay(ids)
+        lifecycle.tell_of_stopped_bot(subscriptions=Subscription.objects.with_names().filter(pk__in=ids))
 
 
-@shared_task(autoretry_for=[OSError], max_retries=3, default_retry_delay=60, time_limit=60)
-def write_of_stopped_bot(subscription_ids: list[int]) -> None:
-    """Write to one trader that staff have stopped the bot of these subscriptions."""
-    stopped = Subscription.objects.with_names().select_related("trader").filter(pk__in=subscription_ids)
-    lifecycle.tell_of_stopped_bot(subscriptions=stopped)
-
-
-@shared_task(autoretry_for=[OSError], max_retries=3, default_retry_delay=60, time_limit=60)
-def tell_of_pause(subscription_ids: list[int]) -> None:
-    """Write to one trader why these subscriptions are paused; retries while mail does not leave."""
-    paused = Subscription.objects.with_names().select_related("trader").filter(pk__in=subscription_ids)
-    lifecycle.tell_of_pause(subscriptions=paused)
+@shared_task(time_limit=60)
+def tell_of_new_version(version_id: int) -> None:
+    """Tell those who have an older version of a bot that this one is offered now."""
+    lifecycle.tell_of_new_version(version=BotVersion.objects.select_related("bot").get(pk=version_id))

@@ -3,19 +3,21 @@
 import os
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from celery.signals import before_task_publish
 from django.conf import settings as django_settings
+from django.core.mail import EmailMessage
 from django.db import connection, connections
 from django.db.models.signals import post_migrate
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from accounts import audit
+from accounts import audit, notifying
 from accounts.models import User
 from exchanges import gateways, prices
 from exchanges.simulator.server import serve
@@ -117,6 +119,18 @@ def published() -> Iterator[list[tuple[str, list[Any]]]]:
     before_task_publish.connect(note)
     yield messages
     before_task_publish.disconnect(note)
+
+
+@pytest.fixture
+def letters(mailoutbox: list[EmailMessage]) -> Callable[[], list[EmailMessage]]:
+    """Deliver what people are to be told, and return what they were written so far."""
+
+    def delivered() -> list[EmailMessage]:
+        notifying.spread(timezone.now())
+        notifying.deliver(timezone.now())
+        return mailoutbox
+
+    return delivered
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """A key that is taken back, or may do too much, stops what trades with it, and its owner is told once."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.mail import EmailMessage
 
 from exchanges.accounts import replace_keys
 from exchanges.credentials import Credentials
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.django_db
 
 TASKS = {task.name: task for task in (check_account, pause_for_account)}
 
+type Letters = Callable[[], list[EmailMessage]]
 type Messages = list[tuple[str, list[Any]]]
 
 
@@ -46,7 +49,7 @@ def states() -> set[str]:
 def test_an_order_that_is_refused_for_its_key_pauses_all_that_trades_with_it(
     trader: Trader,  # noqa: F811
     published: Messages,
-    mailoutbox: list[Any],
+    letters: Letters,
 ) -> None:
     first, second = two_on_one_account(trader)
     place(second, age=1)
@@ -60,7 +63,7 @@ def test_an_order_that_is_refused_for_its_key_pauses_all_that_trades_with_it(
     assert account.state == ExchangeAccount.State.LOST_RIGHTS
     assert "does not accept this key" in account.state_reason
     assert states() == {Subscription.State.PAUSED}
-    [letter] = mailoutbox
+    [letter] = letters()
     assert letter.to == [account.owner.email]
     assert all(each.get_absolute_url() in letter.body for each in (first, second))
 
@@ -68,7 +71,7 @@ def test_an_order_that_is_refused_for_its_key_pauses_all_that_trades_with_it(
 def test_a_right_to_withdraw_that_was_added_is_found_by_the_daily_check(
     trader: Trader,  # noqa: F811
     published: Messages,
-    mailoutbox: list[Any],
+    letters: Letters,
 ) -> None:
     two_on_one_account(trader)
     rights = ["read", "trade", "withdraw", "transfer"]
@@ -80,7 +83,7 @@ def test_a_right_to_withdraw_that_was_added_is_found_by_the_daily_check(
 
     assert ExchangeAccount.objects.get().state == ExchangeAccount.State.LOST_RIGHTS
     assert states() == {Subscription.State.PAUSED}
-    [letter] = mailoutbox
+    [letter] = letters()
     assert "may withdraw or transfer funds" in letter.body
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Event, Notification, User
 from bot_sdk.ledger import Holding
 from bot_sdk.risk import Signal
 from bots.models import Bot, BotVersion
@@ -21,7 +21,6 @@ from execution.orders import Intent, book, client_order_id, place_order, positio
 from execution.settling import settle_on_paper
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
-from subscriptions.tasks import tell_of_pause
 from tests.factories import NOON, make_cycle, make_order, make_subscription, make_user
 
 pytestmark = pytest.mark.django_db
@@ -268,9 +267,7 @@ def test_the_first_look_opens_the_paper_account() -> None:
     assert Position.objects.count() == 1
 
 
-def test_three_refusals_in_a_row_pause_the_subscription_with_the_last_reason(
-    published: list[tuple[str, list[Any]]],
-) -> None:
+def test_three_refusals_in_a_row_pause_the_subscription_with_the_last_reason() -> None:
     subscription = make_subscription()
     gateway = CountingGateway(Cycle(subscription=subscription), error=OrderRejected("no_funds: too little"))
 
@@ -284,20 +281,21 @@ def test_three_refusals_in_a_row_pause_the_subscription_with_the_last_reason(
     assert subscription.state == Subscription.State.PAUSED
     assert "3 orders in a row were refused" in subscription.state_reason
     assert "no_funds" in subscription.state_reason
-    assert published == [("subscriptions.tasks.tell_of_pause", [[subscription.pk]])]
+    [told] = Notification.objects.all()
+    assert (told.person, told.event) == (subscription.trader, Event.HALTED)
 
 
-def test_the_trader_of_what_was_paused_is_written_to_once(mailoutbox: list[EmailMessage]) -> None:
+def test_the_trader_of_what_was_paused_is_written_to_once(letters: Callable[[], list[EmailMessage]]) -> None:
     trader = make_user()
-    paused = [make_subscription(trader, state="PAUSED", state_reason="Because of this.") for _ in range(2)]
-    resumed = make_subscription(trader)
+    paused = [make_subscription(trader) for _ in range(2)]
+    stopped = make_subscription(trader, state="STOPPED")
 
-    tell_of_pause([subscription.pk for subscription in [*paused, resumed]])
+    lifecycle.pause_and_tell(subscriptions=[*paused, stopped], reason="Because of this.")
 
-    [mail] = mailoutbox
+    [mail] = letters()
     assert (mail.to, mail.subject) == ([trader.email], "2 subscriptions are paused")
-    assert mail.body.count("Because of this.") == 2
-    assert resumed.get_absolute_url() not in mail.body
+    assert str(mail.body).count("Because of this.") == 2
+    assert stopped.get_absolute_url() not in mail.body
 
 
 def test_refusals_with_a_fill_between_pause_nothing() -> None:

@@ -1,12 +1,14 @@
 """An account beside our books: what is missing pauses, what a person did is noted, and nothing is traded."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.mail import EmailMessage
 from django.utils import timezone
 
 from exchanges.gateways import shared_redis
@@ -33,6 +35,8 @@ from tests.factories import make_exchange_account, make_market, make_subscriptio
 __all__ = ["simulator", "trader"]  # fixtures
 
 pytestmark = pytest.mark.django_db
+
+type Letters = Callable[[], list[EmailMessage]]
 
 State = Subscription.State
 
@@ -130,7 +134,7 @@ def test_an_order_whose_time_is_over_is_left_to_who_ends_it(trader: Trader) -> N
     assert len(trader.trading().fetch_open_orders()) == len(trader.orders()) == 1
 
 
-def test_coins_that_are_gone_pause_who_counts_on_them(trader: Trader, mailoutbox: list[Any]) -> None:
+def test_coins_that_are_gone_pause_who_counts_on_them(trader: Trader, letters: Letters) -> None:
     subscription = subscribed(trader)
     place(subscription)
     held = position_of(subscription).base_amount
@@ -147,7 +151,7 @@ def test_coins_that_are_gone_pause_who_counts_on_them(trader: Trader, mailoutbox
         f"Bring {missing} BTC back, or stop bots that count on it; then resume."
     )
     assert at_the_exchange(trader) == orders  # nothing was ordered to make up for it
-    [letter] = mailoutbox
+    [letter] = letters()
     assert letter.to == [account_of(subscription).owner.email]
     assert subscription.state_reason in letter.body
 
@@ -174,7 +178,7 @@ def test_a_budget_may_be_off_by_a_ten_thousandth(trader: Trader, total: str, fou
 
 
 def test_all_who_count_on_an_asset_are_paused_and_their_owner_told_once(
-    trader: Trader, mailoutbox: list[Any]
+    trader: Trader, letters: Letters
 ) -> None:
     first = subscribed(trader)
     second = subscribed(trader, account=first.account)
@@ -187,9 +191,9 @@ def test_all_who_count_on_an_asset_are_paused_and_their_owner_told_once(
 
     assert {each.pk for each in done.paused} == {first.pk, second.pk}
     assert state_of(third) == State.ACTIVE
-    assert len(mailoutbox) == 1
+    assert len(letters()) == 1
     assert kinds(first) == [Kind.SHORT]
-    assert len(mailoutbox) == 1  # they are paused already
+    assert len(letters()) == 1  # they are paused already
 
 
 def test_a_negative_budget_takes_nothing_from_the_others(trader: Trader) -> None:
@@ -362,7 +366,7 @@ def test_each_account_has_its_own_task(trader: Trader, published: list[tuple[str
     assert published == [("execution.tasks.reconcile_account", [pk]) for pk in ids]
 
 
-def test_the_task_twice_is_the_task_once(trader: Trader, mailoutbox: list[Any]) -> None:
+def test_the_task_twice_is_the_task_once(trader: Trader, letters: Letters) -> None:
     subscription = subscribed(trader)
     holds(trader, USDT="1")
 
@@ -370,7 +374,7 @@ def test_the_task_twice_is_the_task_once(trader: Trader, mailoutbox: list[Any]) 
         tasks.reconcile_account(subscription.account_id)
 
     assert state_of(subscription) == State.PAUSED
-    assert len(mailoutbox) == 1
+    assert len(letters()) == 1
 
 
 def test_an_account_that_another_worker_compares_is_left_to_it(trader: Trader) -> None:

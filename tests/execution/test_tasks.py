@@ -17,6 +17,7 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from pytest_django.fixtures import Settings
 
+from accounts.models import Notification
 from bot_sdk.timeframes import TIMEFRAMES
 from exchanges import gateways
 from exchanges.markets import refresh_markets
@@ -238,5 +239,6 @@ def test_what_trades_on_a_market_that_is_gone_pauses_and_people_are_told(
     stays.refresh_from_db()
     assert (lost.state, stays.state) == (Subscription.State.PAUSED, Subscription.State.ACTIVE)
     assert "not listed any more" in lost.state_reason
-    assert published == [("subscriptions.tasks.tell_of_pause", [[lost.pk]])]
+    assert published == []
+    assert [each.person for each in Notification.objects.all()] == [lost.trader]
     assert caplog.text.count(str(Trouble.MARKET_IS_GONE)) == 1

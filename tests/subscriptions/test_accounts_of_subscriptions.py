@@ -2,13 +2,14 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from celery import current_app
-from django.core import mail
+from django.core.mail import EmailMessage
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -202,7 +203,7 @@ def lose_rights(account: ExchangeAccount) -> None:
 
 
 def test_losing_rights_pauses_all_that_trades_there_and_tells_once(
-    bob: User, charlie: User, bot: Bot
+    bob: User, charlie: User, bot: Bot, letters: Callable[[], list[EmailMessage]]
 ) -> None:
     account = funded(bob)
     those = [make_subscription(bob, bot=bot, account=account) for _ in range(2)]
@@ -215,7 +216,7 @@ def test_losing_rights_pauses_all_that_trades_there_and_tells_once(
     states = {row.pk: row.state for row in Subscription.objects.all()}
     assert {states[each.pk] for each in those} == {"PAUSED"}
     assert {states[each.pk] for each in others} == {"ACTIVE"}
-    [message] = mail.outbox
+    [message] = letters()
     assert message.to == [bob.email]
     assert message.subject == f"2 subscriptions on {account.label} are paused"
     assert "may not place and cancel orders" in message.body
