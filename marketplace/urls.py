@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("subscriptions.urls")),
     path("", include("execution.urls")),
     path("", include("exchanges.urls")),
+    path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/second-factor/", include("allauth.mfa.urls")),
     path("api/", include("marketplace.api.urls")),
