@@ -5,4 +5,4 @@ class BotsConfig(AppConfig):
     name = "bots"
 
     def ready(self) -> None:
-        from bots import storage_checks  # noqa: F401, PLC0415 - registers itself
+        from bots import search, storage_checks  # noqa: F401, PLC0415 - they register themselves

@@ -1,9 +1,23 @@
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.forms import BoundField
 
-from bots.models import Category
+from bot_sdk.timeframes import TIMEFRAMES
+from bots.facts import LONGEST_TRADING_PAIR, clean_trading_pairs
+from bots.models import Bot, Category
+from bots.search import MOST_WORDS
+
+SORTS = {
+    "name": "Name",
+    "newest": "Newest",
+    "price": "Lowest price",
+    "-price": "Highest price",
+}
+BEST_FIRST = {"": "Best first"}
 
 
 class CatalogueForm(forms.Form):
@@ -15,6 +29,23 @@ class CatalogueForm(forms.Form):
         max_length=80,
         widget=forms.TextInput(attrs={"type": "search", "placeholder": "Name, idea or developer"}),
     )
+    type = forms.ChoiceField(label="Type", choices=[("", "Any type"), *Bot.Type.choices], required=False)
+    pair = forms.CharField(
+        label="Trading pair",
+        required=False,
+        max_length=LONGEST_TRADING_PAIR,
+        widget=forms.TextInput(attrs={"placeholder": "BTC/USDT", "autocapitalize": "characters"}),
+    )
+    timeframe = forms.ChoiceField(
+        label="Candles", choices=[("", "Any candles"), *((each, each) for each in TIMEFRAMES)], required=False
+    )
+    price_from = forms.DecimalField(
+        label="USD a month, from", required=False, min_value=0, max_digits=8, decimal_places=2
+    )
+    price_to = forms.DecimalField(label="to", required=False, min_value=0, max_digits=8, decimal_places=2)
+    sort = forms.ChoiceField(label="Sort by", choices=[*(BEST_FIRST | SORTS).items()], required=False)
+
+    FILTERS = ("type", "pair", "timeframe", "price_from", "price_to")
 
     def __init__(self, *args: Any, categories: Iterable[Category], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -26,3 +57,33 @@ class CatalogueForm(forms.Form):
                 "invalid_choice": "There is no category “%(value)s” with bots in it. Choose one below."
             },
         )
+
+    def clean_q(self) -> list[str]:
+        words: list[str] = self.cleaned_data["q"].split()
+        if len(words) > MOST_WORDS:
+            raise ValidationError(f"Expected at most {MOST_WORDS} words, got {len(words)}.")
+        return words
+
+    def clean_pair(self) -> str:
+        pair: str = self.cleaned_data["pair"]
+        return clean_trading_pairs([pair.replace("-", "/")])[0] if pair else ""
+
+    def clean_price_to(self) -> Decimal | None:
+        least, most = self.cleaned_data.get("price_from"), self.cleaned_data["price_to"]
+        if least is not None and most is not None and most < least:
+            raise ValidationError("Expected a highest price that is not below the lowest.")
+        return most  # type: ignore[no-any-return]
+
+    @property
+    def filter_fields(self) -> list[BoundField]:
+        return [self[name] for name in self.FILTERS]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether fewer than all bots are asked for."""
+        return bool(self.filters_set or self["q"].value() or self["category"].value())
+
+    @property
+    def filters_set(self) -> int:
+        """How many of the filters narrow the list."""
+        return sum(bool(self[name].value()) for name in self.FILTERS)

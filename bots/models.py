@@ -7,6 +7,8 @@ is mended in a version with the next number.
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.urls import reverse
@@ -16,6 +18,7 @@ from bot_sdk.configs import RiskConfig
 from bot_sdk.parameters import Parameter
 
 MOST_TRIAL_DAYS = 90
+SEARCH_LANGUAGE = "english"  # whose word forms the search knows
 VERSION_NUMBER = r"\Av(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\Z"
 
 
@@ -133,6 +136,11 @@ class Bot(models.Model):
             models.CheckConstraint(
                 condition=models.Q(price_per_month__gte=0), name="bot_price_is_not_negative"
             ),
+        ]
+        indexes = [
+            GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="bots_by_name_alike"),
+            GinIndex(fields=["tagline"], opclasses=["gin_trgm_ops"], name="bots_by_tagline_alike"),
+            GinIndex(SearchVector("description", config=SEARCH_LANGUAGE), name="bots_by_description"),
         ]
 
     def __str__(self) -> str:

@@ -1,21 +1,26 @@
 """What anyone may see: the catalogue of bots, a page for each, and what they run on."""
 
 import platform
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
+from django_htmx.http import replace_url
 
 from accounts import second_factor
 from bot_sdk.model_files import MODEL_ENDINGS
+from bots.catalogue import listed
 from bots.forms import CatalogueForm
-from bots.models import Bot, BotQuerySet, BotVersion, Category
+from bots.models import Bot, Category
 from bots.runtime import installed_libraries
 
 CARDS_PER_PAGE = 24
+LIST_ID = "bots"  # of the part of the catalogue that follows what is asked
 
 
 @require_safe
@@ -23,7 +28,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     counted = Count("bots", filter=Q(bots__in=Bot.objects.published()))
     categories = list(Category.objects.annotate(bot_count=counted).filter(bot_count__gt=0).order_by("name"))
     form = CatalogueForm(request.GET, categories=categories)
-    bots = _matching(form) if form.is_valid() else Bot.objects.none()
+    bots = listed(form.cleaned_data) if form.is_valid() else Bot.objects.none()
     page = Paginator(bots, CARDS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "form": form,
@@ -31,7 +36,13 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "bot_count": sum(category.bot_count for category in categories),
         "page": page,
     }
-    return render(request, "bots/catalogue.html", context)
+    if request.headers.get("HX-Target") == LIST_ID:
+        answer = render(request, "bots/catalogue.html#list", context | {"is_list_alone": True})
+        replace_url(answer, f"?{urlencode([each for each in request.GET.items() if each[1]])}")
+    else:
+        answer = render(request, "bots/catalogue.html", context)
+    patch_vary_headers(answer, ["HX-Target"])
+    return answer
 
 
 @require_safe
@@ -68,22 +79,3 @@ def _reviews(request: HttpRequest) -> bool:
     """Whether the person judges bots, and may therefore read the page of any."""
     has_right = request.user.is_staff and request.user.has_perm("bots.view_versiontoreview")
     return has_right and second_factor.is_given(request)
-
-
-def _matching(form: CatalogueForm) -> BotQuerySet:
-    versions = BotVersion.objects.published().filter(bot=OuterRef("pk")).order_by("-created_at", "-pk")
-    bots = (
-        Bot.objects.published()
-        .select_related("developer", "category")
-        .annotate(version_number=Subquery(versions.values("number")[:1]))
-    )
-    if form.cleaned_data["category"]:
-        bots = bots.filter(category__slug=form.cleaned_data["category"])
-    for word in form.cleaned_data["q"].split():
-        bots = bots.filter(
-            Q(name__icontains=word)
-            | Q(tagline__icontains=word)
-            | Q(description__icontains=word)
-            | Q(developer__username__icontains=word)
-        )
-    return bots

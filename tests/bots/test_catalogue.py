@@ -1,3 +1,4 @@
+import re
 from decimal import Decimal
 
 import pytest
@@ -22,6 +23,10 @@ def page(client: Client, address: str, **query: str) -> str:
     response = client.get(address, query)
     assert response.status_code == 200
     return response.content.decode()
+
+
+def names(html: str) -> list[str]:
+    return re.findall(r'card-link-cover" href="[^"]*">([^<]*)', html)
 
 
 def test_a_visitor_sees_each_bot_with_version_developer_and_price(client: Client, alice: User) -> None:
@@ -88,6 +93,85 @@ def test_search_finds_every_word_in_name_text_or_developer(client: Client, alice
     assert "1 bot found" in html
 
 
+@pytest.mark.parametrize("words", ["crossar", "calm croser", "crosing averges", "alixe"])
+def test_search_forgives_typing_errors(client: Client, alice: User, words: str) -> None:
+    make_bot(alice, name="Calm Crosser", tagline="Trades crossing averages.")
+    make_bot(name="Band Bouncer", tagline="Buys at the lower band.")
+
+    html = page(client, "/", q=words)
+
+    assert "Calm Crosser" in html
+    assert "Band Bouncer" not in html
+
+
+def test_what_is_found_by_its_name_comes_before_what_merely_mentions_the_word(client: Client) -> None:
+    for name, tagline, description in (
+        ("Alpha", "Buys and sells.", "Uses momentum of the market."),
+        ("Beta", "Follows momentum.", "Buys low."),
+        ("Momentum Rider", "Buys and sells.", "Buys low."),
+    ):
+        make_bot(name=name, tagline=tagline, description=description)
+
+    assert names(page(client, "/", q="momentum of the")) == ["Momentum Rider", "Beta", "Alpha"]
+
+
+def test_each_filter_narrows_the_list(client: Client, alice: User) -> None:
+    make_bot(alice, name="Any", price_per_month=Decimal(40))
+    make_bot(alice, name="Choosy", trading_pairs=["BTC/USDT"], timeframes=["1h"], bot_type=Bot.Type.ML)
+
+    assert names(page(client, "/", type="ML")) == ["Choosy"]
+    assert names(page(client, "/", pair="eth-usdt")) == ["Any"]
+    assert names(page(client, "/", pair="btc/usdt", timeframe="1h")) == ["Any", "Choosy"]
+    assert names(page(client, "/", timeframe="1d")) == ["Any"]
+    assert names(page(client, "/", price_from="1")) == ["Any"]
+    assert names(page(client, "/", price_to="0")) == ["Choosy"]
+
+
+def test_the_list_is_sorted_as_asked(client: Client, alice: User) -> None:
+    make_bot(alice, name="Old and dear", price_per_month=Decimal(40))
+    make_bot(alice, name="New and cheap", price_per_month=Decimal(5))
+
+    assert names(page(client, "/", sort="name")) == ["New and cheap", "Old and dear"]
+    assert names(page(client, "/", sort="newest")) == ["New and cheap", "Old and dear"]
+    assert names(page(client, "/", sort="price")) == ["New and cheap", "Old and dear"]
+    assert names(page(client, "/", sort="-price")) == ["Old and dear", "New and cheap"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"type": "MAGIC"},
+        {"pair": "<b>"},
+        {"timeframe": "7m"},
+        {"price_from": "free"},
+        {"price_from": "5", "price_to": "4"},
+        {"sort": "luck"},
+        {"q": "a b c d e f g h i"},
+    ],
+)
+def test_a_filter_that_cannot_be_is_named_and_shows_no_bots(
+    client: Client, alice: User, query: dict[str, str]
+) -> None:
+    make_bot(alice, name="Calm Crosser")
+
+    html = page(client, "/", **query)
+
+    assert f'id="id_{[*query][-1]}_error"' in html
+    assert "Calm Crosser" not in html
+
+
+def test_htmx_gets_the_list_alone_and_an_address_that_says_what_is_asked(client: Client, alice: User) -> None:
+    make_bot(alice, name="Calm Crosser")
+
+    answer = client.get("/", {"q": "calm", "type": "", "sort": "newest"}, headers={"HX-Target": "bots"})
+
+    html = answer.content.decode()
+    assert names(html) == ["Calm Crosser"]
+    assert "<html" not in html
+    assert answer["HX-Replace-Url"] == "?q=calm&sort=newest"
+    assert "HX-Target" in answer["Vary"]
+
+
 def test_a_search_within_a_category_keeps_the_category(client: Client, alice: User) -> None:
     make_bot(alice, name="Calm Crosser", category=make_category("Trend"))
     make_bot(alice, name="Calm Bouncer", category=make_category("Mean reversion"))
@@ -96,7 +180,7 @@ def test_a_search_within_a_category_keeps_the_category(client: Client, alice: Us
 
     assert "Calm Crosser" in html
     assert "Calm Bouncer" not in html
-    assert '<input type="hidden" name="category" value="trend"' in html
+    assert '<input type="hidden" name="category" id="id_category" value="trend"' in html
 
 
 @pytest.mark.parametrize("words", ["nul\x00", "x" * 81])
@@ -128,7 +212,7 @@ def test_the_catalogue_asks_the_database_as_often_for_thirty_bots_as_for_one(
 ) -> None:
     make_bot(alice)
     with django_assert_num_queries(CATALOGUE_QUERIES):
-        client.get("/")
+        client.get("/", {"q": "buys", "pair": "BTC/USDT", "sort": "newest"})
 
     for _ in range(29):
         publish_version(bot=make_bot(alice), number="v1.1.0", code="")

@@ -1,0 +1,41 @@
+"""Which bots the catalogue lists, and in which order."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import OuterRef, Q, Subquery
+
+from bots.models import BotQuerySet, BotVersion
+from bots.search import having
+
+ORDERS = {
+    "": ("-relevance", "name"),
+    "name": ("name",),
+    "newest": ("-version_published_at", "name"),
+    "price": ("price_per_month", "name"),
+    "-price": ("-price_per_month", "name"),
+}
+
+
+def listed(asked: Mapping[str, Any]) -> BotQuerySet:
+    """Return the published bots that are `asked` for, as CatalogueForm cleans it, each with its version.
+
+    A bot that names no pair or no timeframe is made for any.
+    """
+    versions = BotVersion.objects.published().filter(bot=OuterRef("pk")).order_by("-created_at", "-pk")
+    bots = having(asked["q"]).published().select_related("developer", "category")
+    bots = bots.annotate(
+        version_number=Subquery(versions.values("number")[:1]),
+        version_published_at=Subquery(versions.values("published_at")[:1]),
+    )
+    chosen = {
+        "category__slug": asked["category"],
+        "bot_type": asked["type"],
+        "price_per_month__gte": asked["price_from"],
+        "price_per_month__lte": asked["price_to"],
+    }
+    bots = bots.filter(**{name: value for name, value in chosen.items() if value not in ("", None)})
+    for field, value in (("trading_pairs", asked["pair"]), ("timeframes", asked["timeframe"])):
+        if value:
+            bots = bots.filter(Q((f"{field}__contains", [value])) | Q((field, [])))
+    return bots.order_by(*ORDERS[asked["sort"]])
