@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
 
 from bots.models import BotQuerySet, BotVersion
 from bots.search import having
 
+BEST_RECORD = F("record_score").desc(nulls_last=True)
 ORDERS = {
-    "": ("-relevance", "name"),
+    "": ("-relevance", BEST_RECORD, "name"),
+    "record": (BEST_RECORD, "name"),
     "name": ("name",),
     "newest": ("-version_published_at", "name"),
     "price": ("price_per_month", "name"),
@@ -22,12 +24,7 @@ def listed(asked: Mapping[str, Any]) -> BotQuerySet:
 
     A bot that names no pair or no timeframe is made for any.
     """
-    versions = BotVersion.objects.published().filter(bot=OuterRef("pk")).order_by("-created_at", "-pk")
-    bots = having(asked["q"]).published().select_related("developer", "category")
-    bots = bots.annotate(
-        version_number=Subquery(versions.values("number")[:1]),
-        version_published_at=Subquery(versions.values("published_at")[:1]),
-    )
+    bots = with_version(having(asked["q"]).published())
     chosen = {
         "category__slug": asked["category"],
         "bot_type": asked["type"],
@@ -38,4 +35,14 @@ def listed(asked: Mapping[str, Any]) -> BotQuerySet:
     for field, value in (("trading_pairs", asked["pair"]), ("timeframes", asked["timeframe"])):
         if value:
             bots = bots.filter(Q((f"{field}__contains", [value])) | Q((field, [])))
-    return bots.order_by(*ORDERS[asked["sort"]])
+    order = asked["sort"] or ("" if asked["q"] else "record")
+    return bots.order_by(*ORDERS[order])
+
+
+def with_version(bots: BotQuerySet) -> BotQuerySet:
+    """Return them with developer, category, and the number and time of the version that is offered."""
+    versions = BotVersion.objects.published().filter(bot=OuterRef("pk")).order_by("-created_at", "-pk")
+    return bots.select_related("developer", "category").annotate(
+        version_number=Subquery(versions.values("number")[:1]),
+        version_published_at=Subquery(versions.values("published_at")[:1]),
+    )

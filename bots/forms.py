@@ -12,6 +12,7 @@ from bots.models import Bot, Category
 from bots.search import MOST_WORDS
 
 SORTS = {
+    "record": "Best record",
     "name": "Name",
     "newest": "Newest",
     "price": "Lowest price",
@@ -42,7 +43,9 @@ class CatalogueForm(forms.Form):
     price_from = forms.DecimalField(
         label="USD a month, from", required=False, min_value=0, max_digits=8, decimal_places=2
     )
-    price_to = forms.DecimalField(label="to", required=False, min_value=0, max_digits=8, decimal_places=2)
+    price_to = forms.DecimalField(
+        label="USD a month, to", required=False, min_value=0, max_digits=8, decimal_places=2
+    )
     sort = forms.ChoiceField(label="Sort by", choices=[*(BEST_FIRST | SORTS).items()], required=False)
 
     FILTERS = ("type", "pair", "timeframe", "price_from", "price_to")

@@ -126,6 +126,14 @@ class Bot(models.Model):
     )
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
     state_reason = models.CharField(max_length=300, blank=True, help_text="why it is suspended")
+    record = models.JSONField(
+        null=True,
+        editable=False,
+        help_text="what lists show of its newest version's record, as the app that measures it has it",
+    )
+    record_score = models.FloatField(
+        null=True, editable=False, help_text="by which the best record comes first; empty: none or too short"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = BotQuerySet.as_manager()
@@ -140,6 +148,12 @@ class Bot(models.Model):
         indexes = [
             GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="bots_by_name_alike"),
             GinIndex(fields=["tagline"], opclasses=["gin_trgm_ops"], name="bots_by_tagline_alike"),
+            models.Index(
+                models.F("record_score").desc(nulls_last=True),
+                "name",
+                condition=models.Q(state="LISTED"),
+                name="bots_by_record",
+            ),
             GinIndex(SearchVector("description", config=SEARCH_LANGUAGE), name="bots_by_description"),
         ]
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.paginator import Paginator
+from django.core.validators import slug_re
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -13,13 +14,15 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import replace_url
 
 from accounts import second_factor
+from bot_sdk.gate_steps import GATE_STEPS
 from bot_sdk.model_files import MODEL_ENDINGS
-from bots.catalogue import listed
+from bots.catalogue import listed, with_version
 from bots.forms import CatalogueForm
-from bots.models import Bot, Category
+from bots.models import Bot, BotQuerySet, Category, GateRun, Review
 from bots.runtime import installed_libraries
 
 CARDS_PER_PAGE = 24
+MOST_COMPARED = 4
 LIST_ID = "bots"  # of the part of the catalogue that follows what is asked
 
 
@@ -47,17 +50,38 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def bot(request: HttpRequest, slug: str) -> HttpResponse:
-    visible = Bot.objects.all() if _reviews(request) else Bot.objects.visible_to(request.user)
-    found = get_object_or_404(visible.select_related("developer", "category"), slug=slug)
+    readable = readable_bots(request).select_related("developer", "category")
+    found = get_object_or_404(readable, slug=slug)
     versions = list(found.versions.published().order_by("-created_at", "-pk"))
+    version = versions[0] if versions else found.versions.order_by("-created_at", "-pk").first()
+    gate = GateRun.objects.filter(version=version, state=GateRun.State.PASSED).first()
+    approvals = Review.objects.filter(version=version, decision=Review.Decision.APPROVED)
     context = {
         "bot": found,
-        "version": versions[0] if versions else found.versions.order_by("-created_at", "-pk").first(),
+        "version": version,
         "versions": versions,
+        "gate": gate,
+        "checks": [(step, GATE_STEPS.get(step.code)) for step in gate.steps.all()] if gate else [],
+        "approved_at": approvals.values_list("decided_at", flat=True).first(),
         "is_published": bool(versions) and found.state == Bot.State.LISTED,
         "is_own": found.developer == request.user,
     }
     return render(request, "bots/bot.html", context)
+
+
+@require_safe
+def compare(request: HttpRequest) -> HttpResponse:
+    """The bots that the address names, side by side; whatever is not listed is left out and said."""
+    slugs = list(dict.fromkeys(request.GET.getlist("bot")))
+    named = [slug for slug in slugs if slug_re.fullmatch(slug)][:MOST_COMPARED]
+    found = {each.slug: each for each in with_version(Bot.objects.published()).filter(slug__in=named)}
+    problem = ""
+    if len(slugs) > MOST_COMPARED:
+        problem = f"Up to {MOST_COMPARED} bots stand side by side: these are the first {MOST_COMPARED}."
+    elif len(found) < len(slugs):
+        problem = "A bot of this comparison is not listed any more, or never was."
+    bots = [found[slug] for slug in named if slug in found]
+    return render(request, "bots/compare.html", {"bots": bots, "problem": problem})
 
 
 @require_safe
@@ -75,7 +99,8 @@ def runtime(request: HttpRequest) -> HttpResponse:
     return render(request, "bots/runtime.html", context)
 
 
-def _reviews(request: HttpRequest) -> bool:
-    """Whether the person judges bots, and may therefore read the page of any."""
+def readable_bots(request: HttpRequest) -> BotQuerySet:
+    """The bots whose pages the person may read: with their second factor, those who judge bots read all."""
     has_right = request.user.is_staff and request.user.has_perm("bots.view_versiontoreview")
-    return has_right and second_factor.is_given(request)
+    is_judge = has_right and second_factor.is_given(request)
+    return Bot.objects.all() if is_judge else Bot.objects.visible_to(request.user)

@@ -51,9 +51,10 @@ class Wish:
     is_strict: bool = False
 
 
-def request(*, person: User, version: BotVersion, wish: Wish) -> Backtest:
+def request(*, person: User | None, version: BotVersion, wish: Wish) -> Backtest:
     """Have the version tried as wished, and return the backtest that waits for its worker.
 
+    Without a person it is the marketplace's own, which everyone may read.
     The period is cut to whole candles. Raises ConfigError with one message per field (a bot's own parameters
     are named with STRATEGY_PREFIX), and BacktestError when the person has too many unfinished ones.
     """
@@ -77,11 +78,8 @@ def request(*, person: User, version: BotVersion, wish: Wish) -> Backtest:
     if problems:
         raise ConfigError(problems)
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=person.pk)
-        if Backtest.objects.of(person).unfinished().count() >= MOST_UNFINISHED:
-            raise BacktestError(
-                f"{MOST_UNFINISHED} of your backtests are not finished. Wait for one of them, or cancel it."
-            )
+        if person is not None:
+            _check_has_room(person)
         backtest = Backtest.objects.create(
             version=version,
             requested_by=person,
@@ -97,6 +95,7 @@ def request(*, person: User, version: BotVersion, wish: Wish) -> Backtest:
             slippage_percent=wish.slippage_percent,
             detail_timeframe=wish.detail_timeframe,
             is_strict=wish.is_strict,
+            is_shared=person is None,
         )
         transaction.on_commit(lambda: enqueue(backtest))
     return backtest
@@ -128,6 +127,14 @@ def share(*, backtest: Backtest, is_shared: bool) -> Backtest:
     backtest.is_shared = is_shared
     backtest.save(update_fields=["is_shared"])
     return backtest
+
+
+def _check_has_room(person: User) -> None:
+    User.objects.select_for_update().get(pk=person.pk)
+    if Backtest.objects.of(person).unfinished().count() >= MOST_UNFINISHED:
+        raise BacktestError(
+            f"{MOST_UNFINISHED} of your backtests are not finished. Wait for one of them, or cancel it."
+        )
 
 
 def _step(wish: Wish, problems: dict[str, str]) -> timedelta | None:

@@ -234,7 +234,7 @@ def _frame(request: HttpRequest, found: Backtest) -> dict[str, Any]:
     return {
         "backtest": found,
         "token": _token(found),
-        "is_mine": found.requested_by_id == request.user.pk,
+        "is_mine": request.user.is_authenticated and found.requested_by_id == request.user.pk,
         "ahead": Backtest.objects.ahead_of(found).count() if found.state == Backtest.State.QUEUED else 0,
         "link": settings.PUBLIC_URL + found.get_absolute_url(),
         "is_offered": Bot.objects.published().filter(pk=found.version.bot_id).exists(),

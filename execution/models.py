@@ -427,7 +427,12 @@ class Backtest(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.ForeignKey(BotVersion, on_delete=models.CASCADE, related_name="backtests")
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="backtests"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="backtests",
+        help_text="empty: the marketplace itself, for the bot's record",
     )
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+")
     timeframe = models.CharField(max_length=4, choices=Timeframe)
@@ -497,6 +502,36 @@ class Backtest(models.Model):
     def last_at(self) -> datetime:
         """A moment within its last day, for a period that is read as its first and last day."""
         return self.ends_at - timedelta(microseconds=1)
+
+
+class BotRecord(models.Model):
+    """How one version of a bot has done, of one kind; pages show the kinds apart."""
+
+    class Kind(models.TextChoices):
+        BACKTEST = "BACKTEST", "Backtest by the marketplace"
+        SUBSCRIBERS = "SUBSCRIBERS", "Results of subscribers"
+
+    version = models.ForeignKey(BotVersion, on_delete=models.CASCADE, related_name="records")
+    kind = models.CharField(max_length=16, choices=Kind)
+    backtest = models.ForeignKey(
+        Backtest, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", help_text="its source"
+    )
+    measured_at = models.DateTimeField(null=True, blank=True, help_text="empty: it is being measured")
+    days = models.PositiveIntegerField(default=0, help_text="that are in it; of several, the median")
+    figures = models.JSONField(
+        default=dict, blank=True, help_text="as execution.records has it for each kind"
+    )
+    line = models.JSONField(
+        default=list, blank=True, help_text="equity by days, thinned; quote, oldest first"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["version", "kind"], name="one_record_of_each_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.version}"
 
 
 class CodeShape(models.Model):

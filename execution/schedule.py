@@ -46,6 +46,7 @@ def install() -> None:
     _every(30, IntervalSchedule.SECONDS, "Check protection", "execution.tasks.check_protection", [])
     name = "Compare exchange accounts with the books"
     _every(10, IntervalSchedule.MINUTES, name, "execution.tasks.reconcile_accounts", [])
+    _every(1, IntervalSchedule.MINUTES, "Keep bots' records", "execution.tasks.keep_records", [])
     _every(1, IntervalSchedule.HOURS, "Measure subscriptions", "execution.tasks.measure_performance", [])
     _every(1, IntervalSchedule.HOURS, "Check the books' rules", "execution.tasks.check_invariants", [])
     _every(1, IntervalSchedule.DAYS, "Check exchange accounts' keys", "exchanges.tasks.check_accounts", [])

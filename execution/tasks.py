@@ -35,6 +35,7 @@ from execution import (
     performance,
     protection,
     reconciling,
+    records,
     sandbox,
     settling,
     watching,
@@ -148,6 +149,13 @@ def run_gate(gate_id: int) -> None:
 def measure_performance() -> None:
     """Measure the subscriptions that have decided since the last time; in the queue of the backtests."""
     performance.measure_all(timezone.now())
+    records.measure_subscribers(timezone.now())
+
+
+@shared_task(time_limit=300)
+def keep_records() -> None:
+    """Have published versions backtested that were not yet, and keep what was found."""
+    records.keep(timezone.now())
 
 
 @shared_task(time_limit=60)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from execution import backtest_views, views
+from execution import backtest_views, record_views, views
 
 app_name = "execution"
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path("subscriptions/<int:pk>/run/", views.run, name="run"),
     path("subscriptions/<int:pk>/close/", views.close, name="close"),
     path("bots/<slug:slug>/backtest/", backtest_views.new, name="new_backtest"),
+    path("bots/<slug:slug>/records/", record_views.records, name="bot_records"),
     path("backtests/", backtest_views.index, name="backtests"),
     path("backtests/compare/", backtest_views.compare, name="compare_backtests"),
     path("backtests/<uuid:pk>/", backtest_views.backtest, name="backtest"),

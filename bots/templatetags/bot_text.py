@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 
 from django import template
@@ -29,3 +30,13 @@ def moment(text: object) -> datetime | None:
         return parse_datetime(str(text))
     except ValueError:
         return None
+
+
+@register.filter
+def polyline(values: Sequence[float], size: str) -> str:
+    """Return the points of an SVG polyline through the values, in a box of a size such as "120x32"."""
+    width, height = map(int, size.split("x"))
+    lowest, highest = min(values), max(values)
+    step, scale = width / max(len(values) - 1, 1), height / ((highest - lowest) or 1)
+    rising = (round(height - (value - lowest) * scale, 1) for value in values)
+    return " ".join(f"{round(index * step, 1)},{y}" for index, y in enumerate(rising))

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from bot_sdk.parameters import Parameter
-from bots.models import Bot, BotVersion
+from bots.models import Bot, BotVersion, GateRun, GateStep, Review
 from bots.publishing import publish_version
 from tests.factories import make_bot, make_category
 
@@ -16,10 +16,11 @@ pytestmark = pytest.mark.django_db
 
 # the page's count and cards, and the categories with their counts
 CATALOGUE_QUERIES = 3
-BOT_QUERIES = 2
+# the bot, its versions, its checks and who approved it
+BOT_QUERIES = 4
 
 
-def page(client: Client, address: str, **query: str) -> str:
+def page(client: Client, address: str, **query: str | list[str]) -> str:
     response = client.get(address, query)
     assert response.status_code == 200
     return response.content.decode()
@@ -299,6 +300,57 @@ def test_a_bots_page_asks_the_database_as_often_for_many_versions(
 
     with django_assert_num_queries(BOT_QUERIES):
         client.get(bot.get_absolute_url())
+
+
+def test_a_bots_page_shows_what_was_checked_and_that_a_person_looked(
+    client: Client, alice: User, mona: User
+) -> None:
+    bot = make_bot(alice)
+    assert "Not checked automatically" in page(client, bot.get_absolute_url())
+    version = BotVersion.objects.get()
+    gate = GateRun.objects.create(version=version, state="PASSED", finished_at=timezone.now())
+    GateStep.objects.create(gate=gate, position=0, code="look_ahead", state="PASSED")
+    Review.objects.create(version=version, reviewer=mona, decision="APPROVED", note="Fine.")
+
+    html = page(client, bot.get_absolute_url())
+
+    assert "v1.0.0 passed our automatic checks" in html
+    assert "It does not look ahead" in html
+    assert "a person looked at it" in html
+    assert "mona" not in html
+    assert "Fine." not in html
+
+
+def test_up_to_four_bots_stand_side_by_side_as_the_address_names_them(
+    client: Client, alice: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for slug in "abcde":
+        make_bot(alice, name=f"Bot {slug}", slug=slug, tagline="<b>bold")
+
+    with django_assert_num_queries(1):
+        html = page(client, "/compare/", bot=["c", "a"])
+    assert html.index("Bot c") < html.index("Bot a")
+    assert "Bot b" not in html
+    assert "<b>bold" not in html
+
+    html = page(client, "/compare/", bot=[*"abcde"])
+    assert "Bot d" in html
+    assert "Bot e" not in html
+    assert "Up to 4 bots" in html
+
+
+@pytest.mark.parametrize("slug", ["unheard-of", "<b>", "nul\x00"])
+def test_a_comparison_leaves_out_what_is_not_listed(client: Client, alice: User, slug: str) -> None:
+    make_bot(alice, name="Calm Crosser", slug="calm")
+
+    html = page(client, "/compare/", bot=["calm", slug])
+
+    assert "Calm Crosser" in html
+    assert "not listed any more" in html
+
+
+def test_a_comparison_of_nothing_leads_to_the_catalogue(client: Client) -> None:
+    assert "No bots chosen" in page(client, "/compare/")
 
 
 def test_the_pages_only_answer_reading_requests(client: Client, alice: User) -> None:

@@ -1,0 +1,29 @@
+"""The records of a bot: a page of their own, and the part of the bot's page that htmx pulls in."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from bots.views import readable_bots
+from execution.models import BotRecord
+from execution.record_words import backtest_record, promises
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def records(request: HttpRequest, slug: str) -> HttpResponse:
+    bot = get_object_or_404(readable_bots(request), slug=slug)
+    version = bot.current_version
+    kept = version.records.select_related("backtest__market") if version else BotRecord.objects.none()
+    found = {record.kind: record for record in kept.defer("backtest__report", "backtest__log")}
+    backtest = found.get(BotRecord.Kind.BACKTEST)
+    context = {
+        "bot": bot,
+        "version": version,
+        "backtest": backtest and backtest_record(backtest),
+        "subscribers": found.get(BotRecord.Kind.SUBSCRIBERS),
+        "promises": promises(bot, backtest),
+    }
+    part = "#records" if "HX-Request" in request.headers else ""
+    return render(request, f"execution/bot_records.html{part}", context)

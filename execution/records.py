@@ -1,0 +1,183 @@
+"""The records that the marketplace keeps of published bots: its own backtest, and what subscribers got.
+
+The database decides what is due: a published version without a record is backtested, with settings that are
+alike for all bots, and once only, so that nobody can try until it looks well.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from statistics import median, quantiles
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
+
+from bot_sdk.configs import ALL
+from bot_sdk.desk import USUAL_SLIPPAGE_PERCENT
+from bot_sdk.timeframes import duration, floor
+from bots.models import Bot, BotVersion
+from exchanges.models import Market
+from execution.backtest_requests import Wish, request
+from execution.gate_steps import REFERENCE_CAPITAL, REFERENCE_PAIR, REFERENCE_TIMEFRAME
+from execution.models import Backtest, BotRecord, SubscriptionPerformance
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PERIOD = timedelta(days=365)
+MOST_CANDLES = 100_000  # of one record; 1m over 69 days
+MOST_UNFINISHED = 2  # of the marketplace's own backtests, so that traders' have their turn
+SETTLED = timedelta(days=1)  # so old are the newest candles that are asked for
+AGAIN_AFTER = timedelta(days=1)  # when a backtest failed
+LINE_POINTS = 60
+FIGURES = (
+    "total_return_percent",
+    "buy_and_hold_percent",
+    "max_drawdown_percent",
+    "sharpe",
+    "probabilistic_sharpe_percent",
+    "trades",
+    "trades_per_week",
+    "win_rate_percent",
+)
+SCORE = "probabilistic_sharpe_percent"
+FEWEST_TRADERS = 5  # whose results are summed up; of fewer, each would know the others'
+FEWEST_DAYS = 7  # of a subscription that counts
+
+_Kind = BotRecord.Kind
+
+
+def keep(at: datetime) -> None:
+    """Ask for the backtests that are missing, and take what the finished ones found."""
+    _take(at)
+    _show()
+    room = MOST_UNFINISHED - Backtest.objects.filter(requested_by=None).unfinished().count()
+    for version in _to_backtest(at)[: max(room, 0)]:
+        _ask(version, at)
+
+
+def measure_subscribers(at: datetime) -> None:
+    """Sum up what the subscribers of each version got, where they are too many for anyone to be known.
+
+    `figures` has `traders`, and of the total returns after fees in percent `lower`, `median` and `upper`:
+    half of all lies between the first and the last. A developer's own subscriptions do not count.
+    """
+    found: dict[int, list[tuple[int, float, int]]] = defaultdict(list)
+    foreign = SubscriptionPerformance.objects.exclude(subscription__trader=F("subscription__bot__developer"))
+    rows = foreign.values_list("subscription__version", "subscription__trader", "metrics", "daily")
+    for version, trader, metrics, daily in rows.iterator():
+        days, total = len(daily["equity"]) - 1, metrics["total_return_percent"]
+        if days >= FEWEST_DAYS and total is not None:
+            found[version].append((trader, total, days))
+    records = [
+        BotRecord(version_id=version, kind=_Kind.SUBSCRIBERS, measured_at=at, **_summed_up(results))
+        for version, results in found.items()
+        if len({trader for trader, _, _ in results}) >= FEWEST_TRADERS
+    ]
+    kept = [record.version_id for record in records]
+    BotRecord.objects.filter(kind=_Kind.SUBSCRIBERS).exclude(version__in=kept).delete()
+    BotRecord.objects.bulk_create(
+        records,
+        update_conflicts=True,
+        unique_fields=["version", "kind"],
+        update_fields=["measured_at", "days", "figures"],
+    )
+
+
+def thinned(values: Sequence[float], most: int = LINE_POINTS) -> list[float]:
+    """Return at most so many of the values, evenly spread, with the first and the last."""
+    if len(values) <= most:
+        return list(values)
+    last = len(values) - 1
+    return [values[round(index * last / (most - 1))] for index in range(most)]
+
+
+def _to_backtest(at: datetime) -> QuerySet[BotVersion]:
+    """The versions that are offered without a backtest of ours, the newest first."""
+    failed = Q(backtest__state=Backtest.State.FAILED, backtest__finished_at__lt=at - AGAIN_AFTER)
+    kept = BotRecord.objects.filter(version=OuterRef("pk"), kind=_Kind.BACKTEST).exclude(failed)
+    offered = BotVersion.objects.published().filter(~Exists(kept), bot__state=Bot.State.LISTED)
+    return offered.select_related("bot").order_by("-published_at", "-pk")
+
+
+def _ask(version: BotVersion, at: datetime) -> None:
+    market = _market(version.bot)
+    if market is None:
+        logger.warning("%s has no record yet: %s is not traded here", version, REFERENCE_PAIR)
+        return
+    timeframe = next((each for each in version.bot.timeframes if each in market.timeframes), None)
+    timeframe = timeframe or REFERENCE_TIMEFRAME
+    ends_at = floor("1d", at - SETTLED)
+    days = min(LONGEST_PERIOD, MOST_CANDLES * duration(timeframe)) // timedelta(days=1)
+    wish = Wish(
+        market=market,
+        timeframe=timeframe,
+        begins_at=ends_at - timedelta(days=days),
+        ends_at=ends_at,
+        capital=REFERENCE_CAPITAL,
+        strategy_config={},
+        execution_config={"buy_order_type": ALL, "sell_order_type": ALL},
+        risk_config=version.risk_defaults,
+        slippage_percent=USUAL_SLIPPAGE_PERCENT,
+    )
+    with transaction.atomic():
+        record, _ = BotRecord.objects.get_or_create(version=version, kind=_Kind.BACKTEST)
+        record.backtest = request(person=None, version=version, wish=wish)
+        record.save(update_fields=["backtest"])
+
+
+def _market(bot: Bot) -> Market | None:
+    """Return the first market that it is made for, or else the marketplace's own."""
+    offered = Market.objects.tradable().filter(exchange=settings.DEFAULT_EXCHANGE)
+    wanted = [*bot.trading_pairs, REFERENCE_PAIR]
+    markets = {market.trading_pair: market for market in offered.filter(trading_pair__in=wanted)}
+    return next((markets[pair] for pair in wanted if pair in markets), None)
+
+
+def _take(at: datetime) -> None:
+    waiting = BotRecord.objects.filter(kind=_Kind.BACKTEST, measured_at=None, backtest__report__isnull=False)
+    ended = waiting.filter(backtest__state__in=[Backtest.State.DONE, Backtest.State.ENDED_EARLY])
+    for record in ended.select_related("backtest"):
+        assert record.backtest is not None
+        report = record.backtest.report
+        assert report is not None
+        equity = report["daily"]["equity"]
+        record.measured_at = at
+        record.days = len(equity) - 1
+        record.figures = {key: report["metrics"][key] for key in FIGURES}
+        record.line = thinned(equity)
+        record.save(update_fields=["measured_at", "days", "figures", "line"])
+
+
+def _show() -> None:
+    """Have lists show the record of the version that new subscribers get."""
+    offered = BotVersion.objects.published().filter(bot=OuterRef("version__bot"))
+    newest = Subquery(offered.order_by("-created_at", "-pk").values("pk")[:1])
+    measured = BotRecord.objects.filter(kind=_Kind.BACKTEST, measured_at__isnull=False, version=newest)
+    shown = Coalesce(KeyTextTransform("version", "version__bot__record"), Value(""), output_field=TextField())
+    others = measured.annotate(shown=shown).exclude(shown=F("version__number"))
+    for record in others.select_related("version__bot", "backtest"):
+        bot = record.version.bot
+        # a bot that breaks off when it loses must not gain by it
+        is_whole = record.backtest is not None and record.backtest.state == Backtest.State.DONE
+        bot.record = {
+            "version": record.version.number,
+            "days": record.days,
+            "return_percent": record.figures["total_return_percent"],
+            "line": record.line,
+        }
+        bot.record_score = record.figures[SCORE] if is_whole else None
+        bot.save(update_fields=["record", "record_score"])
+
+
+def _summed_up(results: Iterable[tuple[int, float, int]]) -> dict[str, Any]:
+    traders, totals, days = zip(*results, strict=True)
+    lower, middle, upper = (round(value, 1) for value in quantiles(totals, n=4, method="inclusive"))
+    return {
+        "days": round(median(days)),
+        "figures": {"traders": len(set(traders)), "lower": lower, "median": middle, "upper": upper},
+    }

@@ -1,0 +1,261 @@
+"""The records of published bots: measured by the marketplace, from candles over HTTP in the real sandbox."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import User
+from bots.models import Bot, BotVersion
+from bots.publishing import publish_version
+from exchanges.markets import refresh_markets
+from execution import records, tasks
+from execution.models import Backtest, BotRecord, SubscriptionPerformance
+from tests.execution.test_backtesting import BEGIN, SWINGING
+from tests.factories import make_bot, make_market, make_subscription
+
+NOW = datetime(2026, 3, 9, 8, tzinfo=UTC)
+RECORD_QUERIES = 3  # the bot, its version, the records
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def markets(simulated_exchange: str) -> None:
+    refresh_markets("BINANCE")
+
+
+def page(client: Client, bot: Bot, **headers: str) -> str:
+    answer = client.get(f"/bots/{bot.slug}/records/", headers=headers)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def make_record(bot: Bot, **overrides: Any) -> BotRecord:
+    """Our backtest of the bot's version, done, over a hundred days."""
+    tasks.keep_records()
+    record = BotRecord.objects.get(version=bot.current_version)
+    assert record.backtest is not None
+    equity = [10_000.0 + 10 * day for day in range(101)]
+    metrics = dict.fromkeys(records.FIGURES, 1.5) | {"trades": 20.0} | overrides.pop("metrics", {})
+    Backtest.objects.filter(pk=record.backtest.pk).update(
+        state=overrides.pop("state", "DONE"),
+        finished_at=timezone.now(),
+        report={"daily": {"equity": equity}, "metrics": metrics},
+    )
+    tasks.keep_records()
+    record.refresh_from_db()
+    return record
+
+
+def test_a_published_version_is_backtested_and_shown_in_lists(markets: None, client: Client) -> None:
+    bot = make_bot(code=SWINGING, timeframes=["1m"])
+
+    tasks.keep_records()
+    # not the whole period, which takes a while
+    Backtest.objects.update(begins_at=BEGIN, ends_at=BEGIN + timedelta(minutes=100))
+    backtest = Backtest.objects.get()
+    tasks.run_backtest(str(backtest.pk))
+    tasks.keep_records()
+
+    backtest.refresh_from_db()
+    assert (backtest.state, backtest.requested_by, str(backtest.market)) == (
+        "DONE",
+        None,
+        "BTC/USDT on Binance",
+    )
+    record = BotRecord.objects.get()
+    assert (record.version, record.days) == (bot.current_version, 1)
+    assert record.figures["trades"] == 8
+    assert record.figures["probabilistic_sharpe_percent"] is None
+    assert len(record.line) == 2
+    bot.refresh_from_db()
+    assert bot.record is not None
+    assert bot.record["line"] == record.line
+    assert "<polyline" in client.get("/").content.decode()
+    assert client.get(backtest.get_absolute_url()).status_code == 200
+
+
+def test_a_version_is_measured_once_and_in_turn_with_others() -> None:
+    make_market()
+    bots = [make_bot() for _ in range(3)]
+
+    tasks.keep_records()
+    tasks.keep_records()
+
+    waiting = Backtest.objects.values_list("version__bot", flat=True)
+    assert sorted(waiting) == [bots[1].pk, bots[2].pk]
+
+
+def test_a_bot_is_measured_on_a_market_that_it_is_made_for() -> None:
+    make_market()
+    make_market(trading_pair="ETH/USDT")
+    make_bot(trading_pairs=["DOGE/USDT", "ETH/USDT"], timeframes=["1m"])
+
+    records.keep(NOW)
+
+    backtest = Backtest.objects.select_related("market").get()
+    assert (backtest.market.trading_pair, backtest.timeframe) == ("ETH/USDT", "1m")
+    assert backtest.ends_at == datetime(2026, 3, 8, tzinfo=UTC)
+    assert backtest.ends_at - backtest.begins_at == timedelta(days=69)
+
+
+def test_a_backtest_that_failed_is_made_again_the_next_day() -> None:
+    make_market()
+    make_bot()
+    records.keep(NOW)
+    Backtest.objects.update(state="FAILED", finished_at=NOW)
+
+    records.keep(NOW + timedelta(hours=23))
+    assert Backtest.objects.count() == 1
+    records.keep(NOW + timedelta(hours=25))
+    assert Backtest.objects.filter(state="QUEUED").count() == 1
+
+
+def test_a_bot_that_breaks_off_gains_no_rank() -> None:
+    make_market()
+    bot = make_bot()
+
+    make_record(bot, state="ENDED_EARLY")
+
+    bot.refresh_from_db()
+    assert bot.record is not None
+    assert bot.record_score is None
+
+
+def test_the_best_record_comes_first_and_a_short_one_last(client: Client) -> None:
+    make_market()
+    for name, score in (("Short", None), ("Better", 97.0), ("Good", 60.0)):
+        make_record(make_bot(name=name), metrics={"probabilistic_sharpe_percent": score})
+
+    html = client.get("/").content.decode()
+
+    assert html.index("Better</a>") < html.index("Good</a>") < html.index("Short</a>")
+
+
+def test_lists_show_no_record_of_another_version(client: Client) -> None:
+    make_market()
+    bot = make_bot()
+    make_record(bot)
+    assert "<polyline" in client.get("/").content.decode()
+
+    publish_version(bot=bot, number="v1.1.0", code="")
+
+    assert "<polyline" not in client.get("/").content.decode()
+    assert "Being measured" in page(client, bot)
+
+
+def test_the_records_stand_apart_and_say_what_is_missing(client: Client, alice: User) -> None:
+    html = page(client, make_bot(alice))
+
+    for heading in ("Backtest by the marketplace", "On paper since its publication", "What subscribers got"):
+        assert heading in html
+    assert html.count("<strong>n/a</strong>") == 3
+    assert "Promises" not in html
+
+
+def test_promises_are_held_against_our_backtest(client: Client) -> None:
+    make_market()
+    bot = make_bot(promised_trades_per_week=Decimal(3), promised_max_drawdown_percent=Decimal(10))
+    assert "<td>n/a</td>" in page(client, bot)
+
+    make_record(bot, metrics={"trades_per_week": 1.42, "max_drawdown_percent": 8.0})
+
+    html = page(client, bot)
+    assert '<td>1.4 a week</td><td><span class="text-loss">Broken</span>' in html
+    assert "at most 10 %</td>" in html
+    assert html.count(">Kept</span>") == 1
+
+
+def make_performance(bot: Bot, total: float, days: int = 10, trader: User | None = None) -> None:
+    subscription = make_subscription(trader, bot=bot)
+    SubscriptionPerformance.objects.create(
+        subscription=subscription,
+        measured_at=NOW,
+        measured_until=NOW,
+        metrics={"total_return_percent": total},
+        daily={"start_on": "2026-02-27", "equity": [1.0] * (days + 1), "market": [1.0] * (days + 1)},
+        trades=0,
+        execution={},
+    )
+
+
+def test_what_subscribers_got_is_summed_up_from_five_traders_on(
+    client: Client, alice: User, bob: User
+) -> None:
+    bot = make_bot(alice)
+    for total in (-10, -2, 1, 4):
+        make_performance(bot, total)
+    make_performance(bot, 900, trader=alice)  # the developer's own
+    make_performance(bot, 500, days=6)
+    records.measure_subscribers(NOW)
+    assert "Too few" in page(client, bot)
+
+    make_performance(bot, 30, trader=bob)
+    records.measure_subscribers(NOW)
+
+    found = BotRecord.objects.get(kind="SUBSCRIBERS")
+    assert found.figures == {"traders": 5, "lower": -2, "median": 1, "upper": 4}
+    assert "total returns of 5 traders" in page(client, bot)
+
+
+def test_five_subscriptions_of_one_trader_are_too_few(bob: User) -> None:
+    bot = make_bot()
+    for _ in range(5):
+        make_performance(bot, 1, trader=bob)
+
+    records.measure_subscribers(NOW)
+
+    assert not BotRecord.objects.exists()
+
+
+def test_results_that_have_become_too_few_are_shown_no_more(alice: User) -> None:
+    bot = make_bot(alice)
+    for total in range(5):
+        make_performance(bot, total)
+    records.measure_subscribers(NOW)
+    SubscriptionPerformance.objects.first().delete()  # type: ignore[union-attr]
+
+    records.measure_subscribers(NOW)
+
+    assert not BotRecord.objects.exists()
+
+
+def test_the_bots_page_pulls_the_records_in(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    bot = make_bot()
+    html = client.get(bot.get_absolute_url()).content.decode()
+    assert f'hx-get="/bots/{bot.slug}/records/"' in html
+    assert f'<a href="/bots/{bot.slug}/records/">' in html
+
+    with django_assert_num_queries(RECORD_QUERIES):
+        part = page(client, bot, **{"HX-Request": "true"})
+
+    assert part.startswith('<section class="records"')
+
+
+def test_records_of_a_bot_that_is_not_listed_are_nowhere(client: Client) -> None:
+    bot = make_bot()
+    Bot.objects.update(state=Bot.State.SUSPENDED)
+
+    assert client.get(f"/bots/{bot.slug}/records/").status_code == 404
+
+
+def test_a_line_is_thinned_to_its_first_and_last_value() -> None:
+    assert records.thinned([1.0, 2.0]) == [1.0, 2.0]
+    assert records.thinned(list(range(100)), 4) == [0, 33, 66, 99]
+
+
+def test_a_withdrawn_version_is_not_measured() -> None:
+    make_market()
+    make_bot()
+    BotVersion.objects.update(state="PULLED")
+
+    tasks.keep_records()
+
+    assert not Backtest.objects.exists()
