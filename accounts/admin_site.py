@@ -3,11 +3,13 @@
 Staff come in with their second factor, and sign in on the site's own pages.
 """
 
+from functools import wraps
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -29,6 +31,24 @@ class StaffSite(admin.AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         return super().has_permission(request) and second_factor.is_given(request)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Refuse what no text can hold, before Django asks the database for it."""
+
+        @wraps(view)
+        def readable(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            sent = (
+                value
+                for form in (request.GET, request.POST)
+                for _, values in form.lists()
+                for value in values
+            )
+            if any("\x00" in value for value in sent):
+                raise BadRequest("Expected text without NUL characters.")
+            answer: HttpResponse = view(request, *args, **kwargs)
+            return answer
+
+        return super().admin_view(readable, cacheable)
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

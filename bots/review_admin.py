@@ -28,6 +28,7 @@ from bots.review_forms import DecisionForm, decisions
 
 BOTS_SHOWN = 20  # of the developer's other ones
 REVIEWS_SHOWN = 20
+LONGEST_ID = 18  # digits, which the database can hold
 
 
 class WaitingFilter(admin.SimpleListFilter):
@@ -139,7 +140,7 @@ class VersionToReviewAdmin(RecordAdmin):
         versions = BotVersion.objects.exclude(state=BotVersion.State.DRAFT).select_related(
             "bot__developer", "bot__category"
         )
-        return get_object_or_404(versions, pk=int(pk) if pk.isdecimal() else 0)
+        return get_object_or_404(versions, pk=int(pk) if pk.isdecimal() and len(pk) <= LONGEST_ID else 0)
 
     def _may_decide(self, request: HttpRequest, version: BotVersion) -> bool:
         is_own = version.bot.developer_id == request.user.pk

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -143,10 +144,13 @@ def test_pulling_suspending_and_banning_are_on_the_page(
     assert Bot.objects.get(pk=version.bot_id).state == Bot.State.LISTED
 
 
-def test_nobody_is_offered_a_decision_about_their_own_bot(client: Client) -> None:
-    person = make_staff("max", roles.MODERATOR)
-    sign_in_staff(client, person)
-    own = make_waiting(person)
+def test_nobody_is_offered_a_decision_about_their_own_bot(client: Client, alice: User) -> None:
+    own = make_waiting(alice)
+    make_staff("max", roles.MODERATOR)
+    User.objects.filter(pk=alice.pk).update(is_staff=True)  # who became staff after publishing
+    alice.refresh_from_db()
+    alice.groups.add(Group.objects.get(name=roles.MODERATOR))
+    sign_in_staff(client, alice)
 
     text = client.get(page_of(own)).text
     answer = client.post(page_of(own), {"decision": "approve"})
@@ -172,7 +176,7 @@ def test_the_package_is_downloaded_and_noted(client: Client, moderator: User, wa
     assert AuditEntry.objects.get().action == "version.download"
 
 
-@pytest.mark.parametrize("pk", ["0", "x", "99999999"])
+@pytest.mark.parametrize("pk", ["0", "x", "99999999", "9" * 30])
 def test_there_is_no_page_of_a_version_that_is_not(client: Client, moderator: User, pk: str) -> None:
     assert client.get(f"{QUEUE}{pk}/change/").status_code == 404
     draft = drafting.start_version(bot=make_bot(), number="v2.0.0")

@@ -147,3 +147,14 @@ def test_what_staff_change_by_hand_is_in_the_audit_log(client: Client, mona: Use
         ("mona", "category.delete", {}),
     ]
     assert list(audit.find_tampering()) == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["bots/versiontoreview/?state=", "bots/artifact/?kind__exact=", "accounts/auditentry/?action="],
+)
+def test_what_no_text_can_hold_is_refused(address: str) -> None:
+    client, _ = staff_of("superuser")
+
+    assert client.get(f"/admin/{address}%00").status_code == 400
+    assert client.post("/admin/bots/bot/", {"action": "x", "_selected_action": "\0"}).status_code == 400

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("bots", "0012_records"),
-        ("execution", "0012_code_shapes"),
+        ("execution", "0013_revision_of_cycles"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
