@@ -7,7 +7,16 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts.admin_records import RecordAdmin
-from accounts.models import AnsweredRequest, AuditEntry, TokenFamily, User
+from accounts.models import (
+    AnsweredRequest,
+    AuditEntry,
+    Notification,
+    NotificationChannel,
+    NotificationDelivery,
+    NotificationTimes,
+    TokenFamily,
+    User,
+)
 from accounts.people import confirm_address
 
 
@@ -90,3 +99,62 @@ class AnsweredRequestAdmin(RecordAdmin):
     search_fields = ["user__username"]
     list_select_related = ["user"]
     fields = ["user", "key", "status", "created_at"]
+
+
+@admin.register(NotificationChannel)
+class NotificationChannelAdmin(RecordAdmin):
+    """How people are told, and what keeps it from arriving; never to which address."""
+
+    list_display = ["owner", "kind", "hint", "delivered_at", "failures", "problem", "retry_at"]
+    list_filter = ["kind", "failures"]
+    search_fields = ["owner__username"]
+    list_select_related = ["owner"]
+    fields = [
+        ("owner", "kind", "hint"),
+        "events",
+        "delivered_at",
+        ("failures", "problem", "retry_at"),
+        "busy_until",
+        "created_at",
+    ]
+
+
+@admin.register(NotificationTimes)
+class NotificationTimesAdmin(RecordAdmin):
+    list_display = ["person", "time_zone", "quiet_from", "quiet_until", "digest"]
+    list_filter = ["digest"]
+    search_fields = ["person__username"]
+    list_select_related = ["person"]
+
+
+@admin.register(Notification)
+class NotificationAdmin(RecordAdmin):
+    """That somebody is told, and since when; what the message says is its reader's."""
+
+    list_display = ["person", "event", "key", "created_at", "spread_at"]
+    list_filter = ["event", "created_at"]
+    search_fields = ["person__username"]
+    list_select_related = ["person"]
+    fields = ["person", "event", "key", "created_at", "spread_at"]
+
+
+@admin.register(NotificationDelivery)
+class NotificationDeliveryAdmin(RecordAdmin):
+    list_display = ["person", "event", "by", "state", "due_at"]
+    list_filter = ["state", "due_at"]
+    search_fields = ["notification__person__username"]
+    list_select_related = ["notification__person", "channel"]
+    fields = ["person", "event", "by", "state", "due_at"]
+    readonly_fields = ["person", "event", "by"]
+
+    @admin.display(ordering="notification__person")
+    def person(self, delivery: NotificationDelivery) -> User:
+        return delivery.notification.person
+
+    @admin.display(ordering="notification__event")
+    def event(self, delivery: NotificationDelivery) -> str:
+        return delivery.notification.get_event_display() or "Test"
+
+    @admin.display(ordering="channel__kind")
+    def by(self, delivery: NotificationDelivery) -> str:
+        return delivery.channel.get_kind_display()

@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import tokens
-from accounts.models import AnsweredRequest, AuditEntry, User
+from accounts import notifying, tokens
+from accounts.models import AnsweredRequest, AuditEntry, NotificationTimes, User
 from bots import moderation
 from bots.models import Bot, BotVersion, GateRun, GateStep, Review
 from execution import performance, schedule, strikes
@@ -72,6 +72,8 @@ def staff(client: Client, mona: User) -> Client:
     set_trader_state(trader=trader, state=TradingState.REDUCING)
     set_envelope(trader=trader, quote="USDT", max_exposure=Decimal(1000), max_daily_loss=None)
     strikes.count([subscription], Run(Verdict.CRASHED), timezone.now())
+    NotificationTimes.objects.create(person=trader)
+    notifying.spread(timezone.now())
     sign_in_staff(client, mona)
     return client
 
