@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.core.validators import slug_re
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
@@ -16,7 +16,7 @@ from django_htmx.http import replace_url
 from accounts import second_factor
 from bot_sdk.gate_steps import GATE_STEPS
 from bot_sdk.model_files import MODEL_ENDINGS
-from bots.catalogue import listed, with_version
+from bots.catalogue import BEST_RECORD, listed, with_version
 from bots.forms import CatalogueForm
 from bots.models import Bot, BotQuerySet, Category, GateRun, Review
 from bots.runtime import installed_libraries
@@ -82,6 +82,19 @@ def compare(request: HttpRequest) -> HttpResponse:
         problem = "A bot of this comparison is not listed any more, or never was."
     bots = [found[slug] for slug in named if slug in found]
     return render(request, "bots/compare.html", {"bots": bots, "problem": problem})
+
+
+@require_safe
+def developer(request: HttpRequest, username: str) -> HttpResponse:
+    """All that somebody has published, with what they have retired: a bad record does not go away."""
+    if "\x00" in username:  # which the database refuses
+        raise Http404
+    shown = Bot.objects.published() | Bot.objects.filter(state=Bot.State.RETIRED)
+    bots = with_version(shown.filter(developer__username=username)).order_by("state", BEST_RECORD, "name")
+    page = Paginator(bots, CARDS_PER_PAGE).get_page(request.GET.get("page"))
+    if not page.paginator.count:
+        raise Http404
+    return render(request, "bots/developer.html", {"username": username, "page": page})
 
 
 @require_safe

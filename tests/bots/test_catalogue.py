@@ -353,6 +353,30 @@ def test_a_comparison_of_nothing_leads_to_the_catalogue(client: Client) -> None:
     assert "No bots chosen" in page(client, "/compare/")
 
 
+def test_a_developers_page_keeps_what_is_retired_and_hides_what_was_never_published(
+    client: Client, alice: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    line = {"version": "v1.0.0", "days": 365, "return_percent": -31.5, "line": [1.0, 0.7]}
+    make_bot(alice, name="Calm Crosser")
+    make_bot(alice, name="Old <b>Loser", state=Bot.State.RETIRED, record=line)
+    make_bot(alice, name="Hidden Hand", state=Bot.State.SUSPENDED)
+    make_bot(name="Band Bouncer")
+
+    with django_assert_num_queries(2):
+        html = page(client, "/developers/by/alice/")
+
+    assert html.index("Calm Crosser") < html.index("Old &lt;b&gt;Loser")
+    assert "31.50" in html
+    assert "Retired" in html
+    assert "Hidden Hand" not in html
+    assert "Band Bouncer" not in html
+
+
+@pytest.mark.parametrize("username", ["bob", "nobody", "%00", "%3Cb%3E"])
+def test_whoever_has_published_nothing_has_no_page(client: Client, bob: User, username: str) -> None:
+    assert client.get(f"/developers/by/{username}/").status_code == 404
+
+
 def test_the_pages_only_answer_reading_requests(client: Client, alice: User) -> None:
     bot = make_bot(alice)
 
