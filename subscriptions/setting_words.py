@@ -8,11 +8,22 @@ from django import forms
 
 from bot_sdk.configs import RiskConfig
 from bots.models import BotVersion
-from exchanges.templatetags.amounts import NOTHING, plain
+from exchanges.templatetags.amounts import GROUP_SPACE, NOTHING, plain
 from subscriptions.forms import ORDER_TYPE_FIELDS, RISK_FIELDS, SIZING_FIELDS, SettingsForm, parameter_label
 from subscriptions.lifecycle import STRATEGY_PREFIX
 
 OFF = "off"
+UNITS = {
+    "limit_offset_percent": "%",
+    "limit_timeout_seconds": "s",
+    "stop_loss_percent": "%",
+    "trailing_stop_percent": "%",
+    "take_profit_percent": "%",
+    "max_position_size": "%",
+    "max_daily_loss_percent": "%",
+    "max_drawdown_percent": "%",
+    "cool_down_minutes": "min",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,7 @@ def differences(old: Settings, new: Settings) -> list[Difference]:
 
 def limits_in_words(risk: RiskConfig, names: list[str]) -> list[tuple[str, str]]:
     """Return label and value of these limits."""
-    return [(_label(name), _limit_words(getattr(risk, name))) for name in names]
+    return [(_label(name), _limit_words(name, getattr(risk, name))) for name in names]
 
 
 def _in_words(settings: Settings) -> dict[str, tuple[str, str]]:
@@ -67,10 +78,10 @@ def _in_words(settings: Settings) -> dict[str, tuple[str, str]]:
             for each in version.declared_parameters
         },
         **{
-            name: (_label(name), _choice_words(name, execution.get(name)))
+            name: (_label(name), _sizing_words(name, execution.get(name)))
             for name in (*SIZING_FIELDS, *ORDER_TYPE_FIELDS)
         },
-        **{name: (_label(name), _limit_words(settings.risk_config.get(name))) for name in RISK_FIELDS},
+        **{name: (_label(name), _limit_words(name, settings.risk_config.get(name))) for name in RISK_FIELDS},
     }
 
 
@@ -78,15 +89,19 @@ def _label(name: str) -> str:
     return str(SettingsForm.base_fields[name].label)
 
 
-def _choice_words(name: str, value: Any) -> str:
+def _sizing_words(name: str, value: Any) -> str:
     field = SettingsForm.base_fields[name]
     if isinstance(field.widget, forms.Select):
         return str(dict(field.widget.choices).get(value or field.initial or "", value))
-    return _words(value)
+    return NOTHING if value is None else _with_unit(name, value)
 
 
-def _limit_words(value: Any) -> str:
-    return OFF if value is None else plain(value)
+def _limit_words(name: str, value: Any) -> str:
+    return OFF if value is None else _with_unit(name, value)
+
+
+def _with_unit(name: str, value: Any) -> str:
+    return f"{plain(value)}{GROUP_SPACE}{UNITS[name]}" if name in UNITS else plain(value)
 
 
 def _words(value: Any) -> str:

@@ -215,10 +215,12 @@ def test_an_order_without_a_fill_says_where_it_stands(
 
 def test_who_stops_it_reads_where_the_rest_stays(bobs_browser: Client, bob: User) -> None:
     at_exchange = make_subscription(bob, account=make_exchange_account(bob, label="Savings"))
+    buy(at_exchange)
 
     page = bobs_browser.get(at_exchange.get_absolute_url()).content.decode()
 
-    assert "What it holds stays on Savings and is not sold; its open orders are canceled" in page
+    assert "Stopping ends this subscription for good, and cancels its open orders." in page
+    assert "You can keep that on Savings, where it is not watched any more" in page
 
 
 def test_a_stop_loss_is_named_with_its_reason(bobs_browser: Client, subscription: Subscription) -> None:

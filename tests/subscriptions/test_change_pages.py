@@ -89,8 +89,8 @@ def test_moving_leads_back_to_the_page_which_keeps_what_changed(
 
     page = answer.content.decode()
     assert "v1.1.0 decides from the next candle on." in page
-    assert "Version: v1.0.0 → v1.1.0" in page
-    assert "Period: 50 → 10" in page
+    assert "Version: v1.1.0 instead of v1.0.0" in page
+    assert "Period: 10 instead of 50" in page
     subscription.refresh_from_db()
     assert subscription.version == newer
 
@@ -128,13 +128,13 @@ def test_settings_are_changed_after_a_look_at_what_changes(
 
     shown = bobs_browser.post(url, wanted | {"step": "preview"})
     told = [(each.label, each.old, each.new) for each in shown.context["differences"]]
-    assert told == [("Period", "50", "21"), ("Cool-down", "off", "30")]
+    assert told == [("Period", "50", "21"), ("Cool-down", "off", "30\N{NARROW NO-BREAK SPACE}min")]
     assert not subscription.changes.exists()
     hidden = re.findall(r'<input type="hidden" name="([^"]+)"(?: value="([^"]*)")?', shown.content.decode())
     page = bobs_browser.post(url, dict(hidden) | {"step": "store"}, follow=True).content.decode()
 
     assert "Changed. It holds from the next candle on." in page
-    assert "Cool-down: off → 30" in page
+    assert "Cool-down: 30\N{NARROW NO-BREAK SPACE}min instead of off" in page
     subscription.refresh_from_db()
     assert subscription.strategy_config == {"period": 21, "mode": "wild", "lost": 7}
 

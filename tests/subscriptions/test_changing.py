@@ -59,6 +59,10 @@ def newer(bot: Bot) -> BotVersion:
     return bot.versions.get(number="v1.1.0")
 
 
+def spaced(words: str) -> str:
+    return words.replace("\N{NARROW NO-BREAK SPACE}", " ")
+
+
 def move(subscription: Subscription, to: BotVersion) -> Subscription:
     return changing.move(subscription=subscription, to=to, revision=subscription.revision)
 
@@ -88,7 +92,10 @@ def test_moving_keeps_what_still_fits_and_says_what_changed(
 def test_limits_that_a_version_proposes_are_shown_and_not_taken_over(
     subscription: Subscription, newer: BotVersion
 ) -> None:
-    assert changing.limits_not_taken_over(subscription, newer) == [("Stop loss", "3"), ("Cool-down", "30")]
+    assert changing.limits_not_taken_over(subscription, newer) == [
+        ("Stop loss", "3\N{NARROW NO-BREAK SPACE}%"),
+        ("Cool-down", "30\N{NARROW NO-BREAK SPACE}min"),
+    ]
 
 
 def test_what_is_held_stays(bot: Bot, newer: BotVersion) -> None:
@@ -162,12 +169,12 @@ def test_settings_change_together_and_are_kept_in_words(subscription: Subscripti
     assert (changed.execution_config, changed.risk_config) == (HALF, risk)
     assert (changed.version, changed.revision) == (subscription.version, 1)
     differences = changed.changes.get().differences
-    assert [(each["label"], each["old"], each["new"]) for each in differences] == [
+    assert [(each["label"], spaced(each["old"]), spaced(each["new"])) for each in differences] == [
         ("Size of a buy", "10", "50"),
-        ("Stop loss", "5", "2.5"),
-        ("Take profit", "10", "off"),
-        ("Largest position", "20", "off"),
-        ("Cool-down", "off", "15"),
+        ("Stop loss", "5 %", "2.5 %"),
+        ("Take profit", "10 %", "off"),
+        ("Largest position", "20 %", "off"),
+        ("Cool-down", "off", "15 min"),
     ]
 
 
