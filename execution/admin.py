@@ -18,6 +18,7 @@ from execution.errors import OrderError
 from execution.forms import EndOrdersForm
 from execution.models import (
     Backtest,
+    BotRecord,
     CodeShape,
     Cycle,
     Fill,
@@ -196,6 +197,14 @@ class SubscriptionPerformanceAdmin(TradingRecordAdmin):
     search_fields = ["subscription__bot__name", "subscription__trader__username"]
     list_select_related = ["subscription__bot", "subscription__market"]
     date_hierarchy = "measured_at"
+
+
+@admin.register(BotRecord)
+class BotRecordAdmin(RecordAdmin):
+    list_display = ["version", "kind", "measured_at", "days"]
+    list_filter = ["kind", "measured_at"]
+    search_fields = ["version__bot__name", "version__number"]
+    list_select_related = ["version__bot"]
 
 
 @admin.register(CodeShape)

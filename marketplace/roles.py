@@ -50,6 +50,7 @@ RIGHTS = {
         "exchanges.view_market",
         "execution.end_order",
         "execution.view_backtest",
+        "execution.view_botrecord",
         "execution.view_cycle",
         "execution.view_fill",
         "execution.view_order",
@@ -61,6 +62,7 @@ RIGHTS = {
         "subscriptions.change_tradingswitch",
         "subscriptions.view_envelope",
         "subscriptions.view_subscription",
+        "subscriptions.view_subscriptionchange",
         "subscriptions.view_tradingswitch",
     ),
 }

@@ -8,7 +8,7 @@ from accounts.admin_records import RecordAdmin
 from accounts.models import User
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
-from subscriptions.models import Envelope, Subscription, TradingSwitch
+from subscriptions.models import Envelope, Subscription, SubscriptionChange, TradingSwitch
 
 
 @admin.register(Subscription)
@@ -77,3 +77,11 @@ class EnvelopeAdmin(RecordAdmin):
     list_filter = ["quote"]
     search_fields = ["trader__username"]
     list_select_related = ["trader"]
+
+
+@admin.register(SubscriptionChange)
+class SubscriptionChangeAdmin(RecordAdmin):
+    list_display = ["subscription", "revision", "changed_at"]
+    search_fields = ["subscription__bot__name", "subscription__trader__username"]
+    list_select_related = ["subscription__bot", "subscription__market"]
+    date_hierarchy = "changed_at"

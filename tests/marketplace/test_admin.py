@@ -16,11 +16,11 @@ from accounts.models import AnsweredRequest, AuditEntry, NotificationTimes, User
 from bots import moderation
 from bots.models import Bot, BotVersion, GateRun, GateStep, Review
 from execution import performance, schedule, strikes
-from execution.models import CodeShape
+from execution.models import BotRecord, CodeShape
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from marketplace import demo
-from subscriptions.models import TradingState
+from subscriptions.models import SubscriptionChange, TradingState
 from subscriptions.switches import set_envelope, set_trader_state
 from tests.factories import (
     PASSWORD,
@@ -65,6 +65,8 @@ def staff(client: Client, mona: User) -> Client:
     gate = GateRun.objects.create(version=subscription.version)
     GateStep.objects.create(gate=gate, code="source", position=1)
     CodeShape.objects.create(version=subscription.version, packed=b"")
+    BotRecord.objects.create(version=subscription.version, kind=BotRecord.Kind.BACKTEST)
+    SubscriptionChange.objects.create(subscription=subscription, revision=1, differences=[])
     Review.objects.create(version=subscription.version, reviewer=make_user("max"), decision="APPROVED")
     moderation.ban(developer=make_user("dan"), by=mona, reason="Copies bots.")
     tokens.issue(user=trader)
