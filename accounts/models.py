@@ -148,9 +148,13 @@ class NotificationChannelQuerySet(models.QuerySet["NotificationChannel"]):
         """Add `waiting`, how many notifications have not gone yet, and `is_tested`: one is a test."""
         waiting = models.Q(deliveries__state="WAITING")
         is_test = waiting & models.Q(deliveries__notification__event="")
-        return self.select_related("owner").annotate(
-            waiting=models.Count("deliveries", filter=waiting),
-            is_tested=models.Count("deliveries", filter=is_test),
+        return (
+            self.select_related("owner")
+            .order_by("pk")
+            .annotate(
+                waiting=models.Count("deliveries", filter=waiting),
+                is_tested=models.Count("deliveries", filter=is_test),
+            )
         )
 
 
