@@ -145,6 +145,7 @@ class Strike(models.Model):
 
 
 GUARD = "guard"  # the leg of a stop order that rests at the exchange
+TRADER = "trader"  # the source of an order that neither a bot nor a limit wanted
 
 
 class OrderQuerySet(models.QuerySet["Order"]):

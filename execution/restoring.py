@@ -23,7 +23,7 @@ from exchanges.vault import VaultError
 from execution.errors import RestoreError
 from execution.guards import FRESH_FOR, SECOND
 from execution.models import GUARD, Order, Position
-from execution.orders import SIGNAL, book, client_order_id, payload, position_of
+from execution.orders import CLOSE, SIGNAL, book, client_order_id, payload, position_of
 from execution.reconciling import Reconciled, at_stake, reconcile
 from execution.settling import CLOCKS_APART, left_behind, look_after
 from execution.watching import PRICE_IS_GOOD_FOR, STOP, TIMEOUT
@@ -189,6 +189,7 @@ def _moments(subscription: Subscription, placed_at: datetime) -> Iterator[tuple[
     for leg, newest, step, fresh_for in (
         (SIGNAL, floor(subscription.timeframe, latest), candle, candle),
         (STOP, floor("1m", latest), MINUTE, MINUTE + PRICE_IS_GOOD_FOR),
+        (CLOSE, floor("1m", latest), MINUTE, MINUTE + PRICE_IS_GOOD_FOR),
         (GUARD, latest.replace(microsecond=0), SECOND, SECOND + FRESH_FOR),
     ):
         for number in range((newest - earliest + fresh_for) // step + 1):

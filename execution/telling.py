@@ -7,7 +7,7 @@ from accounts.notifying import notify
 from bot_sdk.money import exact
 from bot_sdk.risk import BOT
 from exchanges.templatetags.amounts import plain, price
-from execution.models import Order, Position
+from execution.models import TRADER, Order, Position
 
 
 def tell_of_fills(order: Order) -> None:
@@ -27,7 +27,7 @@ def tell_of_fills(order: Order) -> None:
     what = f"{plain(amount)} {market.base}"
     notify(
         people=[subscription.trader_id],
-        event=Event.FILL if order.source == BOT else Event.STOP,
+        event=Event.FILL if order.source in {BOT, TRADER} else Event.STOP,
         subject=f"{subscription.bot.name}: {deed.lower()} {what}",
         text=f"{deed} {what} at {average} {market.quote} on average, {where}. {order.reason}",
         link=subscription.get_absolute_url(),

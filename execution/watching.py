@@ -23,7 +23,7 @@ from exchanges.models import Market
 from exchanges.prices import GOOD_FOR_SECONDS
 from exchanges.vault import VaultError
 from execution import guards
-from execution.models import GUARD, Order, OrderQuerySet, Position
+from execution.models import GUARD, TRADER, Order, OrderQuerySet, Position
 from execution.orders import CLOSE, Intent, book, place_order, position_of
 from execution.protection import has_stop, remember, seen
 from subscriptions import lifecycle
@@ -33,7 +33,6 @@ from subscriptions.switches import halted_among
 logger = logging.getLogger(__name__)
 
 STOP, TIMEOUT = "stop", "timeout"  # legs of orders
-TRADER = "trader"  # the source of an order that no rule and no bot wanted
 STOPPED_AND_SOLD = "Stopped, and sold what was held"
 PRICE_IS_GOOD_FOR = timedelta(seconds=15 - GOOD_FOR_SECONDS)  # a stop sells on none older than 15 s
 

@@ -85,7 +85,7 @@ def move(*, subscription: Subscription, to: BotVersion, revision: int) -> Subscr
     with transaction.atomic():
         row = _locked(subscription, revision)
         # locked, so that staff who pull it now wait, and then find this subscription with it
-        offered = BotVersion.objects.published().select_for_update(of=["self"])
+        offered = BotVersion.objects.published().select_for_update(of=["self"], no_key=True)
         version = offered.filter(bot=row.bot_id, pk=to.pk).first()
         if version is None or row.bot.state not in Bot.RUNNING:
             raise SubscriptionError(f"{to.number} is not offered now. Choose another version.")

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Event, Notification, User
 from bot_sdk.risk import Signal
 from exchanges.models import ExchangeAccount
 from exchanges.paper_gateway import PaperGateway
@@ -73,6 +73,8 @@ def test_what_is_held_is_sold_once_and_then_it_is_stopped(published: list[tuple[
     assert position_of(subscription).base_amount == 0
     assert state_of(subscription) == Subscription.State.STOPPED
     assert markets_to_watch() == []
+    told = Notification.objects.filter(person=subscription.trader, key=f"order:{sale.pk}")
+    assert told.get().event == Event.FILL  # it was no stop that has sold
 
 
 def test_a_paused_one_is_sold_too_and_one_that_holds_nothing_just_stops() -> None:

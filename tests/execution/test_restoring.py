@@ -17,10 +17,11 @@ from django.utils import timezone
 from accounts.models import User
 from bot_sdk.ledger import Holding
 from execution import guards, reconciling, tasks
+from execution.closing import sell_and_stop
 from execution.errors import RestoreError
 from execution.invariants import find_breaches
 from execution.models import GUARD, Cycle, Fill, Order, Position, Reconciliation
-from execution.orders import client_order_id, position_of
+from execution.orders import CLOSE, client_order_id, position_of
 from execution.reconciling import Kind, reconcile
 from execution.restoring import HALTED, LONGEST, Restored, restore
 from execution.watching import TIMEOUT
@@ -223,6 +224,20 @@ def test_a_position_that_was_opened_and_stopped_out_since_is_none(trader: Trader
 
     assert position_of(subscription).base_amount < subscription.market.amount_step
     assert position_of(subscription).realized_pnl < 0
+
+
+def test_what_was_sold_on_stopping_since_is_adopted(trader: Trader) -> None:
+    subscription = one_minute(trader)
+    place(subscription)
+    backup = Backup()
+    sell_and_stop(subscription=subscription)
+    tasks.watch_market(subscription.market_id)
+    assert Order.objects.get(leg=CLOSE).state == Order.State.FILLED
+
+    comes_back(trader, backup)
+
+    assert Order.objects.get(leg=CLOSE).state == Order.State.FILLED
+    assert position_of(subscription).base_amount < subscription.market.amount_step
 
 
 def test_an_order_that_the_backup_had_not_seen_leave_is_adopted(trader: Trader) -> None:
