@@ -16,18 +16,19 @@ from execution.sandbox.inside import landlock
 from execution.sandbox.inside.options import Layer, Options
 
 _ROOT = 0
+_LEFT_OUT = (Layer.NAMESPACES, Layer.PROCESS_FILTER)  # the doorman's filter has what the second one has
 
 
 class Landlock:
-    """Every wall but namespaces."""
+    """Every wall that needs no namespaces."""
 
     name = "landlock"
 
     def layers(self) -> Layers:
-        """Return every layer but namespaces. Raises SandboxUnavailable where the kernel has no Landlock."""
+        """Return every layer of this engine. Raises SandboxUnavailable where the kernel has no Landlock."""
         if sys.platform != "linux" or not landlock.version():
             raise SandboxUnavailable("the kernel has no Landlock, or it is switched off (see `lsm=`).")
-        return tuple(layer for layer in ALL_LAYERS if layer != Layer.NAMESPACES)
+        return tuple(layer for layer in ALL_LAYERS if layer not in _LEFT_OUT)
 
     def launch(self, preload: tuple[str, ...], layers: Layers) -> Launch:
         """Return how to start a zygote. Raises SandboxUnavailable when it could not read its libraries."""

@@ -96,7 +96,8 @@ def check_rights(process: WatchedProcess, layers: Layers) -> None:
     if Layer.NAMESPACES in layers:  # else the bounding set stays, which means nothing without new privileges
         expected["CapBnd"] = _NO_CAPABILITY
     if "Seccomp_filters" in status:  # since Linux 5.9
-        expected["Seccomp_filters"] = "3" if Layer.DOORMAN in layers else "2"
+        has_second = Layer.NAMESPACES in layers or Layer.DOORMAN in layers  # against processes, or the door's
+        expected["Seccomp_filters"] = "3" if has_second else "2"
     found = {name: status.get(name, "missing") for name in expected}
     if found != expected or _ROOT in status["Uid"].split():
         raise SandboxUnavailable(

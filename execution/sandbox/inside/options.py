@@ -12,6 +12,7 @@ class Layer(StrEnum):
     NAMESPACES = "namespaces"
     LANDLOCK = "landlock"
     DOORMAN = "doorman"
+    PROCESS_FILTER = "process_filter"
     ZYGOTE_FILTER = "zygote_filter"
     RUN_FILTER = "run_filter"
     LIMITS = "limits"

@@ -136,15 +136,14 @@ _CHECKED: dict[str, Rule] = {
     "prlimit64": Check((IfNull(2, ALLOW),), REFUSE),  # asking, not setting
 }
 
-# A filter by itself, for runs with a doorman, who answers what it asks. They have no namespaces, so it is the
-# second no to what would outlive the run or hold others of the same user, too.
-DOOR_POLICY: Policy = {
-    "openat": ASK_LISTENER,
-    "open": UNKNOWN,
+# A filter by itself: the second no to what would start, outlive or hold a process.
+PROCESS_POLICY: Policy = {
     **dict.fromkeys(("fork", "vfork", "pidfd_open"), KILL),
     "clone": Check((When(0, (CLONE_THREAD,), ALLOW, mask=CLONE_THREAD),), KILL),
     "clone3": UNKNOWN,
 }
+# The same for runs with a doorman, who answers what it asks.
+DOOR_POLICY: Policy = {**PROCESS_POLICY, "openat": ASK_LISTENER, "open": UNKNOWN}
 
 _REFUSED = """
     mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat creat

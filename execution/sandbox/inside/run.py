@@ -25,13 +25,15 @@ _ABOVE_ALL = 1 << 30
 class Walls:
     """What the zygote has prepared for its runs; None for what is left out.
 
-    That is Landlock's ruleset, the door's filter with the doorman's socket, and the run's filter.
+    That is Landlock's ruleset, the door's filter with the doorman's socket, the filter against processes,
+    and the run's filter.
     """
 
     options: Options
     ruleset: int | None
     doorman: int | None
     door: Filter
+    processes: Filter | None
     filter: Filter | None
     zygote: int  # process id
 
@@ -95,6 +97,8 @@ def _put_up(walls: Walls, order: dict[str, Any]) -> None:
         os.close(_RULESET)
     if memory is not None:
         doorman.introduce(_DOORMAN, listener=walls.door.apply_with_listener(), memory=memory)
+    if walls.processes is not None:
+        walls.processes.apply()
     if walls.filter is not None:
         walls.filter.apply()
 

@@ -83,6 +83,9 @@ class _Zygote:
             ruleset=ruleset,
             doorman=door,
             door=Filter(policy.DOOR_POLICY, policy.ALLOW),
+            processes=Filter(policy.PROCESS_POLICY, policy.ALLOW)
+            if Layer.PROCESS_FILTER in options.layers
+            else None,
             filter=self._run_filter() if Layer.RUN_FILTER in options.layers else None,
             zygote=self._pid,
         )

@@ -123,7 +123,11 @@ WALLS = tuple(layer for layer in Layer if layer not in (Layer.NAMESPACES, Layer.
         # what hides files there is the file system of its own
         *((Bubblewrap(), layer) for layer in WALLS if layer != Layer.LANDLOCK),
         # without namespaces nothing has rights to drop
-        *((Landlock(), layer) for layer in (*WALLS, Layer.DOORMAN) if layer != Layer.RIGHTS),
+        *(
+            (Landlock(), layer)
+            for layer in (*WALLS, Layer.DOORMAN)
+            if layer not in (Layer.RIGHTS, Layer.PROCESS_FILTER)
+        ),
     ],
 )
 def test_an_engine_without_one_of_its_walls_is_found_out(engine: Engine, missing: Layer) -> None:
