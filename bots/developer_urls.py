@@ -25,6 +25,7 @@ urlpatterns = [
     path(f"{VERSION}code/upload/", views.put_code_file, name="put_code_file"),
     path(f"{VERSION}models/upload/", views.put_model, name="put_model"),
     path(f"{VERSION}package/upload/", views.put_package, name="put_package"),
+    path(f"{VERSION}files/<int:pk>/", views.file, name="file"),
     path(f"{VERSION}files/<int:pk>/remove/", views.remove_file, name="remove_file"),
     path(f"{VERSION}notes/", views.write_notes, name="write_notes"),
     path(f"{VERSION}submit/", views.submit, name="submit"),

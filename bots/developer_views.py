@@ -181,6 +181,15 @@ def download(request: HttpRequest, slug: str, number: str) -> HttpResponse | Fil
 
 @login_required
 @require_safe
+def file(request: HttpRequest, slug: str, number: str, pk: int) -> HttpResponse:
+    """Lead to one of the version's files in storage, by a link that soon ends."""
+    assert isinstance(request.user, User)
+    artifact = get_object_or_404(_own_version(request, slug, number).artifacts, pk=pk)
+    return redirect(storage.link(artifact, person=request.user))
+
+
+@login_required
+@require_safe
 def diff(request: HttpRequest, slug: str, number: str, other: str) -> HttpResponse:
     new, old = _own_version(request, slug, number), _own_version(request, slug, other)
     context: dict[str, Any] = {"bot": new.bot, "version": new, "other": old, "earlier": _others(new)}

@@ -423,6 +423,23 @@ def test_the_script_that_shows_progress_is_answered_in_json(browser: Client, dra
     assert "Rename the file" in refused.json()["problems"][0]
 
 
+def test_one_file_is_downloaded_by_a_link_that_is_its_developers_alone(
+    browser: Client, draft: BotVersion, client: Client, bob: User
+) -> None:
+    artifact = uploads.put_model(version=draft, kind="CONFIG", filename="a.json", content=b"{}")
+    address = f"{DRAFT}files/{artifact.pk}/"
+    assert address in page(browser, DRAFT)
+
+    link = browser.get(address).headers["Location"]
+
+    answer = browser.get(link)
+    assert (answer.content, answer.headers["Content-Type"]) == (b"{}", "application/octet-stream")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="a.json"'
+    other = Client()
+    other.force_login(bob)
+    assert [other.get(each).status_code for each in (address, link)] == [404, 404]
+
+
 def test_a_package_that_was_downloaded_can_be_uploaded_again(browser: Client, draft: BotVersion) -> None:
     download: Any = browser.get(f"{DRAFT}package.zip")
     content = b"".join(download.streaming_content)
