@@ -390,6 +390,13 @@ _CODING_COOKIE = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # of the 
 _BLANK_OR_COMMENT = re.compile(r"[ \t\f]*(?:#|$)")
 _UTF_8 = frozenset({"utf-8", "utf8", "utf-8-sig"})
 
+_UNSEEN = (
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u2028\u2029\u2060-\u2065\u206a-\u206f"
+    "\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_JOINERS = "\u200d\ufe0e\ufe0f"  # unseen, too, but for pictures, of which they make others
+_PICTURES = "\u2190-\u2bff\ufe0f\U0001f000-\U0001faff"
+
 _CHARACTERS: tuple[tuple[re.Pattern[str], _Ban], ...] = (
     (
         re.compile(r"\r(?!\n)"),
@@ -400,7 +407,7 @@ _CHARACTERS: tuple[tuple[re.Pattern[str], _Ban], ...] = (
         ),
     ),
     (
-        re.compile("[\u202a-\u202e\u2066-\u2069]"),
+        re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"),
         _Ban(
             "encoding",
             "turns the direction of text, so that what is read is not what runs",
@@ -412,12 +419,11 @@ _CHARACTERS: tuple[tuple[re.Pattern[str], _Ban], ...] = (
         _Ban("encoding", "is an invisible control character", "delete it, or write it as an escape"),
     ),
     (
-        re.compile("[\u200b\u2028\u2029\u2060\ufeff]"),
+        re.compile(f"[{_UNSEEN}]|(?<![{_PICTURES}])[{_JOINERS}]"),
         _Ban(
             "encoding",
             "cannot be seen, or looks like the end of a line and is none",
             "delete it, or write it as an escape",
-            is_refusal=False,
         ),
     ),
     (
@@ -426,7 +432,6 @@ _CHARACTERS: tuple[tuple[re.Pattern[str], _Ban], ...] = (
             "encoding",
             "is a form feed, behind which Python counts the indentation anew",
             "use an empty line",
-            is_refusal=False,
         ),
     ),
 )

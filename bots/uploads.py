@@ -79,7 +79,7 @@ def _code(content: bytes) -> NewFile:
     refused = [
         f"Line {found.line}: {found.message}"
         for found in findings_of("source", code_policy.check(content))
-        if found.is_refusal or found.rule == "encoding"
+        if found.is_refusal
     ]
     if refused:
         raise ValidationError(refused)

@@ -20,6 +20,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
+from bot_sdk.cli import main
 from bot_sdk.code_policy import MAX_BYTES
 from bots import packages, publishing, storage, uploads
 from bots.drafting import start_version, submit
@@ -90,6 +91,27 @@ def test_code_that_is_no_plain_python_is_refused_with_its_line(
 
     assert re.search(message, "\n".join(caught.value.messages))
     assert left_of(draft) == set()
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    ["\r", "\f", "\x1b", "\x85", "\xad", "\u200b", "\u200d", "\u2028", "\u202e", "\u061c", "\U000e0041"],
+    ids=ascii,
+)
+def test_what_nobody_sees_is_refused_by_site_and_command_line_alike(
+    draft: BotVersion, hidden: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = CODE + f"# {hidden}x\n".encode()
+    (tmp_path / "bot.py").write_bytes(content)
+
+    with pytest.raises(ValidationError) as caught:
+        uploads.put_code(version=draft, content=content)
+    assert main(["check", str(tmp_path / "bot.py")]) == 1
+
+    [(line, message)] = re.findall(r"Line (\d+): (.*)", "\n".join(caught.value.messages))
+    assert line == "8" and f"U+{ord(hidden):04X}" in message
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"bot.py:{line}: encoding, mend: {message}" in said
 
 
 def test_code_is_stored_as_it_came_and_not_run(draft: BotVersion, tmp_path: Path) -> None:
