@@ -32,13 +32,22 @@ from bots.developer_forms import (
     UploadForm,
     VersionForm,
 )
-from bots.errors import ArtifactError, PublishingError, StorageUnavailable, TooManyUploads
+from bots.errors import (
+    ArtifactError,
+    InspectionUnavailable,
+    MayNotPublish,
+    PublishingError,
+    StorageUnavailable,
+    TooManyUploads,
+)
 from bots.history import history_of
 from bots.models import Artifact, Bot, BotQuerySet, BotVersion, GateRun
 
 BOTS_PER_PAGE = 25
 REFUSALS = {
     PublishingError: HTTPStatus.CONFLICT,
+    MayNotPublish: HTTPStatus.FORBIDDEN,
+    InspectionUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
     StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

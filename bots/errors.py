@@ -20,3 +20,7 @@ class MayNotPublish(PublishingError):
 
 class TooManyUploads(PublishingError):
     """The developer has as many uploads under way as may be at a time."""
+
+
+class InspectionUnavailable(PublishingError):
+    """Code cannot be looked at just now, which is not its doing; the same may be tried again later."""

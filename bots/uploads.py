@@ -1,25 +1,29 @@
 """What a developer may upload into a draft: looked at before anything is stored, and never run or opened.
 
 Each operation raises ValidationError for what cannot be taken, and then has changed nothing; PublishingError
-when the version is no draft any more; TooManyUploads; and StorageUnavailable. New objects are stored beside
-the old ones; then one transaction has the rows name them; then the old ones go. So a file is always the old
-one or the new one, and whoever is killed leaves an object that `storage.sweep` removes.
+when the version is no draft any more; TooManyUploads; InspectionUnavailable; and StorageUnavailable. New
+objects are stored beside the old ones; then one transaction has the rows name them; then the old ones go. So
+a file is always the old one or the new one, and whoever is killed leaves an object that `storage.sweep`
+removes.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.utils.module_loading import import_string
 
-from bot_sdk import code_policy
+from bot_sdk.code_policy import Finding
 from bot_sdk.gate_steps import findings_of
 from bot_sdk.model_files import ModelFileError, ending_of
+from bot_sdk.runner import RunUnavailable
 from bots import storage
 from bots.drafting import locked_draft
-from bots.errors import TooManyUploads
+from bots.errors import InspectionUnavailable, TooManyUploads
 from bots.models import Artifact, BotVersion
 from bots.package_archive import PackageEntry, read_package
 from bots.storage import NewFile
@@ -38,7 +42,8 @@ FRAMEWORK = re.compile(r"(?:[A-Za-z][A-Za-z0-9 .+_-]{0,39})?")
 
 def put_code(*, version: BotVersion, content: bytes) -> Artifact:
     """Give the draft its code, in place of any that it has."""
-    return _replace(version, [_code(content)], is_whole=False)[0]
+    with _turn(version):
+        return _replace(version, [_code(content)], is_whole=False)[0]
 
 
 def put_model(
@@ -49,7 +54,8 @@ def put_model(
     The bot finds it under its name, so that a name which cannot be taken is refused and not changed.
     `framework` says what wrote the file, such as "sklearn"; "" when nobody said.
     """
-    return _replace(version, [_model(kind, filename, content, framework)], is_whole=False)[0]
+    with _turn(version):
+        return _replace(version, [_model(kind, filename, content, framework)], is_whole=False)[0]
 
 
 def put_package(*, version: BotVersion, file: IO[bytes]) -> list[Artifact]:
@@ -59,8 +65,9 @@ def put_package(*, version: BotVersion, file: IO[bytes]) -> list[Artifact]:
     unpacked. What wrote the models is kept from files of the same name that the draft has.
     """
     frameworks = {(each.kind, each.filename): each.framework for each in version.artifacts.all()}
-    files = [_packed(entry, frameworks) for entry in read_package(file, most_bytes=MOST_VERSION_BYTES)]
-    return _replace(version, files, is_whole=True)
+    with _turn(version):
+        files = [_packed(entry, frameworks) for entry in read_package(file, most_bytes=MOST_VERSION_BYTES)]
+        return _replace(version, files, is_whole=True)
 
 
 def remove_file(*, version: BotVersion, artifact: Artifact) -> None:
@@ -78,12 +85,21 @@ def _code(content: bytes) -> NewFile:
         raise ValidationError("bot.py is empty. Expected the code of a bot.")
     refused = [
         f"Line {found.line}: {found.message}"
-        for found in findings_of("source", code_policy.check(content))
+        for found in findings_of("source", _inspected(content))
         if found.is_refusal
     ]
     if refused:
         raise ValidationError(refused)
     return NewFile(Artifact.Kind.CODE, storage.CODE_FILENAME, content)
+
+
+def _inspected(content: bytes) -> Sequence[Finding]:
+    # by name: processes that read a stranger's code are started above this app
+    inspect: Callable[[bytes], Sequence[Finding]] = import_string(settings.BOT_CODE_INSPECTION)
+    try:
+        return inspect(content)
+    except RunUnavailable as error:
+        raise InspectionUnavailable(str(error)) from error
 
 
 def _model(kind: str, filename: str, content: bytes, framework: str) -> NewFile:
@@ -114,25 +130,24 @@ def _packed(entry: PackageEntry, frameworks: dict[tuple[str, str], str]) -> NewF
 
 def _replace(version: BotVersion, files: Sequence[NewFile], *, is_whole: bool) -> list[Artifact]:
     """Have the files in the draft, in place of those with their keys, or of all when they are the `whole`."""
-    with _turn(version.bot.developer_id):
-        with transaction.atomic():  # before anything is stored in vain
-            locked_draft(version)
-        stored: list[Artifact] = []
-        try:
-            for file in files:
-                stored.append(storage.store(version, file))
-            with transaction.atomic():
-                replaced = locked_draft(version).artifacts.all()
-                if not is_whole:
-                    replaced = replaced.filter(key__in=[each.key for each in stored])
-                gone = set(replaced.values_list("key", "object_version"))
-                replaced.delete()
-                Artifact.objects.bulk_create(stored)
-                _require_fit(version.artifacts.all())
-        except BaseException:
-            storage.delete(_objects(stored))
-            raise
-        transaction.on_commit(lambda: storage.delete(gone - _objects(stored)))
+    with transaction.atomic():  # before anything is stored in vain
+        locked_draft(version)
+    stored: list[Artifact] = []
+    try:
+        for file in files:
+            stored.append(storage.store(version, file))
+        with transaction.atomic():
+            replaced = locked_draft(version).artifacts.all()
+            if not is_whole:
+                replaced = replaced.filter(key__in=[each.key for each in stored])
+            gone = set(replaced.values_list("key", "object_version"))
+            replaced.delete()
+            Artifact.objects.bulk_create(stored)
+            _require_fit(version.artifacts.all())
+    except BaseException:
+        storage.delete(_objects(stored))
+        raise
+    transaction.on_commit(lambda: storage.delete(gone - _objects(stored)))
     return stored
 
 
@@ -156,8 +171,9 @@ def _require_fit(artifacts: Iterable[Artifact]) -> None:
 
 
 @contextmanager
-def _turn(developer_id: int) -> Iterator[None]:
+def _turn(version: BotVersion) -> Iterator[None]:
     """Hold one of the developer's places; the database frees it when the process dies."""
+    developer_id = version.bot.developer_id
     with connection.cursor() as cursor:
         for lock in range(ADVISORY_LOCKS, ADVISORY_LOCKS + MOST_AT_ONCE):
             cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [lock, developer_id])

@@ -281,6 +281,7 @@ BOT_SANDBOX_ENGINE = env.text("BOT_SANDBOX_ENGINE", "auto", choices=("auto", "bu
 BOT_CGROUP = env.text("BOT_CGROUP", "")  # a folder of cgroup v2 that is delegated to the workers
 BOT_BATCHES = env.boolean("BOT_BATCHES", False)  # one process for all settings of a stateless version
 BACKTEST_TIMEOUT = env.integer("BACKTEST_TIMEOUT", 600, minimum=10, maximum=86_400)  # seconds, of the bot
+BOT_CODE_INSPECTION = "execution.sandbox.inspect_apart"  # that uploads are looked at with
 BOT_RUNTIME_DIR = Path(env.text("BOT_RUNTIME_DIR", str(STATE_DIR / "runtime")))
 
 # --- limits that neither a trader nor a bot can lift: keys of RiskConfig, None is off ----------------

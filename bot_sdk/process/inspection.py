@@ -1,8 +1,10 @@
 """Check a bot's code against the static policy, in a process that does not run it."""
 
-from dataclasses import dataclass, fields
+import json
+from dataclasses import astuple, dataclass, fields
 from typing import ClassVar
 
+from bot_sdk import code_policy
 from bot_sdk.code_policy import Finding
 from bot_sdk.process.job import Limits
 from bot_sdk.process.job_file import Order
@@ -34,6 +36,12 @@ class Inspection:
         except (KeyError, TypeError, ValueError) as error:
             return Answer(Verdict.BAD_REPLY, message=f"The findings cannot be read: {error}.")
         return Answer(Verdict.OK, found=tuple(found))
+
+
+def said_of(code: bytes) -> bytes:
+    """Return what the process says of the code, as a line."""
+    found = [astuple(finding) for finding in code_policy.check(code)]
+    return json.dumps({"findings": found}).encode() + b"\n"
 
 
 def findings_in(answer: Answer) -> list[Finding]:

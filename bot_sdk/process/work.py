@@ -3,16 +3,16 @@
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bot_sdk import code_policy, code_shape
+from bot_sdk import code_shape
 from bot_sdk.action import Action
 from bot_sdk.bot import AccountView
 from bot_sdk.bot_loop import BotLoop
 from bot_sdk.model_files import ModelFile
 from bot_sdk.process import bot_run, coaching
 from bot_sdk.process.frame import decode_frame, newest_stamp
+from bot_sdk.process.inspection import said_of
 from bot_sdk.process.job_file import Order
 from bot_sdk.process.rows import Row
 from bot_sdk.window import GrowingWindow
@@ -34,7 +34,7 @@ def work(order: Order, line: Line, *, say: Say, say_soon: Say) -> None:
     """Say all that the order asks for; `say_soon` may wait for more to say."""
     head, encoded_frame, models, code = order
     if head["kind"] == "inspection":
-        say(_findings(code))
+        say(said_of(code))
         return
     if head["kind"] == "shape":
         say(_shape(code))
@@ -49,11 +49,6 @@ def work(order: Order, line: Line, *, say: Say, say_soon: Say) -> None:
     frame = decode_frame(encoded_frame)
     for task in head["tasks"]:
         say(bot_run.said_by(_ask, line, task, models, code, frame))
-
-
-def _findings(code: bytes) -> bytes:
-    found = [astuple(finding) for finding in code_policy.check(code)]
-    return json.dumps({"findings": found}).encode() + b"\n"
 
 
 def _shape(code: bytes) -> bytes:

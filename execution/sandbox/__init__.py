@@ -10,6 +10,7 @@ from bot_sdk.process.frame import encode_frame
 from bot_sdk.process.job import Asked, Job, Limits, Run
 from bot_sdk.process.questions import AccountNeeded
 from bot_sdk.process.verdicts import Verdict
+from execution.sandbox.apart import inspect_apart
 from execution.sandbox.choice import inspect, introduce, prove, rehearse, run, run_batch, shape
 from execution.sandbox.errors import SandboxUnavailable
 from execution.sandbox.receipt import Receipt, receipt_of
@@ -25,6 +26,7 @@ __all__ = [
     "Verdict",
     "encode_frame",
     "inspect",
+    "inspect_apart",
     "introduce",
     "prove",
     "receipt_of",

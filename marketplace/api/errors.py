@@ -23,6 +23,7 @@ from rest_framework.settings import api_settings
 from accounts.tokens import TokenRefused
 from bots.errors import (
     ArtifactError,
+    InspectionUnavailable,
     MayNotPublish,
     PublishingError,
     StorageUnavailable,
@@ -43,6 +44,7 @@ OPERATION_ERRORS: dict[type[Exception], tuple[int, str]] = {
     TokenRefused: (401, "token_refused"),
     MayNotPublish: (403, "permission_denied"),
     TooManyUploads: (429, "throttled"),
+    InspectionUnavailable: (503, "unavailable"),
     PublishingError: (409, "conflict"),
     StorageUnavailable: (503, "unavailable"),
     ArtifactError: (409, "conflict"),

@@ -16,6 +16,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.models import User
 from bots import drafting, uploads
 from bots.models import Artifact, Bot, BotVersion, DeveloperBan, GateRun, GateStep, Review
+from execution.sandbox import apart
 from tests.factories import BUYING_BOT, Program, make_bot, make_category
 
 pytestmark = pytest.mark.django_db
@@ -275,6 +276,18 @@ def test_too_many_uploads_at_once_are_told_so(program: Program, draft: BotVersio
         elsewhere.close()
 
     assert told["code"] == "throttled"
+
+
+def test_code_that_cannot_be_looked_at_now_is_not_stored(
+    program: Program, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "PATIENCE_SECONDS", 0.0)  # a machine that is too busy
+    given = {"code_content": BUYING_BOT, "version": "v1.0.0"}
+
+    told = error(program.send(f"/api/bots/{bot.pk}/upload-code", given), 503)
+
+    assert (told["code"], "Try again" in told["message"]) == ("unavailable", True)
+    assert not bot.versions.exists()
 
 
 def test_without_storage_nothing_is_half_stored(
