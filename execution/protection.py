@@ -1,6 +1,6 @@
 """What the risk rules remember of each subscription, and whether an open position is looked after."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -31,14 +31,19 @@ class Protection(StrEnum):
     UNWATCHED = "unwatched"  # nobody has looked for too long
 
 
-def protection_of(subscription: Subscription, at: datetime, *, is_running: bool) -> Protection:
-    """Return how the subscription's position is protected. Select its `position` beforehand."""
+def protection_of(
+    subscription: Subscription, at: datetime, *, is_running: bool, guarded: Container[int] | None = None
+) -> Protection:
+    """Return how the subscription's position is protected. Select its `position` beforehand.
+
+    `guarded` are those whose stop rests at the exchange, if that is known for many; None asks for this one.
+    """
     position: Position | None = getattr(subscription, "position", None)
     if position is None or not subscription.market.rules.round_down(position.base_amount):
         return Protection.FLAT
     if not subscription.risk.has_exits:
         return Protection.OFF
-    if not subscription.is_on_paper and guard_of(subscription):
+    if not subscription.is_on_paper and _is_guarded(subscription, guarded):
         return Protection.HELD
     if not is_running:
         return Protection.PAUSED
@@ -94,6 +99,10 @@ def lift_halt(*, subscription: Subscription, bid: Decimal) -> Position:
         position.risk_state = position.past.lifted(position.holding.equity(bid)).to_dict()
         position.save(update_fields=["risk_state"])
     return position
+
+
+def _is_guarded(subscription: Subscription, guarded: Container[int] | None) -> bool:
+    return guard_of(subscription) is not None if guarded is None else subscription.pk in guarded
 
 
 def _is_news(subscription: Subscription, at: datetime, bid: Decimal) -> bool:

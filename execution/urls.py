@@ -6,6 +6,7 @@ app_name = "execution"
 
 urlpatterns = [
     path("dashboard/", views.dashboard, name="dashboard"),
+    path("dashboard/live/", views.dashboard_live, name="dashboard_live"),
     path("limits/", views.limits, name="limits"),
     path("limits/state/", views.set_state, name="set_state"),
     path("limits/envelope/", views.set_envelope, name="set_envelope"),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Subquery, TextChoices
+from django.utils import timezone
 
 from bot_sdk.ledger import Holding
 from bot_sdk.money import exact
@@ -28,11 +29,13 @@ class Valuation:
     """One subscription's account at `price`; all money is in the market's quote currency.
 
     Without a price nothing that depends on it is known: those figures are None, except where nothing is held.
+    `day_start_equity` is what it was worth at the first look of the UTC day; None where nobody looked yet.
     """
 
     capital: Decimal
     holding: Holding
     price: Price | None
+    day_start_equity: Decimal | None = None
 
     @property
     def equity(self) -> Decimal | None:
@@ -51,6 +54,14 @@ class Valuation:
         return None if self.result is None else percent_of(self.result, self.capital)
 
     @property
+    def result_today(self) -> Decimal | None:
+        """Profit or loss since the day's first look, the one that daily limits count from."""
+        if self.day_start_equity is None:
+            return Decimal(0) if self.holding.base_amount == 0 else None
+        with exact():
+            return None if self.equity is None else self.equity - self.day_start_equity
+
+    @property
     def position_value(self) -> Decimal | None:
         with exact():
             return None if self.equity is None else self.equity - self.holding.quote_balance
@@ -62,17 +73,31 @@ class Valuation:
         return Decimal(0) if self.holding.base_amount == 0 else None
 
 
+class Money(TextChoices):
+    """What kind of money it is. Two kinds are never added up, as two currencies are not."""
+
+    LIVE = "LIVE", "Real money"
+    TESTNET = "TESTNET", "Testnet, play money"
+    PAPER = "PAPER", "On paper"
+
+
 @dataclass(frozen=True)
 class Total:
-    """The sum over subscriptions that share a quote currency, without those whose price is missing.
+    """The sum over subscriptions of one kind of money that share a quote currency, in it.
 
-    `is_complete` says that there are none of those.
+    Those whose price is missing are left out; `is_complete` says that there are none of those.
+    `result_today` is without those that hold something and were not looked at today; `is_day_complete` says
+    that there are none.
     """
 
+    money: Money
     quote: str
     capital: Decimal
     equity: Decimal
+    exposure: Decimal
+    result_today: Decimal
     is_complete: bool
+    is_day_complete: bool
 
     @property
     def result(self) -> Decimal:
@@ -82,6 +107,18 @@ class Total:
     @property
     def result_percent(self) -> Decimal:
         return percent_of(self.result, self.capital)
+
+    @property
+    def exposure_percent(self) -> Decimal | None:
+        """The share of equity that is in positions; None when there is no equity."""
+        return percent_of(self.exposure, self.equity) if self.equity > 0 else None
+
+    @property
+    def result_today_percent(self) -> Decimal | None:
+        """Of what there was when the day began."""
+        with exact():
+            before = self.equity - self.result_today
+        return percent_of(self.result_today, before) if before > 0 else None
 
 
 def percent_of(part: Decimal, whole: Decimal) -> Decimal:
@@ -110,26 +147,49 @@ def newest_prices(subscriptions: Iterable[Subscription]) -> dict[int, Price]:
 def value(subscription: Subscription, price: Price | None) -> Valuation:
     """Value one subscription; select its `position` beforehand to save a query."""
     position: Position | None = getattr(subscription, "position", None)
-    holding = position.holding if position else Holding.start(subscription.allocated_capital)
-    return Valuation(subscription.allocated_capital, holding, price)
+    if position is None:
+        return Valuation(subscription.allocated_capital, Holding.start(subscription.allocated_capital), price)
+    past = position.past
+    is_of_today = past.day == timezone.now().date()
+    day_start = past.day_start_equity if is_of_today else None
+    return Valuation(subscription.allocated_capital, position.holding, price, day_start)
+
+
+def money_of(subscription: Subscription) -> Money:
+    """Return what kind of money it trades with. Select its `account` beforehand."""
+    return Money.PAPER if subscription.account is None else Money(subscription.account.environment)
 
 
 def totals(subscriptions: Iterable[tuple[Subscription, Valuation]]) -> list[Total]:
-    """Sum valuations per quote currency, sorted by it; one without any known equity is left out."""
-    by_quote: dict[str, list[Valuation]] = {}
+    """Sum valuations per kind of money and quote currency, real money first.
+
+    One without any known equity is left out.
+    """
+    groups: dict[tuple[Money, str], list[Valuation]] = {}
     for subscription, valuation in subscriptions:
-        by_quote.setdefault(subscription.market.quote, []).append(valuation)
-    return [total for quote in sorted(by_quote) if (total := _total(quote, by_quote[quote]))]
+        groups.setdefault((money_of(subscription), subscription.market.quote), []).append(valuation)
+    order = list(Money)
+    keys = sorted(groups, key=lambda key: (order.index(key[0]), key[1]))
+    return [total for key in keys if (total := _total(*key, groups[key]))]
 
 
-def _total(quote: str, valuations: list[Valuation]) -> Total | None:
-    known = [(each.capital, each.equity) for each in valuations if each.equity is not None]
+def _total(money: Money, quote: str, valuations: list[Valuation]) -> Total | None:
+    known = [each for each in valuations if each.equity is not None]
     if not known:
         return None
+    today = [each.result_today for each in known if each.result_today is not None]
+    return Total(
+        money=money,
+        quote=quote,
+        capital=_sum(each.capital for each in known),
+        equity=_sum(each.equity for each in known),
+        exposure=_sum(each.position_value for each in known),
+        result_today=_sum(today),
+        is_complete=len(known) == len(valuations),
+        is_day_complete=len(today) == len(known),
+    )
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
     with exact():
-        return Total(
-            quote=quote,
-            capital=sum((capital for capital, _ in known), Decimal(0)),
-            equity=sum((equity for _, equity in known), Decimal(0)),
-            is_complete=len(known) == len(valuations),
-        )
+        return sum((amount for amount in amounts if amount is not None), Decimal(0))

@@ -1,15 +1,14 @@
 """The pages on which a trader watches bots at work, and the button that runs one now."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Count, Max, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, Max, Sum
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -27,10 +26,11 @@ from execution.envelope import quotes_of, together_of
 from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable
 from execution.forms import EnvelopeForm, StateForm
 from execution.models import Cycle, Fill, Order, SubscriptionPerformance
+from execution.overview import Overview, overview
 from execution.performance_words import performance_page
 from execution.progress import next_run_at, token
 from execution.run_now import run_now
-from execution.valuation import Valuation, newest_prices, totals, value
+from execution.valuation import newest_prices, value
 from execution.words import SKIPS
 from subscriptions import changing, switches
 from subscriptions.errors import SubscriptionError
@@ -49,16 +49,6 @@ STATE_IS_SET = {
 View = Callable[..., HttpResponse]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One subscription on the dashboard; `next_run_at` is None when it does not run."""
-
-    subscription: Subscription
-    valuation: Valuation
-    cycle: Cycle | None
-    next_run_at: datetime | None
-
-
 def reload_when_signed_out(view: View) -> View:
     """Answer a polling page whose session has ended by a reload, which leads to the sign-in page."""
 
@@ -74,28 +64,18 @@ def reload_when_signed_out(view: View) -> View:
 @login_required
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    subscriptions = list(_watched(request))
-    prices = newest_prices(subscriptions)
-    running = set(Subscription.objects.of(request.user).active().values_list("pk", flat=True))
-    cycles = {cycle.subscription_id: cycle for cycle in _newest_cycles(subscriptions)}
-    now = timezone.now()
-    rows = [
-        Row(
-            subscription=found,
-            valuation=value(found, prices.get(found.pk)),
-            cycle=cycles.get(found.pk),
-            next_run_at=next_run_at(found.timeframe, now) if found.pk in running else None,
-        )
-        for found in subscriptions
-    ]
-    current = [row for row in rows if row.subscription.state != Subscription.State.STOPPED]
-    context = {
-        "current": current,
-        "stopped": [row for row in rows if row.subscription.state == Subscription.State.STOPPED],
-        "standing": switches.standing_of(_person(request).pk),
-        "totals": totals((row.subscription, row.valuation) for row in current),
-    }
-    return render(request, "execution/dashboard.html", context)
+    return render(request, "execution/dashboard.html", {"overview": _overview(request)})
+
+
+@reload_when_signed_out
+@login_required
+@require_safe
+def dashboard_live(request: HttpRequest) -> HttpResponse:
+    """The dashboard's parts that change; 204 while they would look as `?seen=` says."""
+    shown = _overview(request)
+    if request.GET.get("seen") == shown.token:
+        return HttpResponse(status=204)
+    return render(request, "execution/dashboard.html#live", {"overview": shown})
 
 
 @login_required
@@ -283,6 +263,15 @@ def _person(request: HttpRequest) -> User:
     return request.user
 
 
+def _overview(request: HttpRequest) -> Overview:
+    return overview(
+        _person(request),
+        timezone.now(),
+        shows_stopped=request.GET.get("show") == "stopped",
+        page=request.GET.get("page"),
+    )
+
+
 def _limits(person: User, refused: EnvelopeForm | None = None) -> dict[str, Any]:
     standing, own = switches.standing_of(person.pk), switches.own_switch(person)
     envelopes = {envelope.quote: envelope for envelope in person.envelopes.all()}
@@ -299,14 +288,6 @@ def _limits(person: User, refused: EnvelopeForm | None = None) -> dict[str, Any]
 
 def _watched(request: HttpRequest) -> SubscriptionQuerySet:
     return Subscription.objects.of(request.user).with_names().select_related("position")
-
-
-def _newest_cycles(subscriptions: list[Subscription]) -> QuerySet[Cycle]:
-    """Each subscription's newest cycle, looked up one by one in the index of a single query."""
-    newest = Cycle.objects.filter(subscription=OuterRef("pk")).order_by("-candle_opened_at").values("pk")[:1]
-    of_these = Subscription.objects.filter(pk__in=[found.pk for found in subscriptions]).order_by()
-    newest_pks = of_these.annotate(newest=Subquery(newest)).values("newest")
-    return Cycle.objects.filter(pk__in=newest_pks).select_related("subscription__market", "order")
 
 
 def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-// Keeps a subscription's page current without disturbing the reader. htmx asks every few seconds and gets 204
+// Keeps a page of bots at work current without disturbing the reader. htmx asks every few seconds and gets 204
 // while nothing is new; here is when not to ask, what to say when nobody answers, and the countdown.
 const live = () => document.getElementById("live");
+let checkedAt = Date.now();
 const isPolling = (event) => event.detail.requestConfig.elt.id === "live"; // it is gone once swapped
 
 // A hidden tab asks nothing, and an open question ("Stop for good?") is not swapped away under the reader's hand.
@@ -14,6 +15,7 @@ document.addEventListener("visibilitychange", () => {
 document.addEventListener("htmx:afterRequest", (event) => {
   if (!isPolling(event)) return;
   live().querySelector("[data-offline]").hidden = event.detail.successful;
+  if (event.detail.successful) checkedAt = Date.now();
   if (event.detail.xhr.status === 200) document.dispatchEvent(new CustomEvent("news"));
 });
 
@@ -30,6 +32,16 @@ function countDown() {
     element.textContent = inWords(Math.ceil((new Date(element.dataset.countdown) - Date.now()) / 1000));
   }
 }
+
+// How old the page is: the server answers also when nothing is new.
+function sayAge() {
+  const element = document.querySelector("[data-checked]");
+  if (element) element.textContent = `· checked ${Math.round((Date.now() - checkedAt) / 1000)} s ago`;
+}
+
+sayAge();
+setInterval(sayAge, 1000);
+document.addEventListener("news", sayAge);
 
 countDown();
 setInterval(countDown, 1000);

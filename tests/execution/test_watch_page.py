@@ -25,7 +25,6 @@ from tests.factories import (
     make_cycle,
     make_exchange_account,
     make_fill,
-    make_market,
     make_order,
     make_subscription,
 )
@@ -151,17 +150,11 @@ def test_the_figures_value_the_position_at_the_newest_closed_candle(
 
 
 def test_a_position_without_a_price_has_no_equity_to_show(
-    bobs_browser: Client, bob: User, subscription: Subscription
+    bobs_browser: Client, subscription: Subscription
 ) -> None:
     buy(subscription)
 
-    alone = bobs_browser.get("/dashboard/").context["totals"]
-    make_subscription(bob)
-    beside_another = bobs_browser.get("/dashboard/").context["totals"]
-
     assert bobs_browser.get(url_of(subscription)).context["valuation"].equity is None
-    assert alone == []
-    assert [(total.equity, total.is_complete) for total in beside_another] == [(10_000, False)]
 
 
 def test_a_filled_order_shows_in_the_cycle_and_among_the_orders(
@@ -512,49 +505,6 @@ def test_run_now_is_for_the_owner_and_for_posts(
     assert client.post(url_of(subscription, "run/")).status_code == 404
     client.force_login(bob)
     assert client.get(url_of(subscription, "run/")).status_code == 405
-
-
-def test_the_dashboard_shows_each_subscription_and_the_total(
-    bobs_browser: Client, bob: User, subscription: Subscription
-) -> None:
-    buy(subscription)
-    make_candles(subscription.market, count=1, close=Decimal(61_000))
-    make_subscription(bob, market=make_market(trading_pair="ETH/EUR"), state="PAUSED")
-    make_subscription(bob, state="STOPPED")
-
-    answer = bobs_browser.get("/dashboard/")
-
-    assert [(total.quote, total.equity) for total in answer.context["totals"]] == [
-        ("EUR", Decimal(10_000)),
-        ("USDT", Decimal("10009.4")),
-    ]
-    assert [len(answer.context[name]) for name in ("current", "stopped")] == [2, 1]
-    assert "Bought 0.01 BTC." in answer.content.decode()
-    assert "ETH/EUR" in answer.content.decode()
-
-
-def test_the_dashboard_is_ones_own(client: Client, charlie: User, subscription: Subscription) -> None:
-    assert client.get("/dashboard/").headers["Location"] == "/accounts/login/?next=/dashboard/"
-    client.force_login(charlie)
-
-    page = text(client, "/dashboard/")
-
-    assert subscription.bot.name not in page
-    assert "See the catalogue" in page
-
-
-@pytest.mark.parametrize("subscriptions", [1, 6])
-def test_the_dashboard_takes_as_many_queries_with_many_subscriptions(
-    bobs_browser: Client, bob: User, django_assert_num_queries: DjangoAssertNumQueries, subscriptions: int
-) -> None:
-    for number in range(subscriptions):
-        market = make_market(trading_pair=f"COIN{number}/USDT")
-        make_candles(market, count=2)
-        buy(make_subscription(bob, market=market))
-
-    # session, person, subscriptions, prices, running ones, newest cycles, switches
-    with django_assert_num_queries(7):
-        bobs_browser.get("/dashboard/")
 
 
 def test_a_quarantined_version_is_explained_and_cannot_be_run(

@@ -1,0 +1,281 @@
+"""What a trader sees first: all their bots together, what needs their attention, and each bot's state.
+
+However many subscriptions a person has, and however many others have, the number of queries is the same.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from django.core.paginator import Page, Paginator
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.urls import reverse
+
+from accounts.models import User
+from bot_sdk.timeframes import duration
+from bots.models import BotVersion
+from exchanges.models import ExchangeAccount
+from execution.models import GUARD, Cycle, Order
+from execution.progress import next_run_at
+from execution.protection import Protection, protection_of
+from execution.valuation import Price, Total, Valuation, newest_prices, totals, value
+from execution.words import PROTECTIONS, short_verdict
+from subscriptions.changing import CHANGEABLE
+from subscriptions.models import Subscription, SubscriptionQuerySet
+from subscriptions.switches import Standing, standing_of
+
+ROWS_PER_PAGE = 25
+MOST_CONCERNS = 12  # that are spelled out; the rows of the others come first in the table
+LATE_AFTER = timedelta(minutes=2)  # a candle that is not stored so long after its close is late
+
+State = Subscription.State
+
+
+class Urgency(IntEnum):
+    """How soon somebody should look, the soonest first."""
+
+    MONEY = 1  # a position or an order is in doubt
+    STOPPED = 2  # a bot does not do what its trader started it for
+    TROUBLE = 3  # it runs, but something of it fails
+    OFFER = 4  # there is something new
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One thing that needs its trader, in a sentence, with the page on which it is mended."""
+
+    urgency: Urgency
+    subject: str
+    says: str
+    remedy: str  # what the link says
+    url: str
+    at: datetime | None = None  # since when, where that is known
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One subscription; `next_run_at` is None when it does not run."""
+
+    subscription: Subscription
+    valuation: Valuation
+    cycle: Cycle | None
+    protection: Protection
+    next_run_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The page. `totals` and `concerns` are of everything that is not stopped; `page` has the rows shown."""
+
+    at: datetime
+    standing: Standing
+    totals: list[Total]
+    concerns: list[Concern]
+    page: Page
+    shows_stopped: bool
+    current_count: int
+    stopped_count: int
+    priced_at: datetime | None  # close of the newest candle that anything here is valued at
+
+    @property
+    def more_concerns(self) -> int:
+        return max(len(self.concerns) - MOST_CONCERNS, 0)
+
+    @property
+    def told_concerns(self) -> list[Concern]:
+        return self.concerns[:MOST_CONCERNS]
+
+    @property
+    def token(self) -> str:
+        """A short text that differs whenever the page would show something else."""
+        rows = [
+            (
+                *(row.subscription.pk, row.subscription.state, row.valuation.equity, row.protection),
+                *(row.next_run_at, row.cycle and (row.cycle.pk, row.cycle.state, row.cycle.skip)),
+                row.cycle and getattr(getattr(row.cycle, "order", None), "state", None),
+            )
+            for row in self.page
+        ]
+        counts = (self.current_count, self.stopped_count, self.page.number, self.priced_at)
+        facts = (rows, counts, self.totals, self.concerns, self.standing)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def overview(trader: User, at: datetime, *, shows_stopped: bool = False, page: str | None = None) -> Overview:
+    """Return what the trader's dashboard shows at this moment; where there is no such `page`, the nearest."""
+    everything = Subscription.objects.of(trader)
+    stopped = everything.filter(state=State.STOPPED)
+    current = list(_read(everything.exclude(state=State.STOPPED)))
+    prices = newest_prices(current)
+    rows = _rows(current, prices, at, running=set(everything.active().values_list("pk", flat=True)))
+    by_subscription = _concerns(rows, at)
+    concerns = sorted(
+        (concern for concerns in by_subscription.values() for concern in concerns),
+        key=lambda concern: concern.urgency,
+    )
+    shown: Paginator
+    if shows_stopped:
+        shown = Paginator(_read(stopped), ROWS_PER_PAGE)
+        stopped_count = shown.count
+    else:
+        rows.sort(key=lambda row: _urgency(by_subscription[row.subscription.pk]))  # those alike stay in order
+        shown = Paginator(rows, ROWS_PER_PAGE)
+        stopped_count = stopped.count()
+    of_page = shown.get_page(page)
+    if shows_stopped:
+        those = list(of_page)
+        of_page.object_list = _rows(those, newest_prices(those), at, running=())
+    return Overview(
+        at=at,
+        standing=standing_of(trader.pk),
+        totals=totals((row.subscription, row.valuation) for row in rows),
+        concerns=list(dict.fromkeys(concerns)),  # an account's is the same for all that trade on it
+        page=of_page,
+        shows_stopped=shows_stopped,
+        current_count=len(current),
+        stopped_count=stopped_count,
+        priced_at=max((price.at for price in prices.values()), default=None),
+    )
+
+
+def _read(subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
+    long_texts = ("bot__description", "bot__record", "version__release_notes", "version__parameters")
+    return subscriptions.with_names().select_related("position").defer(*long_texts)
+
+
+def _rows(
+    subscriptions: list[Subscription], prices: dict[int, Price], at: datetime, *, running: Collection[int]
+) -> list[Row]:
+    cycles = {cycle.subscription_id: cycle for cycle in _newest_cycles(subscriptions)}
+    guards = Order.objects.filter(subscription__in=subscriptions, leg=GUARD, state=Order.State.OPEN)
+    guarded = set(guards.order_by().values_list("subscription", flat=True))
+    return [
+        Row(
+            subscription=found,
+            valuation=value(found, prices.get(found.pk)),
+            cycle=cycles.get(found.pk),
+            protection=protection_of(found, at, is_running=found.pk in running, guarded=guarded),
+            next_run_at=next_run_at(found.timeframe, at) if found.pk in running else None,
+        )
+        for found in subscriptions
+    ]
+
+
+def _newest_cycles(subscriptions: list[Subscription]) -> QuerySet[Cycle]:
+    """Each subscription's newest cycle, looked up one by one in the index of a single query."""
+    newest = Cycle.objects.filter(subscription=OuterRef("pk")).order_by("-candle_opened_at").values("pk")[:1]
+    of_these = Subscription.objects.filter(pk__in=[found.pk for found in subscriptions]).order_by()
+    newest_pks = of_these.annotate(newest=Subquery(newest)).values("newest")
+    cycles = Cycle.objects.filter(pk__in=newest_pks).select_related("subscription__market", "order")
+    return cycles.defer("log", "receipt", "asked")
+
+
+def _concerns(rows: list[Row], at: datetime) -> dict[int, list[Concern]]:
+    """Return by subscription what of it needs its trader; nothing where all is well."""
+    subscriptions = [row.subscription for row in rows]
+    in_doubt = Order.objects.unsettled().filter(subscription__in=subscriptions)
+    unsettled = set(in_doubt.order_by().values_list("subscription", flat=True))
+    newer = _newer_versions(subscriptions)
+    return {
+        row.subscription.pk: [
+            *_of_money(row, is_in_doubt=row.subscription.pk in unsettled),
+            *_of_stopping(row),
+            *_of_trouble(row, at),
+            *_of_offers(row.subscription, newer.get(row.subscription.pk)),
+        ]
+        for row in rows
+    }
+
+
+def _of_money(row: Row, *, is_in_doubt: bool) -> Iterable[Concern]:
+    found = row.subscription
+    page = found.get_absolute_url()
+    is_alone = row.protection in (Protection.UNWATCHED, Protection.PAUSED)
+    if is_alone and found.state != State.CLOSING:  # which is being sold
+        says = f"It holds a position, and {PROTECTIONS[row.protection]}."
+        yield Concern(Urgency.MONEY, str(found), says, "See its position", page)
+    if is_in_doubt:
+        says = "We are asking the exchange what became of an order. Until it answers, nothing more is bought."
+        yield Concern(Urgency.MONEY, str(found), says, "See the order", f"{page}#orders")
+
+
+def _of_stopping(row: Row) -> Iterable[Concern]:
+    found, account = row.subscription, row.subscription.account
+    page = found.get_absolute_url()
+    position = getattr(found, "position", None)
+    if position and position.past.is_halted:
+        says = "Its drawdown limit was reached: it sold what it held, and buys nothing until you allow it."
+        yield Concern(Urgency.STOPPED, str(found), says, "Lift the halt", page)
+    refused = (ExchangeAccount.State.REFUSED, ExchangeAccount.State.LOST_RIGHTS)
+    if account and account.state in refused:
+        says = f"{account.get_state_display()}: {account.state_reason}"
+        yield Concern(Urgency.STOPPED, account.label, says, "Mend the account", account.get_absolute_url())
+    elif found.state == State.PAUSED and found.state_reason:
+        says = f"Paused, and not by you: {found.state_reason}"
+        yield Concern(Urgency.STOPPED, str(found), says, "See and resume it", page)
+    elif found.state in Subscription.SENDING and row.next_run_at is None and found.state != State.CLOSING:
+        says = "It does not run: its exchange account cannot be used now."
+        yield Concern(
+            Urgency.STOPPED, str(found), says, "See why", account.get_absolute_url() if account else page
+        )
+    if not found.is_asked:
+        version, bot = found.version, found.bot
+        state = bot if version.may_run else version
+        name = bot.name if version.may_run else f"{version.number} of it"
+        says = f"{name} is not run any more ({state.get_state_display().lower()}). {state.state_reason}"
+        yield Concern(Urgency.STOPPED, str(found), says.strip(), "See what you can do", page)
+
+
+def _of_trouble(row: Row, at: datetime) -> Iterable[Concern]:
+    found = row.subscription
+    if row.next_run_at is None:
+        return
+    if row.cycle and row.cycle.has_failed:
+        verdict = "interrupted" if not row.cycle.verdict else short_verdict(row.cycle.verdict).lower()
+        says = f"Its last run failed: {verdict}."
+        yield Concern(
+            Urgency.TROUBLE,
+            str(found),
+            says,
+            "See the run",
+            row.cycle.get_absolute_url(),
+            row.cycle.candle_closed_at,
+        )
+    priced_at = row.valuation.price.at if row.valuation.price else found.created_at
+    if at - priced_at > duration(found.timeframe) + LATE_AFTER:
+        says = f"No new candle of {found.market} has come: it decides nothing, and its worth here is old."
+        yield Concern(
+            Urgency.TROUBLE, str(found.market), says, "See the bot", found.get_absolute_url(), priced_at
+        )
+
+
+def _of_offers(found: Subscription, newer: BotVersion | None) -> Iterable[Concern]:
+    if newer:
+        says = f"{newer.number} is offered; you have {found.version.number}."
+        url = f"{reverse('subscriptions:move', args=[found.pk])}?to={newer.number}"
+        yield Concern(Urgency.OFFER, str(found), says, "See what would change", url)
+
+
+def _newer_versions(subscriptions: list[Subscription]) -> dict[int, BotVersion]:
+    """Return by subscription the highest version that is offered instead, where that is a newer one."""
+    changeable = [
+        found for found in subscriptions if found.state in CHANGEABLE and found.bot.state == "LISTED"
+    ]
+    offered: dict[int, BotVersion] = {}
+    bots = {found.bot_id for found in changeable}
+    for version in BotVersion.objects.published().filter(bot__in=bots).order_by().only("bot", "number"):
+        best = offered.get(version.bot_id)
+        if best is None or version.precedence > best.precedence:
+            offered[version.bot_id] = version
+    return {
+        found.pk: offered[found.bot_id]
+        for found in changeable
+        if found.bot_id in offered and offered[found.bot_id].precedence > found.version.precedence
+    }
+
+
+def _urgency(concerns: list[Concern]) -> int:
+    pressing = [concern.urgency for concern in concerns if concern.urgency != Urgency.OFFER]
+    return min(pressing, default=Urgency.OFFER)
