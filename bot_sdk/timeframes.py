@@ -40,3 +40,8 @@ def floor(timeframe: str, at: datetime) -> datetime:
 def last_closed(timeframe: str, at: datetime) -> datetime:
     """Return the opening time, in UTC, of the newest candle that is closed at the aware moment `at`."""
     return floor(timeframe, at) - duration(timeframe)
+
+
+def next_close(timeframe: str, at: datetime) -> datetime:
+    """Return when, in UTC, the candle that is open at the aware moment `at` closes."""
+    return floor(timeframe, at) + duration(timeframe)

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from bot_sdk.timeframes import duration, floor
+from bot_sdk.timeframes import next_close
 from execution.models import Cycle, Position
 from execution.valuation import Price
 from subscriptions.models import Subscription
@@ -13,7 +13,7 @@ CYCLES_THAT_CHANGE = 20  # older ones are finished
 
 def next_run_at(timeframe: str, at: datetime) -> datetime:
     """Return when the candle that is open at `at` closes; what is due runs then."""
-    return floor(timeframe, at) + duration(timeframe)
+    return next_close(timeframe, at)
 
 
 def token(subscription: Subscription, price: Price | None) -> str:

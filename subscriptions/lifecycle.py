@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import transaction
@@ -32,8 +32,38 @@ QUIET_PAUSE_SECONDS = 0.05
 STRATEGY_PREFIX = "strategy-"  # a bot may name a parameter as one of our own fields is named
 
 
+class Wish(TypedDict):
+    """What a new subscription is made from; `allocated_capital` is in the pair's quote currency."""
+
+    trader: User
+    bot: Bot
+    exchange: str
+    trading_pair: str
+    timeframe: str
+    allocated_capital: Decimal
+    strategy_config: Mapping[str, Any]
+    execution_config: Mapping[str, Any]
+    risk_config: Mapping[str, Any]
+    account: NotRequired[ExchangeAccount | None]  # None, or left out, is paper
+
+
 @transaction.atomic
-def subscribe(
+def subscribe(**wish: Unpack[Wish]) -> Subscription:
+    """Start a bot for a trader, with capital that is this subscription's alone.
+
+    At an exchange it has to be free, and not set aside for other subscriptions.
+
+    Raises ConfigError with one message per field for anything that is unknown, of the wrong type or out of
+    range (a bot's own parameters are named with STRATEGY_PREFIX), SubscriptionError when the bot cannot be
+    subscribed to, or by its developer on paper only, and StaffDoNotTrade.
+    """
+    subscription = planned(**wish)
+    subscription.save()
+    return subscription
+
+
+@transaction.atomic
+def planned(
     *,
     trader: User,
     bot: Bot,
@@ -46,14 +76,7 @@ def subscribe(
     risk_config: Mapping[str, Any],
     account: ExchangeAccount | None = None,
 ) -> Subscription:
-    """Start `bot` for `trader` with `allocated_capital` (in the pair's quote currency) on `account`.
-
-    None is paper. At an exchange the capital has to be free, and not set aside for other subscriptions.
-
-    Raises ConfigError with one message per field for anything that is unknown, of the wrong type or out of
-    range (a bot's own parameters are named with STRATEGY_PREFIX), SubscriptionError when the bot cannot be
-    subscribed to, or by its developer on paper only, and StaffDoNotTrade.
-    """
+    """Return the subscription that `subscribe` would start now, not saved. Raises what that raises."""
     refuse_staff(trader)
     version = bot.current_version
     if version is None or bot.state != Bot.State.LISTED:
@@ -82,7 +105,7 @@ def subscribe(
     if problems or market is None:
         raise ConfigError(problems)
 
-    return Subscription.objects.create(
+    return Subscription(
         trader=trader,
         bot=bot,
         version=version,

@@ -1,6 +1,6 @@
 """Pages and buttons with which a trader begins, changes, pauses, resumes and ends a subscription."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from allauth.account.decorators import reauthentication_required
@@ -9,10 +9,14 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
+from bot_sdk.configs import RiskConfig
+from bot_sdk.effective_limits import effective
 from bot_sdk.parameters import ConfigError
+from bot_sdk.timeframes import next_close
 from bots.models import Bot, BotVersion
 from exchanges.models import ExchangeAccount
 from subscriptions import changing, lifecycle
@@ -26,6 +30,8 @@ from subscriptions.forms import (
     initial_settings,
 )
 from subscriptions.models import Subscription
+from subscriptions.platform_limits import platform_limits
+from subscriptions.risk_words import risk_sentences
 from subscriptions.setting_words import differences
 
 
@@ -102,6 +108,7 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     if shown is not None:
         context["differences"] = differences(changing.settings_of(found), changing.moved(found, shown))
         context["limits"] = changing.limits_not_taken_over(found, shown)
+        context["holds_from"] = next_close(found.timeframe, timezone.now())
     return render(request, "subscriptions/move.html", context)
 
 
@@ -127,6 +134,8 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             if data.get("step") != "edit":
                 context["differences"] = differences(current, planned)
+                context["holds_from"] = next_close(found.timeframe, timezone.now())
+                context["loss"] = _loss(found, planned.risk_config)
     return render(request, "subscriptions/change.html", context)
 
 
@@ -169,6 +178,14 @@ def _initial(request: HttpRequest, version: BotVersion) -> dict[str, Any]:
 
 def _own(request: HttpRequest, pk: int) -> Subscription:
     return get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+
+
+def _loss(found: Subscription, risk_config: Mapping[str, Any]) -> list[str]:
+    """What it can lose with these limits, in words."""
+    risk = effective(RiskConfig.parse(risk_config), platform_limits())
+    return risk_sentences(
+        capital=found.allocated_capital, risk=risk, market=found.market, account=found.account
+    )
 
 
 def _revision(request: HttpRequest) -> int:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 
 from accounts.models import User
@@ -137,6 +138,24 @@ def test_settings_are_changed_after_a_look_at_what_changes(
     assert "Cool-down: 30\N{NARROW NO-BREAK SPACE}min instead of off" in page
     subscription.refresh_from_db()
     assert subscription.strategy_config == {"period": 21, "mode": "wild", "lost": 7}
+
+
+@time_machine.travel("2026-03-02 12:00:20+00:00", tick=False)
+def test_the_preview_says_from_when_it_holds_and_what_can_be_lost_then(
+    bobs_browser: Client, subscription: Subscription, newer: BotVersion
+) -> None:
+    wanted = filled_in(subscription, stop_loss_percent="", step="preview")
+
+    page = bobs_browser.post(address(subscription, "settings"), wanted).content.decode()
+    moving = text(bobs_browser, address(subscription, "version") + "?to=v1.1.0")
+
+    for shown in (page, moving):
+        assert 'datetime="2026-03-02T12:01:00Z"' in shown  # the minute that is open closes then
+    assert "You can lose all of a position, about 2" in page
+
+    lifecycle.pause(subscription=subscription)
+    page = bobs_browser.post(address(subscription, "settings"), wanted).content.decode()
+    assert "once you resume it" in page
 
 
 def test_from_the_preview_one_can_go_back_to_the_form(
