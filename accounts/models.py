@@ -129,7 +129,7 @@ class Event(models.TextChoices):
     HALTED = "HALTED", "Trading is paused or halted"
     KEY_PROBLEM = "KEY_PROBLEM", "An exchange key is no longer good"
     VERSION = "VERSION", "A newer version, or a bot that is stopped"
-    REVIEW = "REVIEW", "A decision about a version of yours"
+    REVIEW = "REVIEW", "A version of yours is judged, or a review is written"
 
 
 URGENT = (Event.STOP, Event.HALTED, Event.KEY_PROBLEM)  # these wait for no digest

@@ -11,7 +11,7 @@ from django.db.models import Q
 MODERATOR, FINANCE, OPERATOR = "moderator", "finance", "operator"
 
 RIGHTS = {
-    # judges bots and their versions; of subscriptions it may only pause
+    # judges bots, their versions and reviews; of subscriptions it may only pause
     MODERATOR: (
         "accounts.view_auditentry",
         "accounts.view_user",
@@ -29,7 +29,10 @@ RIGHTS = {
         "bots.view_review",
         "bots.view_versiontoreview",
         "execution.view_strike",
+        "subscriptions.change_subscriberreview",
         "subscriptions.change_subscription",
+        "subscriptions.view_reviewreport",
+        "subscriptions.view_subscriberreview",
         "subscriptions.view_subscription",
     ),
     FINANCE: (

@@ -8,7 +8,14 @@ from accounts.admin_records import RecordAdmin
 from accounts.models import User
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
-from subscriptions.models import Envelope, Subscription, SubscriptionChange, TradingSwitch
+from subscriptions.models import (
+    Envelope,
+    ReviewReport,
+    SubscriberReview,
+    Subscription,
+    SubscriptionChange,
+    TradingSwitch,
+)
 
 
 @admin.register(Subscription)
@@ -85,3 +92,21 @@ class SubscriptionChangeAdmin(RecordAdmin):
     search_fields = ["subscription__bot__name", "subscription__trader__username"]
     list_select_related = ["subscription__bot", "subscription__market"]
     date_hierarchy = "changed_at"
+
+
+@admin.register(SubscriberReview)
+class SubscriberReviewAdmin(RecordAdmin):
+    """Read here; hidden on the site's page of reported reviews, with a reason."""
+
+    list_display = ["bot", "trader", "stars", "created_at", "hidden_at"]
+    list_filter = ["stars", "is_live"]
+    search_fields = ["bot__name", "trader__username", "text"]
+    list_select_related = ["bot", "trader"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(ReviewReport)
+class ReviewReportAdmin(RecordAdmin):
+    list_display = ["review", "reporter", "reason", "created_at", "settled_at"]
+    search_fields = ["reporter__username", "review__bot__name"]
+    list_select_related = ["review__bot", "review__trader", "reporter"]

@@ -4,3 +4,7 @@ class SubscriptionError(Exception):
 
 class StaffDoNotTrade(SubscriptionError):
     """Somebody on staff who wants to subscribe; the text is for them."""
+
+
+class MayNotReview(SubscriptionError):
+    """Somebody whose opinion of a bot does not count, or who may not judge it; the text is for them."""

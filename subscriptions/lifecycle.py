@@ -326,7 +326,9 @@ def _move(
                 )
             row.state = to
             row.state_reason = reason
-            row.save(update_fields=["state", "state_reason"])
+            if to == Subscription.State.STOPPED:
+                row.stopped_at = timezone.now()
+            row.save(update_fields=["state", "state_reason", "stopped_at"])
     return row
 
 

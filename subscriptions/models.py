@@ -1,9 +1,13 @@
-"""A trader's agreement with a bot: which version, which market, with what settings and how much capital."""
+"""A trader's agreement with a bot: which version, which market, with what settings and how much capital.
+
+And what subscribers say of bots.
+"""
 
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Coalesce
 from django.urls import reverse
@@ -91,6 +95,7 @@ class Subscription(models.Model):
     )
     revision = models.PositiveIntegerField(default=0, help_text="how often its settings were changed")
     created_at = models.DateTimeField(auto_now_add=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
 
     objects = SubscriptionQuerySet.as_manager()
 
@@ -236,3 +241,85 @@ class Envelope(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trader}: {self.quote}"
+
+
+class SubscriberReviewQuerySet(models.QuerySet["SubscriberReview"]):
+    def of(self, user: User | AnonymousUser) -> "SubscriberReviewQuerySet":
+        """What this person wrote."""
+        return self.filter(trader=user) if user.is_authenticated else self.none()
+
+    def shown(self) -> "SubscriberReviewQuerySet":
+        """What anybody may read."""
+        return self.filter(hidden_at=None)
+
+    def with_names(self) -> "SubscriberReviewQuerySet":
+        return self.select_related("bot__developer", "version", "trader")
+
+
+class SubscriberReview(models.Model):
+    """What somebody who has subscribed to a bot says of it; what staff decide about a version is `Review`."""
+
+    FEWEST_STARS, MOST_STARS = 1, 5
+
+    bot = models.ForeignKey(Bot, on_delete=models.PROTECT, related_name="subscriber_reviews")
+    trader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    version = models.ForeignKey(
+        BotVersion, on_delete=models.PROTECT, related_name="+", help_text="that they had when they wrote it"
+    )
+    days = models.PositiveIntegerField(help_text="of their longest subscription when they wrote it")
+    is_live = models.BooleanField(help_text="that subscription traded with real money")
+    stars = models.PositiveSmallIntegerField(
+        validators=[MinValueValidator(FEWEST_STARS), MaxValueValidator(MOST_STARS)]
+    )
+    text = models.TextField(help_text="plain, as it was typed")
+    created_at = models.DateTimeField(auto_now_add=True)
+    edited_at = models.DateTimeField(null=True, blank=True)
+    answer = models.TextField(blank=True, help_text="the developer's; plain")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    hidden_at = models.DateTimeField(null=True, blank=True)
+    hidden_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    hidden_reason = models.CharField(max_length=300, blank=True, help_text="its author reads it")
+
+    objects = SubscriberReviewQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(
+                fields=["bot", "-created_at"],
+                condition=models.Q(hidden_at=None),
+                name="subscriber_reviews_shown",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["bot", "trader"], name="one_review_per_trader"),
+            models.CheckConstraint(condition=models.Q(stars__range=(1, 5)), name="stars_are_one_to_five"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trader} about {self.bot}: {self.stars} of {self.MOST_STARS} stars"
+
+    @property
+    def is_hidden(self) -> bool:
+        return self.hidden_at is not None
+
+
+class ReviewReport(models.Model):
+    """Somebody finds that a subscriber's review must not stand; staff settle it."""
+
+    review = models.ForeignKey(SubscriberReview, on_delete=models.CASCADE, related_name="reports")
+    reporter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=300)
+    created_at = models.DateTimeField(auto_now_add=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["created_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["review", "reporter"], name="one_report_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"report of review {self.review_id} by {self.reporter}"

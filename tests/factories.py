@@ -27,7 +27,8 @@ from exchanges.models import Candle, ExchangeAccount, Market
 from execution.models import Backtest, Cycle, Fill, Order, Reconciliation
 from execution.orders import client_order_id
 from marketplace import roles
-from subscriptions.models import Subscription
+from subscriptions import reviewing
+from subscriptions.models import SubscriberReview, Subscription
 
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
@@ -146,6 +147,15 @@ def make_subscription(trader: User | None = None, **overrides: Any) -> Subscript
         "risk_config": {"stop_loss_percent": 5.0, "take_profit_percent": 10.0, "max_position_size": 20.0},
     }
     return Subscription.objects.create(**values | overrides)
+
+
+def make_review(bot: Bot, trader: User | None = None, **overrides: Any) -> SubscriberReview:
+    """By somebody who has had the bot on paper for eight days."""
+    subscription = make_subscription(trader, bot=bot)
+    begun_at = timezone.now() - timedelta(days=8)
+    Subscription.objects.filter(pk=subscription.pk).update(created_at=begun_at)
+    values: dict[str, Any] = {"stars": 4, "text": "It does what it says."} | overrides
+    return reviewing.write(trader=subscription.trader, bot=bot, **values)
 
 
 def make_cycle(subscription: Subscription, **overrides: Any) -> Cycle:

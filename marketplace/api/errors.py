@@ -30,7 +30,7 @@ from bots.errors import (
     TooManyUploads,
 )
 from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable
-from subscriptions.errors import StaffDoNotTrade, SubscriptionError
+from subscriptions.errors import MayNotReview, StaffDoNotTrade, SubscriptionError
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ OPERATION_ERRORS: dict[type[Exception], tuple[int, str]] = {
     StorageUnavailable: (503, "unavailable"),
     ArtifactError: (409, "conflict"),
     StaffDoNotTrade: (403, "permission_denied"),
+    MayNotReview: (403, "permission_denied"),
     SubscriptionError: (409, "conflict"),
     NotRunning: (409, "not_running"),
     AlreadyDecided: (409, "already_decided"),

@@ -8,6 +8,7 @@ from exchanges import api as exchanges
 from execution import api as execution
 from marketplace.api.schema import Schema
 from subscriptions import api as subscriptions
+from subscriptions import review_api as reviews
 
 app_name = "api"
 
@@ -23,6 +24,8 @@ urlpatterns = [
     path("bots/<int:pk>/upload-code", bots.UploadCode.as_view(), name="upload_code"),
     path("bots/<int:pk>/upload-model", bots.UploadModel.as_view(), name="upload_model"),
     path("bots/<int:pk>/download", bots.Download.as_view(), name="download"),
+    path("bots/<int:pk>/reviews/", reviews.Reviews.as_view(), name="reviews"),
+    path("bots/<int:pk>/reviews/<int:review_pk>/", reviews.OwnReview.as_view(), name="review"),
     path("bots/<int:pk>/versions", bots.Versions.as_view(), name="versions"),
     path(VERSION, bots.OneVersion.as_view(), name="version"),
     path(f"{VERSION}/submit", bots.Submit.as_view(), name="submit"),

@@ -20,6 +20,7 @@ from execution.models import BotRecord, CodeShape
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from marketplace import demo
+from subscriptions import reviewing
 from subscriptions.models import SubscriptionChange, TradingState
 from subscriptions.switches import set_envelope, set_trader_state
 from tests.factories import (
@@ -32,6 +33,7 @@ from tests.factories import (
     make_fill,
     make_order,
     make_reconciliation,
+    make_review,
     make_subscription,
     make_user,
     sign_in_staff,
@@ -66,6 +68,8 @@ def staff(client: Client, mona: User) -> Client:
     GateStep.objects.create(gate=gate, code="source", position=1)
     CodeShape.objects.create(version=subscription.version, packed=b"")
     BotRecord.objects.create(version=subscription.version, kind=BotRecord.Kind.BACKTEST)
+    review = make_review(make_bot())
+    reviewing.report(review=review, reporter=trader, reason="It is about another bot.")
     SubscriptionChange.objects.create(subscription=subscription, revision=1, differences=[])
     Review.objects.create(version=subscription.version, reviewer=make_user("max"), decision="APPROVED")
     moderation.ban(developer=make_user("dan"), by=mona, reason="Copies bots.")

@@ -18,9 +18,9 @@ from tests.factories import Program, sign_in_staff
 
 pytestmark = pytest.mark.django_db
 
-OPEN = {"token", "refresh", "revoke", "bots", "bot", "versions", "version", "exchanges"}
+OPEN = {"token", "refresh", "revoke", "bots", "bot", "reviews", "versions", "version", "exchanges"}
 HUGE = f"/{'9' * 40}"
-VALUES = {"<int:pk>": "1", "<str:exchange>": "BINANCE", "<version:number>": "v1.0.0"}
+VALUES = {"<int:pk>": "1", "<int:review_pk>": "1", "<str:exchange>": "BINANCE", "<version:number>": "v1.0.0"}
 
 
 class Fails(APIView):  # type: ignore[misc]  # the framework has no types
@@ -172,10 +172,8 @@ def test_the_schema_states_units_and_what_a_percentage_is_of_as_the_form_does(sc
 
 
 def test_the_schema_has_every_endpoint(schema: Any) -> None:
-    documented = {
-        address.replace("{id}", "1").replace("{exchange}", "BINANCE").replace("{number}", "v1.0.0")
-        for address in schema["paths"]
-    }
+    values = {"id": "1", "review_pk": "1", "exchange": "BINANCE", "number": "v1.0.0"}
+    documented = {address.format(**values) for address in schema["paths"]}
 
     assert documented == set(addresses().values()) - {"/api/schema/"}
 

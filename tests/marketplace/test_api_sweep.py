@@ -8,6 +8,7 @@ import json
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ from bots import drafting, uploads
 from bots.errors import PublishingError
 from bots.models import BotVersion
 from marketplace.api.errors import OPERATION_ERRORS
+from subscriptions.models import Subscription
 from tests.factories import (
     BUYING_BOT,
     PASSWORD,
@@ -40,6 +42,7 @@ from tests.factories import (
     make_exchange_account,
     make_fill,
     make_order,
+    make_review,
     make_subscription,
 )
 
@@ -78,6 +81,7 @@ KINDS = [
     "text/plain",
     "",
 ]
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 INSIDE = ("Traceback", "psycopg", "site-packages", "django.")
 
 
@@ -244,8 +248,11 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
     active, paused = make_subscription(alice), make_subscription(alice, state="PAUSED")
     make_fill(make_order(make_cycle(active, age=1)))
     account = make_exchange_account(alice)
+    reviewed, had = make_review(make_bot(), alice), make_bot()
+    Subscription.objects.filter(pk=make_subscription(alice, bot=had).pk).update(created_at=LONG_AGO)
     known: dict[str, list[Any]] = {
-        "bots": [bot.pk],
+        "bots": [*[bot.pk] * 4, had.pk, reviewed.bot_id],
+        "review_pk": [reviewed.pk],
         "subscriptions": [active.pk, paused.pk],
         "exchanges": [account.pk],
         "number": list(numbers),
