@@ -6,6 +6,6 @@ register = template.Library()
 
 
 @register.filter
-def drawn(stars: int) -> str:
-    """Draw so many stars out of all that can be given."""
-    return "★" * stars + "☆" * (SubscriberReview.MOST_STARS - stars)
+def star_by_star(stars: int) -> list[bool]:
+    """Return of each star that can be given whether it was."""
+    return [number <= stars for number in range(1, SubscriberReview.MOST_STARS + 1)]

@@ -12,6 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from bot_sdk.parameters import Parameter
 from bots import drafting, markdown, moderation, storage
 from bots.models import Artifact, Bot, BotVersion, GateRun, GateStep, Review
+from subscriptions.models import SubscriberReview
 from tests.e2e.conftest import sign_in
 from tests.e2e.payloads import PAYLOADS, RUN
 from tests.factories import BUYING_BOT, make_category, make_market, make_user
@@ -149,7 +150,8 @@ def test_no_payload_runs_in_any_text_of_a_bot_and_a_version(page: Page, live_ser
     for address in (
         *(f"/?page={number}" for number in pages),
         *(f"/developers/?page={number}" for number in pages),
-        *(f"/bots/{bot.slug}/", f"/bots/{bot.slug}/subscribe/", own, f"{own}edit/", f"{own}new/"),
+        *(f"/bots/{bot.slug}/", f"/bots/{bot.slug}/reviews/"),
+        *(f"/bots/{bot.slug}/subscribe/", own, f"{own}edit/", f"{own}new/"),
         *(f"{own}v1.0.0/", f"{own}v1.0.0/code/", f"{own}v1.0.1/", f"{own}v1.0.1/since/v1.0.0/"),
     ):
         page.goto(live_server.url + address)
@@ -195,6 +197,17 @@ def make_hostile_bots() -> Bot:
     bot.save()
     BotVersion.objects.bulk_create(
         BotVersion(bot=each, number="v1.0.0", state="PUBLISHED", release_notes=together) for each in bots
+    )
+    SubscriberReview.objects.create(
+        bot=bot,
+        trader=make_user("bob"),
+        version=bot.versions.get(),
+        days=8,
+        is_live=False,
+        stars=1,
+        text=together,
+        answer=together,
+        answered_at=timezone.now(),
     )
     fill(bot.versions.get(), together)
     draft = drafting.start_version(bot=bot, number="v1.0.1")
