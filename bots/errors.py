@@ -10,6 +10,10 @@ class StorageUnavailable(ArtifactError):
     """Storage does not answer; the same may be tried again later."""
 
 
+class ArtifactMissing(StorageUnavailable):
+    """Storage answers and has no such object: it is lost, or the place is another than it was."""
+
+
 class PublishingError(Exception):
     """A bot or version is not in a state in which this can be done; the message says what to do."""
 

@@ -32,7 +32,7 @@ from django.utils.http import content_disposition_header
 from accounts.models import User
 from bot_sdk.model_files import ModelFile
 from bots import artifact_cache
-from bots.errors import ArtifactChanged, ArtifactError, StorageUnavailable
+from bots.errors import ArtifactChanged, ArtifactError, ArtifactMissing, StorageUnavailable
 from bots.models import Artifact, BotVersion
 from bots.object_stores import BINARY, ObjectStore, StoredObject, VersionedBucket
 
@@ -278,7 +278,8 @@ def _fetch(artifact: Artifact, place: ObjectStore) -> bytes:
     try:
         content = place.get(stored, artifact.size + 1)
     except STORAGE_ERRORS as error:
-        raise StorageUnavailable(
+        is_missing = isinstance(error, FileNotFoundError)
+        raise (ArtifactMissing if is_missing else StorageUnavailable)(
             f"{artifact.filename} of {artifact.version} cannot be read from storage; staff have to look."
         ) from error
     if hashlib.sha256(content).hexdigest() != artifact.sha256:

@@ -13,7 +13,7 @@ from importlib import resources
 
 from bot_sdk.code_shape import shape_of
 from bots import storage
-from bots.errors import ArtifactChanged
+from bots.errors import ArtifactChanged, ArtifactMissing
 from bots.models import Bot, BotVersion
 from execution import sandbox
 from execution.models import CodeShape
@@ -53,7 +53,7 @@ def nearest_sample(shape: frozenset[int]) -> Likeness | None:
 def nearest_bot(version: BotVersion, shape: frozenset[int]) -> Likeness | None:
     """Return the published bot of another developer that the shape is most like, None when there is none.
 
-    Raises SandboxUnavailable and ArtifactError when a published version's shape has to be taken first.
+    Raises SandboxUnavailable and StorageUnavailable when a published version's shape has to be taken first.
     """
     of_samples = frozenset[int]().union(*_samples().values())
     own = shape - of_samples
@@ -82,7 +82,7 @@ def _others(version: BotVersion) -> Iterator[tuple[Bot, Sequence[int]]]:
     for other in others.filter(shape=None):  # it was published without checks
         try:
             keep_shape(other, storage.read_code(other))
-        except ArtifactChanged as error:  # a bot that is stopped anyway holds nobody up
+        except (ArtifactChanged, ArtifactMissing) as error:  # what cannot run anyway holds nobody up
             logger.warning("Nothing is compared with %s: %s", other, error)
     for other in others.exclude(shape=None).select_related("shape").iterator(chunk_size=500):
         yield other.bot, other.shape.numbers

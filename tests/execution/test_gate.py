@@ -285,19 +285,22 @@ def test_a_renamed_copy_of_somebody_elses_bot_fails_and_ones_own_next_version_do
     assert CodeShape.objects.count() == 3
 
 
-def test_a_published_file_that_was_changed_holds_up_no_other_developers_version(
-    alice: User, bob: User
+def test_a_published_file_that_was_changed_or_lost_holds_up_no_other_developers_version(
+    alice: User, bob: User, caplog: pytest.LogCaptureFixture
 ) -> None:
-    change_stored_code(make_bot(bob).versions.get())
+    changed, lost = (make_bot(bob).versions.get() for _ in range(2))
+    stored_code(changed).write_bytes(b"x = 1")
+    stored_code(lost).unlink()
 
     found = gate_steps.take("similarity", candidate_of(submitted(alice)))
 
     assert found.state == "PASSED"
+    assert [str(each) in caplog.text for each in (changed, lost)] == [True, True]
 
 
-def change_stored_code(version: BotVersion) -> None:
+def stored_code(version: BotVersion) -> Path:
     code = version.artifacts.get()
-    Path(storages["artifacts"].path(code.key), code.object_version).write_bytes(b"x = 1")
+    return Path(storages["artifacts"].path(code.key), code.object_version)
 
 
 EXTRA = """
