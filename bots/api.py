@@ -47,10 +47,10 @@ NUMBER = OpenApiParameter("number", str, OpenApiParameter.PATH, description="suc
 
 
 class MayPublish(BasePermission):
-    """Whoever staff have not banned, and who is not staff."""
+    """The rule of the operations, held before anything is looked up: staff learn nothing of a bot by it."""
 
     def has_permission(self, request: Request, view: object) -> bool:  # noqa: ARG002
-        if request.method not in SAFE_METHODS:
+        if request.method not in (*SAFE_METHODS, "DELETE"):
             drafting.check_may_publish(request.user)
         return True
 
@@ -99,6 +99,12 @@ class OneBot(RetrieveAPIView):
         asked.is_valid(raise_exception=True)
         return Response(BotSerializer(drafting.edit_bot(bot=own, **asked.validated_data)).data)
 
+    @extend_schema(operation_id="delete_bot", request=None, responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Delete a bot of yours that was never published, with its versions and their files."""
+        drafting.delete_bot(bot=_own_bot(request, pk))
+        return Response(status=204)
+
 
 class RetireBot(APIView):
     @extend_schema(operation_id="retire_bot", request=EmptySerializer, responses=BotSerializer)
@@ -127,7 +133,7 @@ class Versions(ListAPIView):
 
 
 class OneVersion(APIView):
-    permission_classes = OPEN_TO_READERS
+    permission_classes = (*OPEN_TO_READERS, MayPublish)
 
     @extend_schema(operation_id="bot_version", parameters=[NUMBER], responses=VersionSerializer)
     def get(self, request: Request, pk: int, number: str) -> Response:

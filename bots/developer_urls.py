@@ -15,6 +15,7 @@ urlpatterns = [
     path(BOT, views.own_bot, name="own_bot"),
     path(f"{BOT}edit/", views.edit_bot, name="edit_bot"),
     path(f"{BOT}retire/", views.retire_bot, name="retire_bot"),
+    path(f"{BOT}delete/", views.delete_bot, name="delete_bot"),
     path(f"{BOT}new/", views.new_version, name="new_version"),
     path(VERSION, views.version, name="version"),
     path(f"{VERSION}gate/", views.gate, name="gate"),

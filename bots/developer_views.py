@@ -129,6 +129,14 @@ def retire_bot(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @login_required
+@require_POST
+def delete_bot(request: HttpRequest, slug: str) -> HttpResponse:
+    bot = _own_bot(request, slug)
+    is_done = _do(request, drafting.delete_bot, bot=bot, done=f"{bot.name} and all its files are gone.")
+    return redirect("bots:developer_home" if is_done else bot.developers_url)
+
+
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_version(request: HttpRequest, slug: str) -> HttpResponse:
     bot = _own_bot(request, slug)

@@ -1,4 +1,8 @@
-"""What a developer does with a bot and with a version before anybody else sees it."""
+"""What a developer does with a bot and with a version before anybody else sees it.
+
+Whoever may publish nothing, staff and whom they have banned, may still take away: withdraw, discard, delete,
+and retire. All that adds or changes something raises MayNotPublish for them.
+"""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +11,7 @@ from typing import Any
 
 import kombu.exceptions
 from celery import current_app
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -16,7 +21,7 @@ from accounts.models import User
 from bots import packages, storage
 from bots.errors import MayNotPublish, PublishingError
 from bots.facts import CLEANERS, clean_markdown
-from bots.models import Artifact, Bot, BotVersion, DeveloperBan, GateRun
+from bots.models import Artifact, Bot, BotVersion, DeveloperBan, GateRun, Review
 from bots.names import clean_name, skeleton, slug_of
 
 logger = logging.getLogger(__name__)
@@ -41,8 +46,8 @@ EDITABLE = (
 def create_bot(*, developer: User, name: str, **facts: Any) -> Bot:
     """Create a draft of a bot; `facts` are fields of EDITABLE. Its name and address never change.
 
-    Raises ValidationError by field, for a name that looks like another bot's too, and MayNotPublish when the
-    developer is staff or banned.
+    Raises ValidationError by field, for a name that looks like another bot's too, MayNotPublish, and
+    PublishingError when the developer has as many bots as they may have.
     """
     check_may_publish(developer)
     try:
@@ -57,6 +62,13 @@ def create_bot(*, developer: User, name: str, **facts: Any) -> Bot:
     bot.full_clean(exclude=["name_skeleton"])
     try:
         with transaction.atomic():
+            _hold(developer)
+            offered = Bot.objects.by(developer).exclude(state=Bot.State.RETIRED)
+            if offered.count() >= settings.DEVELOPER_MAX_BOTS:
+                raise PublishingError(
+                    f"You have {settings.DEVELOPER_MAX_BOTS} bots, as many as a developer may have. Delete a "
+                    "draft or retire one first."
+                )
             bot.save()
     except IntegrityError as error:
         raise taken from error
@@ -64,11 +76,37 @@ def create_bot(*, developer: User, name: str, **facts: Any) -> Bot:
 
 
 def edit_bot(*, bot: Bot, **facts: Any) -> Bot:
-    """Change fields of EDITABLE. Raises ValidationError by field, and then changes nothing."""
+    """Change fields of EDITABLE. Raises ValidationError by field, MayNotPublish, and PublishingError when the
+    bot was deleted; then changes nothing.
+    """
+    check_may_publish(bot.developer)
     _set(bot, facts)
     bot.full_clean(exclude=["name_skeleton"])
-    bot.save(update_fields=list(facts))
+    with transaction.atomic():
+        locked_bot(bot)
+        bot.save(update_fields=list(facts))
     return bot
+
+
+def delete_bot(*, bot: Bot) -> None:
+    """Delete a bot that was never published, with its versions and their files.
+
+    Raises PublishingError when it was, when a version waits for checks or review, and when staff have judged
+    one: what they said is kept, and what they said it of.
+    """
+    with transaction.atomic():
+        found = locked_bot(bot)
+        versions = found.versions.select_for_update(of=["self"])
+        states = {each.state for each in versions}  # held, so that none is submitted meanwhile
+        if found.state != Bot.State.DRAFT:
+            raise PublishingError(f"{found} is {found.get_state_display().lower()}: only drafts are deleted.")
+        if states.intersection(WITHDRAWABLE):
+            raise PublishingError("One of its versions is being checked or reviewed. Withdraw it first.")
+        if Review.objects.filter(version__bot=found).exists():
+            raise PublishingError(f"Staff have judged a version of {found}: what they said of it is kept.")
+        objects = list(Artifact.objects.filter(version__bot=found).values_list("key", "object_version"))
+        found.delete()
+        transaction.on_commit(lambda: storage.delete(objects))
 
 
 def start_version(
@@ -76,26 +114,41 @@ def start_version(
 ) -> BotVersion:
     """Begin a draft of the bot's version `number`, with the files of `copy_of` when that is given.
 
-    Raises ValidationError when the number is malformed, taken, or not above every earlier one, ArtifactError
-    when a file to copy cannot be read, and PublishingError when the draft was changed before they were
-    copied; then nothing is left, but for what was submitted meanwhile.
+    Raises ValidationError when the number is malformed, taken, or not above every earlier one; MayNotPublish;
+    ArtifactError when a file to copy cannot be read; PublishingError when the bot was deleted, when the
+    developer has as many drafts as they may have, and when the draft was changed before files were copied.
+    Then nothing is left, but for what was submitted meanwhile.
     """
-    version = BotVersion(bot=bot, number=number, release_notes=_clean_notes(release_notes))
-    version.full_clean(validate_constraints=False)
-    with transaction.atomic():
-        Bot.objects.select_for_update().get(pk=bot.pk)  # one after the other, or two might take one number
-        newest = newest_version(bot)
-        if newest and version.precedence <= newest.precedence:
-            raise ValidationError(
-                {"number": f"Expected a number above {newest.number}, the newest one so far."}
-            )
-        version.save()
+    check_may_publish(bot.developer)
+    version = add_draft(bot=bot, number=number, release_notes=release_notes)
     if copy_of is not None:
         try:
             _copy_files(copy_of, version)
         except BaseException:
             discard(version=version)
             raise
+    return version
+
+
+def add_draft(*, bot: Bot, number: str, release_notes: str) -> BotVersion:
+    """Begin a draft for whoever asks, as the operator may; raises as `start_version` does else."""
+    version = BotVersion(bot=bot, number=number, release_notes=_clean_notes(release_notes))
+    version.full_clean(exclude=["bot"], validate_constraints=False)
+    with transaction.atomic():
+        _hold(bot.developer)
+        locked_bot(bot)  # one after the other, or two might take one number
+        drafts = BotVersion.objects.by(bot.developer).filter(state=BotVersion.State.DRAFT)
+        if drafts.count() >= settings.DEVELOPER_MAX_DRAFTS:
+            raise PublishingError(
+                f"You have {settings.DEVELOPER_MAX_DRAFTS} drafts of versions, as many as a developer may "
+                "have. Submit or discard one first."
+            )
+        newest = newest_version(bot)
+        if newest and version.precedence <= newest.precedence:
+            raise ValidationError(
+                {"number": f"Expected a number above {newest.number}, the newest one so far."}
+            )
+        version.save()
     return version
 
 
@@ -107,7 +160,8 @@ def open_draft(*, bot: Bot, number: str = "") -> Iterator[BotVersion]:
     ValidationError for a number that cannot be begun, and for "" when there is no draft.
     """
     with transaction.atomic():
-        Bot.objects.select_for_update().get(pk=bot.pk)  # so that two uploads may begin one version
+        _hold(bot.developer)  # before the bot, as wherever both are held
+        locked_bot(bot)  # so that two uploads may begin one version
         drafts = bot.versions.filter(state=BotVersion.State.DRAFT)
         asked = bot.versions.filter(number=number) if number else drafts
         found = asked.order_by("-created_at", "-pk").first()
@@ -152,7 +206,11 @@ def next_numbers(bot: Bot) -> Sequence[str]:
 
 
 def write_notes(*, version: BotVersion, release_notes: str) -> BotVersion:
-    """Change a draft's release notes. Raises ValidationError by field, and PublishingError once submitted."""
+    """Change a draft's release notes.
+
+    Raises ValidationError by field, MayNotPublish, and PublishingError once it is submitted.
+    """
+    check_may_publish(version.bot.developer)
     cleaned = _clean_notes(release_notes)
     with transaction.atomic():
         found = locked_draft(version)
@@ -177,7 +235,7 @@ def submit(*, version: BotVersion) -> BotVersion:
     when too many versions of the developer are being checked; MayNotPublish when they are staff or banned.
     """
     with transaction.atomic():
-        developer = User.objects.select_for_update().get(pk=version.bot.developer_id)
+        developer = _hold(version.bot.developer)
         check_may_publish(developer)
         found = locked_draft(version)
         if not found.artifacts.filter(kind=Artifact.Kind.CODE).exists():
@@ -215,6 +273,11 @@ def check_may_publish(developer: User) -> None:
         raise MayNotPublish(f"Staff let you publish nothing more. Their reason: {ban.reason}")
 
 
+def _hold(developer: User) -> User:
+    """Return the developer, locked until the transaction ends: what they have is counted before it grows."""
+    return User.objects.select_for_update().get(pk=developer.pk)
+
+
 def _set(bot: Bot, facts: Mapping[str, Any]) -> None:
     unknown = sorted(set(facts) - set(EDITABLE))
     if unknown:
@@ -236,6 +299,22 @@ def _clean_notes(release_notes: str) -> str:
         raise ValidationError({"release_notes": error.messages}) from error
 
 
+def locked_bot(bot: Bot) -> Bot:
+    """Return the bot, locked until the transaction ends. Raises PublishingError when it is gone."""
+    found = Bot.objects.select_for_update().filter(pk=bot.pk).first()
+    if found is None:
+        raise PublishingError(f"{bot} was deleted meanwhile.")
+    return found
+
+
+def reread(version: BotVersion) -> BotVersion:
+    """Return the version as it is by now. Raises PublishingError when it is gone."""
+    found = BotVersion.objects.select_related("bot").filter(pk=version.pk).first()
+    if found is None:
+        raise PublishingError(f"{version} was deleted meanwhile.")
+    return found
+
+
 def locked_draft(version: BotVersion) -> BotVersion:
     """Return the version, locked until the transaction ends. Raises PublishingError when it is no draft."""
     locked = BotVersion.objects.select_for_update(of=["self"]).select_related("bot")
@@ -255,10 +334,8 @@ def withdraw(*, version: BotVersion) -> BotVersion:
     with transaction.atomic():
         mine = BotVersion.objects.filter(pk=version.pk, state__in=WITHDRAWABLE)
         if not mine.update(state=BotVersion.State.WITHDRAWN, stopped_at=timezone.now()):
-            version.refresh_from_db(fields=["state"])
-            raise PublishingError(
-                f"{version} is {version.get_state_display().lower()}: it cannot be withdrawn."
-            )
+            found = reread(version)
+            raise PublishingError(f"{found} is {found.get_state_display().lower()}: it cannot be withdrawn.")
         gates = GateRun.objects.filter(version=version, finished_at=None)
         gates.update(state=GateRun.State.CANCELED, finished_at=timezone.now(), claim=None)
     version.refresh_from_db(fields=["state"])

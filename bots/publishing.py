@@ -35,7 +35,7 @@ def publish_version(
         content = code.encode()
     except UnicodeEncodeError as error:
         raise ValidationError("The code is not text in UTF-8.") from error
-    version = drafting.start_version(bot=bot, number=number, release_notes=release_notes)
+    version = drafting.add_draft(bot=bot, number=number, release_notes=release_notes)
     try:
         storage.save_code(version, content)
         declare(version=version, parameters=parameters, warm_up=warm_up, risk_defaults=risk_defaults or {})
@@ -107,28 +107,28 @@ def retire(*, version: BotVersion) -> BotVersion:
 
 
 def offer_again(*, version: BotVersion) -> BotVersion:
-    """Offer a retired version again. Raises PublishingError when it is not retired."""
+    """Offer a retired version again. Raises MayNotPublish, and PublishingError when it is not retired."""
+    drafting.check_may_publish(version.bot.developer)
     return _move(version, BotVersion.State.RETIRED, BotVersion.State.PUBLISHED)
 
 
 def roll_back(*, version: BotVersion) -> BotVersion:
     """Have new subscribers get this version, by retiring all published ones above it.
 
-    Raises PublishingError when it is neither published nor retired.
+    Raises MayNotPublish, and PublishingError when it is neither published nor retired.
     """
+    drafting.check_may_publish(version.bot.developer)
     with transaction.atomic():
-        Bot.objects.select_for_update().get(pk=version.bot_id)
+        drafting.locked_bot(version.bot)
         if version.state == BotVersion.State.RETIRED:
             offer_again(version=version)
         for other in version.bot.versions.published():
             if other.precedence > version.precedence:
                 retire(version=other)
-        version.refresh_from_db(fields=["state"])
-        if version.state != BotVersion.State.PUBLISHED:
-            raise PublishingError(
-                f"{version} is {version.get_state_display().lower()}: it cannot be offered."
-            )
-    return version
+        found = drafting.reread(version)
+        if found.state != BotVersion.State.PUBLISHED:
+            raise PublishingError(f"{found} is {found.get_state_display().lower()}: it cannot be offered.")
+    return found
 
 
 def retire_bot(*, bot: Bot) -> Bot:
@@ -136,11 +136,14 @@ def retire_bot(*, bot: Bot) -> Bot:
 
     Raises PublishingError when it is not listed.
     """
-    if not Bot.objects.filter(pk=bot.pk, state=Bot.State.LISTED).update(state=Bot.State.RETIRED):
-        bot.refresh_from_db(fields=["state"])
-        raise PublishingError(
-            f"{bot.name} is {bot.get_state_display().lower()}: only a listed bot can be retired."
-        )
+    with transaction.atomic():
+        found = drafting.locked_bot(bot)
+        if found.state != Bot.State.LISTED:
+            raise PublishingError(
+                f"{found} is {found.get_state_display().lower()}: only a listed bot can be retired."
+            )
+        found.state = Bot.State.RETIRED
+        found.save(update_fields=["state"])
     bot.refresh_from_db(fields=["state"])
     return bot
 
@@ -168,7 +171,7 @@ def release(version: BotVersion) -> bool:
 
 def _move(version: BotVersion, was: str, to: BotVersion.State, **facts: object) -> BotVersion:
     if not BotVersion.objects.filter(pk=version.pk, state=was).update(state=to, **facts):
-        version.refresh_from_db(fields=["state"])
-        raise PublishingError(f"{version} is {version.get_state_display().lower()} by now. Look at it again.")
+        found = drafting.reread(version)
+        raise PublishingError(f"{found} is {found.get_state_display().lower()} by now. Look at it again.")
     version.refresh_from_db()
     return version

@@ -283,6 +283,8 @@ BOT_BATCHES = env.boolean("BOT_BATCHES", False)  # one process for all settings 
 BACKTEST_TIMEOUT = env.integer("BACKTEST_TIMEOUT", 600, minimum=10, maximum=86_400)  # seconds, of the bot
 BOT_CODE_INSPECTION = "execution.sandbox.inspect_apart"  # that uploads are looked at with
 BOT_RUNTIME_DIR = Path(env.text("BOT_RUNTIME_DIR", str(STATE_DIR / "runtime")))
+DEVELOPER_MAX_BOTS = env.integer("DEVELOPER_MAX_BOTS", 50, minimum=1, maximum=10_000)  # but for retired ones
+DEVELOPER_MAX_DRAFTS = env.integer("DEVELOPER_MAX_DRAFTS", 20, minimum=1, maximum=10_000)  # of all their bots
 
 # --- limits that neither a trader nor a bot can lift: keys of RiskConfig, None is off ----------------
 PLATFORM_RISK_LIMITS = {

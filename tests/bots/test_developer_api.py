@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from bots import drafting, uploads
-from bots.models import Artifact, Bot, BotVersion, DeveloperBan, GateRun, GateStep, Review
+from bots.models import Artifact, Bot, BotVersion, GateRun, GateStep, Review
 from execution.sandbox import apart
 from tests.factories import BUYING_BOT, Program, make_bot, make_category
 
@@ -245,6 +245,37 @@ def test_a_model_that_cannot_be_taken_changes_nothing(
     assert draft.artifacts.get().kind == Artifact.Kind.CODE
 
 
+def test_a_package_gives_a_draft_all_its_files_and_one_is_removed(
+    program: Program, draft: BotVersion
+) -> None:
+    upload_model(program, draft.bot)
+    content = program.get(f"/api/bots/{draft.bot_id}/download").getvalue()
+    upload_model(program, draft.bot, filename="more.pkl")
+
+    packed = {"package": file(content, "mine.zip"), "version": "v1.0.0"}
+    put = program.post(f"/api/bots/{draft.bot_id}/upload-package", packed)
+    files = f"/api/bots/{draft.bot_id}/versions/v1.0.0/files"
+    removed = program.delete(f"{files}/WEIGHTS/scaler.pkl")
+
+    assert [each["filename"] for each in put.json()["files"]] == ["bot.py", "scaler.pkl"]
+    assert (removed.status_code, removed.content) == (204, b"")
+    assert [each.filename for each in draft.artifacts.all()] == ["bot.py"]
+    for address in ("WEIGHTS/scaler.pkl", "CONFIG/bot.py", "CODE/..%2fbot.py", f"CODE/{'x' * 5000}"):
+        assert error(program.delete(f"{files}/{address}"), 404)
+    drafting.submit(version=draft)
+    assert "files cannot change" in error(program.delete(f"{files}/CODE/bot.py"), 409)["message"]
+
+
+def test_a_package_that_cannot_be_taken_changes_nothing(program: Program, draft: BotVersion) -> None:
+    for content in (b"", b"%PDF-1.7", b"PK\x05\x06" + bytes(18)):
+        told = program.post(
+            f"/api/bots/{draft.bot_id}/upload-package", {"package": file(content, "mine.zip")}
+        )
+        assert set(error(told, 400)["fields"]) == {"package"}
+
+    assert draft.artifacts.get().filename == "bot.py"
+
+
 def test_a_form_that_is_cut_double_or_too_large_is_refused(program: Program, draft: BotVersion) -> None:
     address, kind = f"/api/bots/{draft.bot_id}/upload-code", "multipart/form-data; boundary=b"
     part = f'--b\r\nContent-Disposition: form-data; name="code_content"\r\n\r\n{NEWEST}\r\n'
@@ -442,14 +473,19 @@ WRITES = [
     ("POST", "/api/bots/"),
     ("PATCH", "/api/bots/{}/"),
     ("PATCH", "/api/bots/{}/versions/v1.0.0"),
+    ("DELETE", "/api/bots/{}/"),
     ("DELETE", "/api/bots/{}/versions/v1.0.0"),
-    *(("POST", f"/api/bots/{{}}/{deed}") for deed in ("retire", "upload-code", "upload-model")),
+    ("DELETE", "/api/bots/{}/versions/v1.0.0/files/CODE/bot.py"),
+    *(
+        ("POST", f"/api/bots/{{}}/{deed}")
+        for deed in ("retire", "upload-code", "upload-model", "upload-package")
+    ),
     *(
         ("POST", f"/api/bots/{{}}/versions/v1.0.0/{deed}")
         for deed in ("submit", "withdraw", "retire", "offer", "roll-back")
     ),
 ]
-PUBLISHING = ("bots/", "upload-code", "upload-model", "submit", "offer", "roll-back")
+PUBLISHING = ("bots/", "upload-code", "upload-model", "upload-package", "submit", "offer", "roll-back")
 
 
 @pytest.mark.parametrize(("method", "address"), WRITES)
@@ -472,19 +508,6 @@ def test_only_the_developer_with_a_full_token_writes(
     assert status(Program(bob)) == (400 if is_creation else 404)  # a body is read for those who may
     assert status(Program(alice), 10**30) == (400 if is_creation else 404)
     assert (list(BotVersion.objects.values()), list(Bot.objects.values())) == before
-
-
-def test_whom_staff_have_banned_publishes_nothing_by_program(
-    program: Program, alice: User, mona: User, draft: BotVersion
-) -> None:
-    DeveloperBan.objects.create(developer=alice, reason="Copies others.", banned_by=mona)
-
-    for response in (
-        program.send("/api/bots/", new_bot()),
-        program.send(f"/api/bots/{draft.bot_id}/upload-code", {"code_content": NEWEST}),
-        program.send(f"/api/bots/{draft.bot_id}/versions/v1.0.0/submit"),
-    ):
-        assert "Copies others." in error(response, 403)["message"]
 
 
 def test_staff_publish_nothing_on_the_pages_either(client: Client, mona: User) -> None:

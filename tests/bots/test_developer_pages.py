@@ -107,7 +107,7 @@ ASKED: list[tuple[str, str]] = [
     *(("get", f"{DRAFT}{each}") for each in READ),
     *(("post", f"{DRAFT}{each}") for each in CHANGED),
     *(("get", BOT), ("get", f"{BOT}edit/"), ("post", f"{BOT}edit/"), ("get", f"{BOT}new/")),
-    *(("post", f"{BOT}new/"), ("post", f"{BOT}retire/")),
+    *(("post", f"{BOT}new/"), ("post", f"{BOT}retire/"), ("post", f"{BOT}delete/")),
 ]
 
 
