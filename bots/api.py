@@ -30,7 +30,7 @@ from rest_framework.views import APIView
 from accounts.api_access import WritesWithFullToken
 from accounts.serializers import EmptySerializer
 from bots import drafting, packages, publishing, uploads
-from bots.models import Bot, BotQuerySet, BotVersion, BotVersionQuerySet
+from bots.models import Artifact, Bot, BotQuerySet, BotVersion, BotVersionQuerySet
 from bots.serializers import (
     BotFactsSerializer,
     BotSerializer,
@@ -39,6 +39,7 @@ from bots.serializers import (
     ModelFileSerializer,
     NewBotSerializer,
     NotesSerializer,
+    PackageSerializer,
     VersionSerializer,
 )
 from bots.upload_parser import UploadParser
@@ -201,6 +202,41 @@ class UploadModel(APIView):
                 framework=given["framework"],
             )
         return _version(request, draft)
+
+
+class UploadPackage(APIView):
+    permission_classes = PUBLISHES
+    parser_classes = (UploadParser,)
+
+    @extend_schema(operation_id="upload_package", request=PackageSerializer, responses=VersionSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Give a draft of your bot exactly the files of a zip, in place of all that it has."""
+        own = _own_bot(request, pk)
+        asked = PackageSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        with _upload(own, given, "package") as draft:
+            uploads.put_package(version=draft, file=given["package"])
+        return _version(request, draft)
+
+
+class OneFile(APIView):
+    @extend_schema(
+        operation_id="remove_file",
+        parameters=[
+            NUMBER,
+            OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=Artifact.Kind.values),
+            OpenApiParameter("filename", str, OpenApiParameter.PATH, description="such as scaler.pkl"),
+        ],
+        request=None,
+        responses={204: None},
+    )
+    def delete(self, request: Request, pk: int, number: str, kind: str, filename: str) -> Response:
+        """Take a file from your draft."""
+        own = _own_version(request, pk, number)
+        artifact = get_object_or_404(own.artifacts, kind=kind, filename=filename)
+        uploads.remove_file(version=own, artifact=artifact)
+        return Response(status=204)
 
 
 class Submit(APIView):

@@ -215,6 +215,11 @@ class CodeSerializer(StrictSerializer):
     code_content = CodeField(help_text="bot.py, as text or as a file; above 64 KiB as a file only")
 
 
+class PackageSerializer(StrictSerializer):
+    version = VersionNumberField()
+    package = serializers.FileField(allow_empty_file=True, use_url=False, help_text="a zip, as a download is")
+
+
 class ModelFileSerializer(StrictSerializer):
     version = VersionNumberField()
     model_type = serializers.ChoiceField([(kind.value, kind.label) for kind in MODEL_KINDS])

@@ -104,7 +104,7 @@ def test_they_read_and_take_away_on_pages(client: Client, bot: Bot) -> None:
 
     for address in ("/developers/", PAGE, DRAFT, f"{DRAFT}code/", f"{DRAFT}package.zip"):
         answer = client.get(address)
-        answer.close()
+        assert answer.getvalue()
         assert answer.status_code == 200
     for address in (
         f"{DRAFT}files/{removed.pk}/remove/",
