@@ -4,7 +4,25 @@ import codecs
 from collections.abc import Callable
 
 from django.core.exceptions import BadRequest
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
+
+
+class Request(WSGIRequest):
+    """A request that comes into being whatever encoding it names, so that it can be refused.
+
+    Django's own decodes the query when it is given an encoding, and fails for one that is none of text.
+    """
+
+    @property
+    def encoding(self) -> str | None:
+        return self._encoding
+
+    @encoding.setter
+    def encoding(self, name: str | None) -> None:
+        self._encoding = name
+        for decoded in ("GET", "_post"):
+            self.__dict__.pop(decoded, None)
 
 
 def only_utf8(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
