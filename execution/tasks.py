@@ -141,7 +141,7 @@ def run_backtest(backtest_id: str) -> None:
 
 @shared_task(time_limit=GATE_SECONDS)
 def run_gate(gate_id: int) -> None:
-    """Check a submitted version; in the queue of the backtests, with which it waits in turn."""
+    """Check a submitted version; in a queue of its own, so that no long backtest delays it."""
     gate.run(gate_id)
 
 

@@ -304,7 +304,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_ROUTES = {  # live cycles never wait for these
     "execution.tasks.run_backtest": {"queue": "backtests"},
-    "execution.tasks.run_gate": {"queue": "backtests"},
+    "execution.tasks.run_gate": {"queue": "gates"},
     "execution.tasks.measure_performance": {"queue": "backtests"},
 }
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -115,12 +115,12 @@ def _start_work(supervisor: Supervisor) -> None:
     celery = [sys.executable, "-m", "celery", "-A", "marketplace"]
     work = [*celery, "worker", "--loglevel", "INFO", "--without-gossip"]
     cycles = [*work, "--concurrency", _TASK_WORKERS]
-    # One that takes backtests alone, and yields to whatever trades.
-    backtests = ["nice", *work, "--concurrency", "1", "--queues", "backtests", "--hostname", "backtests@%h"]
     # Asked politely while its broker ends as well, a worker waits for it forever. Killed, it leaves
     # interrupted cycles, which the sweep of the next start takes care of.
     supervisor.start("worker", cycles, _log("worker"), last_wish=signal.SIGKILL)
-    supervisor.start("backtests", backtests, _log("backtests"), last_wish=signal.SIGKILL)
+    for queue in ("backtests", "gates"):  # what runs long, one at a time each; yields to whatever trades
+        slow = ["nice", *work, "--concurrency", "1", "--queues", queue, "--hostname", f"{queue}@%h"]
+        supervisor.start(queue, slow, _log(queue), last_wish=signal.SIGKILL)
     supervisor.start("beat", [*celery, "beat", "--pidfile", "", "--loglevel", "INFO"], _log("beat"))
 
 

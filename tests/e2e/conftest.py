@@ -41,7 +41,7 @@ def background(transactional_db: None, simulated_exchange: str, tmp_path: Path) 
         "EXCHANGE_SIMULATOR_URL": simulated_exchange,
     }
     celery = [sys.executable, "-m", "celery", "-A", "marketplace"]
-    worker = ["worker", "--concurrency=1", "--loglevel=INFO", "--queues=celery,backtests"]
+    worker = ["worker", "--concurrency=1", "--loglevel=INFO", "--queues=celery,backtests,gates"]
     with (tmp_path / "celery.log").open("w") as log:
         processes = [
             subprocess.Popen([*celery, *command], cwd=ROOT, env=environment, stdout=log, stderr=log)
