@@ -14,6 +14,7 @@ from subscriptions.models import (
     SubscriberReview,
     Subscription,
     SubscriptionChange,
+    SubscriptionDraft,
     TradingSwitch,
 )
 
@@ -110,3 +111,10 @@ class ReviewReportAdmin(RecordAdmin):
     list_display = ["review", "reporter", "reason", "created_at", "settled_at"]
     search_fields = ["reporter__username", "review__bot__name"]
     list_select_related = ["review__bot", "review__trader", "reporter"]
+
+
+@admin.register(SubscriptionDraft)
+class SubscriptionDraftAdmin(RecordAdmin):
+    list_display = ["trader", "bot", "changed_at"]
+    search_fields = ["bot__name", "trader__username"]
+    list_select_related = ["trader", "bot"]

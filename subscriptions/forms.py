@@ -4,7 +4,7 @@ It is made from the bot version's declared parameters, and turns text into numbe
 more: which of them are acceptable is known to `lifecycle.subscribe`, whose problems come back by field name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -275,16 +275,21 @@ class TradingForm(SettingsForm):
 
 
 class SubscribeForm(TradingForm):
-    """A new subscription to `version`; `accounts` are those that the trader may choose."""
+    """A new subscription to `version`: what was `entered` by field, and what the form proposes beside it.
+
+    `accounts` are those that the trader may choose.
+    """
 
     field_order = (*MARKET_FIELDS, "account", "allocated_capital")
 
     account = AccountField(
         label="Account",
         required=False,
+        blank=True,
+        widget=forms.RadioSelect,
         queryset=ExchangeAccount.objects.none(),
         empty_label="Paper account",
-        help_text="Where its orders go: a ledger of ours, or an account that you have at this exchange.",
+        help_text="On paper, orders are filled in a ledger of ours.",
     )
     allocated_capital = AmountField(
         label="Allocated capital",
@@ -293,12 +298,43 @@ class SubscribeForm(TradingForm):
         "(USDT in BTC/USDT). Profits stay in it.",
     )
 
-    def __init__(self, *args: Any, accounts: QuerySet[ExchangeAccount], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        entered: Mapping[str, Any],
+        *,
+        version: BotVersion,
+        accounts: QuerySet[ExchangeAccount],
+    ) -> None:
+        super().__init__({}, version=version)
         account = self.fields["account"]
         assert isinstance(account, AccountField)
         account.queryset = accounts
         self.fields["timeframe"].initial = Timeframe.M1 if settings.DEMO else Timeframe.H1
+        proposed = {name: field.prepare_value(field.initial) for name, field in self.fields.items()}
+        self.data = {name: value for name, value in proposed.items() if value is not None} | dict(entered)
+
+    def clean(self) -> dict[str, Any]:
+        """Have the exchange follow the account that is chosen."""
+        account = self.cleaned_data.get("account")
+        if account is not None:
+            self.cleaned_data["exchange_type"] = account.exchange
+            self.data = {**self.data, "exchange_type": account.exchange}
+            exchange = self.fields["exchange_type"]
+            exchange.widget = forms.Select(choices=[(account.exchange, account.get_exchange_display())])
+            exchange.help_text = f"That of {account.label}."
+        return self.cleaned_data
+
+    def keep_errors_of(self, names: Collection[str]) -> None:
+        """Drop what is wrong elsewhere; a step shows its own problems only."""
+        for name in set(self.errors) - set(names):
+            del self.errors[name]
+
+    @property
+    def has_wrong_order_type(self) -> bool:
+        return any(name in self.errors for name in ORDER_TYPE_FIELDS)
+
+    def account_fields(self) -> list[BoundField]:
+        return [self["account"]]
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -339,6 +375,12 @@ def initial_settings(
         **{name: plain(value) if isinstance(value, float) else value for name, value in configs.items()},
         **{STRATEGY_PREFIX + name: value for name, value in strategy_config.items()},
     }
+
+
+def revision_in(sent: Mapping[str, str]) -> int:
+    """Return the revision that a page was made from; -1, which nothing has, for nonsense."""
+    text = sent.get("revision", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_INTEGER else -1
 
 
 def parameter_label(parameter: Parameter) -> str:

@@ -48,6 +48,10 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         """Those whose orders fill in our own ledger."""
         return self.filter(IS_ON_PAPER)
 
+    def live(self) -> "SubscriptionQuerySet":
+        """Those that trade with real money."""
+        return self.filter(account__environment=ExchangeAccount.Environment.LIVE)
+
     def smallest_timeframe(self) -> str | None:
         """The shortest timeframe among them, or None when there are none."""
         timeframes = self.order_by().values_list("timeframe", flat=True).distinct()
@@ -94,6 +98,14 @@ class Subscription(models.Model):
         null=True, blank=True, help_text="an order of it may be leaving until then; empty: none is"
     )
     revision = models.PositiveIntegerField(default=0, help_text="how often its settings were changed")
+    rehearsal = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="gone_live",
+        help_text="what tried its settings without real money before it; empty: nothing did",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
 
@@ -115,6 +127,11 @@ class Subscription(models.Model):
     @property
     def is_on_paper(self) -> bool:
         return self.account is None or self.account.environment == ExchangeAccount.Environment.PAPER
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it trades with real money. Select `account` beforehand."""
+        return self.account is not None and self.account.environment == ExchangeAccount.Environment.LIVE
 
     @property
     def is_asked(self) -> bool:
@@ -165,6 +182,25 @@ class Subscription(models.Model):
             "execution_config": self.execution_config,
             "risk_config": self.risk.to_dict(),
         }
+
+
+class SubscriptionDraft(models.Model):
+    """What a trader has entered for a subscription that is not started; no secret is ever asked for there."""
+
+    trader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts")
+    bot = models.ForeignKey(Bot, on_delete=models.CASCADE, related_name="+")
+    entered = models.JSONField(default=dict, help_text="what the form's fields were filled in with, by name")
+    revision = models.PositiveIntegerField(default=0, help_text="how often something was entered")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-changed_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["trader", "bot"], name="one_draft_per_trader_and_bot"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trader}'s draft for {self.bot}"
 
 
 class SubscriptionChange(models.Model):

@@ -51,7 +51,7 @@ class Difference:
 
 def differences(old: Settings, new: Settings) -> list[Difference]:
     """Return what differs, in the order of the form."""
-    before, after = _in_words(old), _in_words(new)
+    before, after = in_words(old), in_words(new)
     names = [*after, *(name for name in before if name not in after)]
     nowhere = ("", NOTHING)
     found = []
@@ -62,12 +62,7 @@ def differences(old: Settings, new: Settings) -> list[Difference]:
     return found
 
 
-def limits_in_words(risk: RiskConfig, names: list[str]) -> list[tuple[str, str]]:
-    """Return label and value of these limits."""
-    return [(_label(name), _limit_words(name, getattr(risk, name))) for name in names]
-
-
-def _in_words(settings: Settings) -> dict[str, tuple[str, str]]:
+def in_words(settings: Settings) -> dict[str, tuple[str, str]]:
     """Return label and value of every setting, by the name of its field."""
     version, strategy, execution = settings.version, settings.strategy_config, settings.execution_config
     return {
@@ -83,6 +78,11 @@ def _in_words(settings: Settings) -> dict[str, tuple[str, str]]:
         },
         **{name: (_label(name), _limit_words(name, settings.risk_config.get(name))) for name in RISK_FIELDS},
     }
+
+
+def limits_in_words(risk: RiskConfig, names: list[str]) -> list[tuple[str, str]]:
+    """Return label and value of these limits."""
+    return [(_label(name), _limit_words(name, getattr(risk, name))) for name in names]
 
 
 def _label(name: str) -> str:

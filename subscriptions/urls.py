@@ -1,12 +1,14 @@
 from django.urls import path
 
 from bots.converters import VERSION_OF_BOT
-from subscriptions import review_views, views
+from subscriptions import review_views, subscribe_views, views
 
 app_name = "subscriptions"
 
 urlpatterns = [
-    path("bots/<slug:slug>/subscribe/", views.subscribe, name="subscribe"),
+    path("bots/<slug:slug>/subscribe/", subscribe_views.subscribe, name="subscribe"),
+    path("bots/<slug:slug>/subscribe/loss/", subscribe_views.risk_summary, name="risk_summary"),
+    path("bots/<slug:slug>/subscribe/<slug:step>/", subscribe_views.subscribe, name="subscribe_step"),
     path(f"developers/bots/{VERSION_OF_BOT}form/", views.form_of_version, name="form_of_version"),
     path("bots/<slug:slug>/reviews/", review_views.reviews, name="reviews"),
     path("bots/<slug:slug>/review/", review_views.write, name="review"),
@@ -15,7 +17,7 @@ urlpatterns = [
     path("bots/<slug:slug>/reviews/<int:pk>/report/", review_views.report, name="report_review"),
     path("staff/reviews/", review_views.reported, name="reported_reviews"),
     path("staff/reviews/<int:pk>/", review_views.judge, name="judge_review"),
-    path("subscriptions/pairs/", views.pairs, name="pairs"),
+    path("subscriptions/pairs/", subscribe_views.pairs, name="pairs"),
     path("subscriptions/<int:pk>/version/", views.move, name="move"),
     path("subscriptions/<int:pk>/settings/", views.change, name="change"),
     path("subscriptions/<int:pk>/pause/", views.pause, name="pause"),

@@ -25,8 +25,11 @@ def test_a_trader_subscribes_and_sees_a_fill(page: Page, background: None, live_
     page.goto(live_server.url)
     page.get_by_role("link", name="Always Buys").first.click()
     page.get_by_role("link", name="Subscribe").first.click()
+    page.get_by_role("button", name="Start on paper with the proposed settings").click()
+    page.get_by_role("link", name="Change market").click()
     page.get_by_label("Timeframe").select_option("1m")
-    page.get_by_role("button", name=re.compile("start|subscribe", re.IGNORECASE)).click()
+    page.get_by_role("button", name="Back to the review").click()
+    page.get_by_role("button", name="Start", exact=True).click()
 
     expect(page.get_by_text("always buys").first).to_be_visible(timeout=FIRST_FILL_MILLISECONDS)
     expect(page.get_by_text("Filled").first).to_be_visible(timeout=FIRST_FILL_MILLISECONDS)

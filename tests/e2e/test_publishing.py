@@ -151,7 +151,7 @@ def test_no_payload_runs_in_any_text_of_a_bot_and_a_version(page: Page, live_ser
         *(f"/?page={number}" for number in pages),
         *(f"/developers/?page={number}" for number in pages),
         *(f"/bots/{bot.slug}/", f"/bots/{bot.slug}/reviews/"),
-        *(f"/bots/{bot.slug}/subscribe/", own, f"{own}edit/", f"{own}new/"),
+        *(f"/bots/{bot.slug}/subscribe/parameters/", own, f"{own}edit/", f"{own}new/"),
         *(f"{own}v1.0.0/", f"{own}v1.0.0/code/", f"{own}v1.0.1/", f"{own}v1.0.1/since/v1.0.0/"),
     ):
         page.goto(live_server.url + address)

@@ -26,7 +26,6 @@ from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription
 from subscriptions.tasks import pause_for_account
 from tests.factories import (
-    PASSWORD,
     make_bot,
     make_cycle,
     make_exchange_account,
@@ -268,23 +267,31 @@ def test_nonsense_for_an_account_is_a_form_error(client: Client, bob: User, bot:
     assert not Subscription.objects.exists()
 
 
-def test_real_money_asks_for_the_password_and_then_starts(
-    client: Client, bob: User, bot: Bot, settings: Settings
-) -> None:
+def test_the_form_takes_no_live_account(client: Client, bob: User, bot: Bot, settings: Settings) -> None:
     settings.EXCHANGE_TESTNET_MODE = False
-    account = funded(bob, usdt="5000", environment="LIVE")
+    live = funded(bob, label="Real", environment="LIVE")
     client.force_login(bob)
 
-    asked = client.post("/bots/steady/subscribe/", CHOICES | {"account": account.pk})
-    assert asked.status_code == 302
-    assert "/reauthenticate/" in asked["Location"]
-    assert not Subscription.objects.exists()
+    page = client.get("/bots/steady/subscribe/").content.decode()
+    posted = client.post("/bots/steady/subscribe/", {"account": live.pk}).content.decode()
 
-    client.post(asked["Location"], {"password": "wrong"})
-    assert not Subscription.objects.exists()
+    assert ("Real · Binance" in page, "Choose one of your accounts." in posted) == (False, True)
 
-    client.post(asked["Location"], {"password": PASSWORD})
-    assert Subscription.objects.get().account == account
+
+def test_a_market_is_chosen_at_the_accounts_exchange(client: Client, bob: User, bot: Bot) -> None:
+    make_market(exchange="KRAKEN")
+    client.force_login(bob)
+    client.post(
+        "/bots/steady/subscribe/",
+        {"account": make_exchange_account(bob, environment="PAPER", exchange="KRAKEN").pk},
+    )
+
+    form = client.get("/bots/steady/subscribe/market/").context["form"]
+
+    assert (form["exchange_type"].value(), form.fields["exchange_type"].widget.choices) == (
+        "KRAKEN",
+        [("KRAKEN", "Kraken")],
+    )
 
 
 @pytest.mark.django_db(transaction=True)

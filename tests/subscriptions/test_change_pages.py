@@ -14,7 +14,7 @@ from subscriptions import lifecycle
 from subscriptions.models import Subscription
 from tests.factories import BUYING_BOT, make_bot, make_exchange_account, make_market, make_subscription
 from tests.subscriptions.test_changing import NEW, OLD, RISK
-from tests.subscriptions.test_subscribe_page import CHOICES
+from tests.subscriptions.test_subscribe_page import CHOICES, start
 
 pytestmark = pytest.mark.django_db
 
@@ -229,10 +229,9 @@ def test_a_clone_begins_with_the_same_settings(bobs_browser: Client, bob: User, 
     )
     assert f"/bots/steady/subscribe/?like={first.pk}" in text(bobs_browser, first.get_absolute_url())
 
-    form = bobs_browser.get(f"/bots/steady/subscribe/?like={first.pk}").context["form"]
-    values = {name: form[name].value() for name in form.fields}
-    sent = {name: value for name, value in values.items() if value is not None and value is not False}
-    bobs_browser.post(f"/bots/steady/subscribe/?like={first.pk}", sent)
+    answer = bobs_browser.get(f"/bots/steady/subscribe/?like={first.pk}")
+    assert answer.headers["Location"] == "/bots/steady/subscribe/review/"
+    start(bobs_browser)
 
     second = Subscription.objects.exclude(pk=first.pk).get()
     for name in ("account", "market", "timeframe", "allocated_capital", "documents"):
@@ -242,7 +241,8 @@ def test_a_clone_begins_with_the_same_settings(bobs_browser: Client, bob: User, 
 def test_a_clone_gets_the_newest_version_with_what_fits_it(
     bobs_browser: Client, subscription: Subscription, newer: BotVersion
 ) -> None:
-    form = bobs_browser.get(f"/bots/steady/subscribe/?like={subscription.pk}").context["form"]
+    like = f"/bots/steady/subscribe/?like={subscription.pk}"
+    form = bobs_browser.get(like, follow=True).context["form"]
 
     assert (form["strategy-period"].value(), form["strategy-mode"].value()) == (10, "wild")
 

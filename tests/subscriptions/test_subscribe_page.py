@@ -1,17 +1,23 @@
+import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from bot_sdk.parameters import Parameter
 from bots.models import Bot
 from bots.publishing import publish_version
+from exchanges.models import Market
 from subscriptions.forms import RISK_FIELDS
-from subscriptions.models import Subscription
-from tests.factories import make_bot, make_market, make_subscription
+from subscriptions.models import Subscription, SubscriptionDraft
+from subscriptions.steps import steps_of
+from tests.factories import make_bot, make_exchange_account, make_market, make_subscription
 
 PARAMETERS = [
     Parameter("period", "integer", 14, "Period", 2, 100, (), "Candles to look back."),
@@ -77,19 +83,57 @@ def bobs_browser(client: Client, bob: User) -> Client:
     return client
 
 
-def post(browser: Client, **changes: Any) -> Any:
-    return browser.post("/bots/steady/subscribe/", CHOICES | changes)
+def address(step: str) -> str:
+    return "/bots/steady/subscribe/" if step == "account" else f"/bots/steady/subscribe/{step}/"
+
+
+def enter(browser: Client, step: str, **changes: Any) -> Any:
+    return browser.post(address(step), CHOICES | changes)
+
+
+def enter_all(browser: Client, **changes: Any) -> Any:
+    """Go through the steps up to the review; the answer of the first one that leads nowhere is the last."""
+    answer = enter(browser, "account", **changes)
+    while answer.status_code == 302 and not answer.headers["Location"].endswith("/review/"):
+        answer = browser.post(answer.headers["Location"], CHOICES | changes)
+    return answer
+
+
+def start(browser: Client) -> Any:
+    """Press the button of the review."""
+    page = browser.get(address("review"))
+    if page.status_code != 200:
+        return page
+    return browser.post(address("review"), {"revision": page.context["place"].draft.revision})
+
+
+def subscribe_by_page(browser: Client, **changes: Any) -> Any:
+    answer = enter_all(browser, **changes)
+    return start(browser) if answer.status_code == 302 else answer
+
+
+def step_of(field: str, bot: Bot) -> str:
+    assert bot.current_version
+    return next(step.name for step in steps_of(bot.current_version) if field in step.fields)
 
 
 def test_the_form_shows_the_bots_parameters_with_range_default_and_help(
     bot: Bot, bobs_browser: Client
 ) -> None:
-    page = bobs_browser.get("/bots/steady/subscribe/").content.decode()
+    page = bobs_browser.get(address("parameters")).content.decode()
 
     assert 'name="strategy-period"' in page
     assert "Candles to look back. From 2 to 100; default 14." in page
     assert "Default off." in page
-    assert "Paper account" in page
+
+
+def test_paper_comes_first_and_is_chosen(bot: Bot, bobs_browser: Client, bob: User) -> None:
+    make_exchange_account(bob, label="A testnet")
+
+    page = bobs_browser.get(address("account")).content.decode()
+
+    [first, second] = re.findall(r'<input [^>]*name="account"[^>]*>', page)
+    assert ('value=""' in first, "checked" in first, "checked" in second) == (True, True, False)
 
 
 @pytest.mark.parametrize(("is_demo", "timeframe"), [(True, "1m"), (False, "1h")])
@@ -98,7 +142,7 @@ def test_the_form_begins_with_sane_defaults(
 ) -> None:
     settings.DEMO = is_demo
 
-    form = bobs_browser.get("/bots/steady/subscribe/").context["form"]
+    form = bobs_browser.get(address("account")).context["form"]
 
     begins_with = {name: form[name].value() for name in form.fields}
     assert begins_with["exchange_type"] == "BINANCE"
@@ -119,7 +163,7 @@ def test_the_form_begins_with_what_the_developer_proposes(bobs_browser: Client, 
         bot=bot, number="v1.1.0", code="", risk_defaults={"stop_loss_percent": 2.5, "cool_down_minutes": 45}
     )
 
-    answer = bobs_browser.get("/bots/steady/subscribe/")
+    answer = bobs_browser.get(address("risk"))
 
     form = answer.context["form"]
     begins_with = {name: form[name].value() for name in RISK_FIELDS if form[name].value()}
@@ -130,7 +174,7 @@ def test_the_form_begins_with_what_the_developer_proposes(bobs_browser: Client, 
 def test_a_limit_says_what_the_platform_allows(bot: Bot, bobs_browser: Client, settings: Settings) -> None:
     settings.PLATFORM_RISK_LIMITS = {"max_position_size": Decimal("12.50"), "cool_down_minutes": 10}
 
-    form = bobs_browser.get("/bots/steady/subscribe/").context["form"]
+    form = bobs_browser.get(address("account")).context["form"]
 
     said = {name: form[name].help_text for name in RISK_FIELDS}
     assert said["max_position_size"].endswith(
@@ -147,28 +191,28 @@ def test_a_choice_weaker_than_the_platforms_limit_is_kept_but_does_not_hold(
 ) -> None:
     settings.PLATFORM_RISK_LIMITS = {"max_position_size": Decimal(10)}
 
-    assert post(bobs_browser, max_position_size="20").status_code == 302
+    assert subscribe_by_page(bobs_browser, max_position_size="20").status_code == 302
 
     subscription = Subscription.objects.get()
     assert subscription.risk_config["max_position_size"] == 20
     assert subscription.risk.max_position_size == 10
 
 
-def test_the_untouched_form_starts_a_subscription(bot: Bot, bobs_browser: Client, bob: User) -> None:
-    form = bobs_browser.get("/bots/steady/subscribe/").context["form"]
-    values = {name: form[name].value() for name in form.fields}
-    sent = {name: value for name, value in values.items() if value is not None and value is not False}
-    answer = bobs_browser.post("/bots/steady/subscribe/", sent)
+def test_the_proposed_settings_are_started_by_two_buttons(bot: Bot, bobs_browser: Client, bob: User) -> None:
+    chosen = bobs_browser.post(address("account"), {"go": "propose"})
+    assert chosen.headers["Location"] == address("review")
+    answer = start(bobs_browser)
 
     subscription = Subscription.objects.get(trader=bob)
     assert answer.headers["Location"] == subscription.get_absolute_url()
-    assert subscription.strategy_config == DEFAULTS
+    assert (subscription.account, subscription.strategy_config) == (None, DEFAULTS)
+    assert not SubscriptionDraft.objects.exists()
 
 
 def test_a_complete_form_starts_a_subscription_with_what_was_chosen(
     bot: Bot, bobs_browser: Client, bob: User
 ) -> None:
-    answer = post(bobs_browser)
+    answer = subscribe_by_page(bobs_browser)
 
     subscription = Subscription.objects.get(trader=bob)
     assert answer.headers["Location"] == subscription.get_absolute_url()
@@ -185,7 +229,7 @@ def test_a_complete_form_starts_a_subscription_with_what_was_chosen(
 def test_limit_orders_and_more_limits_may_be_chosen_and_show_as_settings_in_force(
     bot: Bot, bobs_browser: Client
 ) -> None:
-    answer = post(bobs_browser, **LIMIT_ORDERS, **MORE_LIMITS)
+    answer = subscribe_by_page(bobs_browser, **LIMIT_ORDERS, **MORE_LIMITS)
 
     subscription = Subscription.objects.get()
     assert subscription.execution_config == {
@@ -213,7 +257,7 @@ def test_limit_orders_and_more_limits_may_be_chosen_and_show_as_settings_in_forc
 
 
 def test_a_limit_order_takes_its_defaults_from_empty_boxes(bot: Bot, bobs_browser: Client) -> None:
-    answer = post(bobs_browser, order_type="LIMIT")
+    answer = subscribe_by_page(bobs_browser, order_type="LIMIT")
 
     execution = Subscription.objects.get().execution_config
     assert (execution["limit_offset_percent"], execution["limit_timeout_seconds"]) == (0.0, 60)
@@ -240,7 +284,7 @@ def test_a_limit_order_takes_its_defaults_from_empty_boxes(bot: Bot, bobs_browse
 def test_a_bad_setting_of_limit_orders_gets_a_message_at_its_field(
     bot: Bot, bobs_browser: Client, field: str, typed: str
 ) -> None:
-    answer = post(bobs_browser, **LIMIT_ORDERS | {field: typed})
+    answer = enter(bobs_browser, "capital", **LIMIT_ORDERS | {field: typed})
 
     form = answer.context["form"]
     assert (answer.status_code, list(form.errors), form[field].value()) == (200, [field], typed)
@@ -248,7 +292,7 @@ def test_a_bad_setting_of_limit_orders_gets_a_message_at_its_field(
 
 
 def test_a_pair_may_be_typed_in_lower_case(bot: Bot, bobs_browser: Client) -> None:
-    post(bobs_browser, trading_pair=" eth/usdt ")
+    subscribe_by_page(bobs_browser, trading_pair=" eth/usdt ")
 
     assert Subscription.objects.get().market.trading_pair == "ETH/USDT"
 
@@ -324,43 +368,157 @@ def test_a_pair_may_be_typed_in_lower_case(bot: Bot, bobs_browser: Client) -> No
 def test_a_bad_value_gets_a_message_at_its_field_and_stays_as_typed(
     bot: Bot, bobs_browser: Client, field: str, typed: str
 ) -> None:
-    answer = post(bobs_browser, **{field: typed})
+    step = step_of(field, bot)
+    answer = enter(bobs_browser, step, **{field: typed})
 
     form = answer.context["form"]
     assert answer.status_code == 200
     assert list(form.errors) == [field]
     assert f'id="id_{field}_error"' in answer.content.decode()
-    assert {name: form.data[name] for name in CHOICES} == CHOICES | {field: typed}
+    shown = {name: form.data[name] for name in CHOICES if step_of(name, bot) == step}
+    assert shown == {name: (CHOICES | {field: typed})[name] for name in shown}
     assert form[field].value() == typed
-    assert not Subscription.objects.exists()
+    assert field not in SubscriptionDraft.objects.get().entered
 
 
-def test_every_problem_that_the_rules_find_is_shown_at_once(bot: Bot, bobs_browser: Client) -> None:
-    answer = post(
-        bobs_browser, trading_pair="DOGE/XXX", stop_loss_percent="500", **{"strategy-period": "700"}
-    )
+def test_every_problem_of_a_step_is_shown_at_once(bot: Bot, bobs_browser: Client) -> None:
+    answer = enter(bobs_browser, "risk", stop_loss_percent="500", cool_down_minutes="0")
 
-    assert set(answer.context["form"].errors) == {"trading_pair", "stop_loss_percent", "strategy-period"}
+    assert set(answer.context["form"].errors) == {"stop_loss_percent", "cool_down_minutes"}
 
 
 def test_an_empty_post_is_answered_with_messages(bot: Bot, bobs_browser: Client) -> None:
-    answer = bobs_browser.post("/bots/steady/subscribe/")
+    answer = bobs_browser.post(address("market"))
 
     assert answer.status_code == 200
     assert "Enter a trading pair, such as BTC/USDT." in answer.content.decode()
 
 
+def test_what_was_entered_is_there_after_a_sign_in_on_another_device(
+    bot: Bot, bobs_browser: Client, bob: User
+) -> None:
+    enter(bobs_browser, "market", trading_pair="ETH/USDT")
+    enter(bobs_browser, "risk", stop_loss_percent="7", go="back")
+
+    other = Client()
+    other.force_login(bob)
+    page = other.get(address("risk"))
+
+    assert page.context["form"]["stop_loss_percent"].value() == "7"
+    assert other.get(address("market")).context["form"]["trading_pair"].value() == "ETH/USDT"
+
+
+def test_a_draft_is_ones_own_and_ends_after_two_weeks(
+    bot: Bot, bobs_browser: Client, client: Client, charlie: User
+) -> None:
+    enter(bobs_browser, "risk", stop_loss_percent="7")
+    others = Client()
+    others.force_login(charlie)
+    assert others.get(address("risk")).context["form"]["stop_loss_percent"].value() != "7"
+
+    with time_machine.travel(timezone.now() + timedelta(days=15)):
+        client.force_login(User.objects.get(username="bob"))
+        assert client.get(address("risk")).context["form"]["stop_loss_percent"].value() != "7"
+
+
+def test_a_step_or_all_of_it_begins_again_with_what_is_proposed(bot: Bot, bobs_browser: Client) -> None:
+    enter(bobs_browser, "market", trading_pair="ETH/USDT")
+    enter(bobs_browser, "risk", stop_loss_percent="7")
+
+    bobs_browser.post(address("risk"), {"go": "reset"})
+    entered = SubscriptionDraft.objects.get().entered
+    assert ("stop_loss_percent" in entered, entered["trading_pair"]) == (False, "ETH/USDT")
+
+    bobs_browser.post(address("account"), {"go": "anew"})
+    assert not SubscriptionDraft.objects.exists()
+
+
+def test_back_leads_to_the_step_before_even_from_what_is_wrong(bot: Bot, bobs_browser: Client) -> None:
+    answer = enter(bobs_browser, "risk", stop_loss_percent="much", go="back")
+
+    assert answer.headers["Location"] == address("capital")
+
+
+def test_the_review_shows_all_and_each_part_leads_to_its_step_and_back(
+    bot: Bot, bobs_browser: Client
+) -> None:
+    enter_all(bobs_browser)
+    page = bobs_browser.get(address("review")).content.decode()
+
+    for words in (
+        "Paper account",
+        "BTC/USDT",
+        "Period",
+        "21",
+        "2\N{NARROW NO-BREAK SPACE}500.50",
+        "Stop loss",
+    ):
+        assert words in page
+    assert "You can lose about" in page
+    assert f'href="{address("risk")}?then=review"' in page
+    changed = bobs_browser.post(address("risk") + "?then=review", CHOICES | {"stop_loss_percent": "7"})
+    assert changed.headers["Location"] == address("review")
+    assert "7\N{NARROW NO-BREAK SPACE}%" in bobs_browser.get(address("review")).content.decode()
+
+
+def test_what_has_become_wrong_leads_from_the_review_to_its_step(bot: Bot, bobs_browser: Client) -> None:
+    enter_all(bobs_browser)
+    seen = bobs_browser.get(address("review")).context["place"].draft.revision
+    Market.objects.filter(trading_pair="BTC/USDT").update(is_active=False)
+
+    answer = bobs_browser.post(address("review"), {"revision": seen}, follow=True)
+
+    assert answer.redirect_chain == [(address("market") + "?then=review", 302)]
+    assert list(answer.context["form"].errors) == ["trading_pair"]
+    assert not Subscription.objects.exists()
+
+
+def test_one_draft_starts_one_subscription_as_it_was_seen(bot: Bot, bobs_browser: Client) -> None:
+    enter_all(bobs_browser)
+    seen = bobs_browser.get(address("review")).context["place"].draft.revision
+    enter(bobs_browser, "capital", allocated_capital="9000")  # in another window
+
+    refused = bobs_browser.post(address("review"), {"revision": seen})
+    assert "changed in another window" in refused.content.decode()
+    start(bobs_browser)
+    again = bobs_browser.post(address("review"), {"revision": seen + 1})
+
+    assert again.headers["Location"] == "/dashboard/"
+    assert Subscription.objects.get().allocated_capital == 9000
+
+
+def test_a_bot_without_parameters_has_no_step_for_them(bot: Bot, bobs_browser: Client) -> None:
+    make_bot(slug="plain")
+
+    assert bobs_browser.get("/bots/plain/subscribe/parameters/").status_code == 404
+    after_market = bobs_browser.post("/bots/plain/subscribe/market/", CHOICES)
+    assert after_market.headers["Location"] == "/bots/plain/subscribe/capital/"
+
+
+def test_what_can_be_lost_follows_what_is_typed(bot: Bot, bobs_browser: Client) -> None:
+    enter(bobs_browser, "capital", allocated_capital="1000")
+    loss = "/bots/steady/subscribe/loss/"
+
+    typed = bobs_browser.get(loss, {"stop_loss_percent": "50", "max_position_size": "10"})
+    wrong = bobs_browser.get(loss, {"stop_loss_percent": "500"})
+
+    assert "about 50.1" in typed.content.decode().replace("\N{NO-BREAK SPACE}", " ")
+    assert "once all that is entered can be used" in wrong.content.decode()
+    assert "stop_loss_percent" not in SubscriptionDraft.objects.get().entered
+
+
 def test_a_bot_that_does_not_take_subscribers_has_no_form(bot: Bot, bobs_browser: Client) -> None:
     Bot.objects.update(state=Bot.State.SUSPENDED)
 
-    assert bobs_browser.get("/bots/steady/subscribe/").status_code == 404
-    assert post(bobs_browser).status_code == 404
+    assert bobs_browser.get(address("account")).status_code == 404
+    assert enter(bobs_browser, "market").status_code == 404
 
 
 def test_the_form_asks_a_visitor_to_sign_in(bot: Bot, client: Client) -> None:
-    answer = client.get("/bots/steady/subscribe/")
+    for step in ("account", "risk", "review", "loss"):
+        answer = client.get(address(step))
 
-    assert answer.headers["Location"] == "/accounts/login/?next=/bots/steady/subscribe/"
+        assert answer.headers["Location"] == f"/accounts/login/?next={address(step)}"
 
 
 def test_typed_letters_narrow_the_suggested_pairs(bot: Bot, bobs_browser: Client) -> None:
@@ -384,8 +542,8 @@ def test_the_form_takes_as_many_queries_with_many_markets(
     for number in range(40):
         make_market(trading_pair=f"COIN{number}/USDT")
 
-    with django_assert_num_queries(7):  # session, person, bot, version, exchanges, suggested pairs
-        page = bobs_browser.get("/bots/steady/subscribe/")
+    with django_assert_num_queries(7):  # session, person, bot, version, draft, exchanges, suggested pairs
+        page = bobs_browser.get(address("market"))
 
     assert page.content.decode().count('<option value="COIN') < 40
 

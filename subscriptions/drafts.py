@@ -1,0 +1,74 @@
+"""What a trader has entered of a new subscription, kept for two weeks: over sign-ins, tabs and devices.
+
+There is one draft for each bot. It has what the form takes and nothing that it refused.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Any, Unpack
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from bots.models import Bot
+from subscriptions import lifecycle
+from subscriptions.errors import SubscriptionError
+from subscriptions.lifecycle import Wish
+from subscriptions.models import Subscription, SubscriptionDraft
+
+KEPT_FOR = timedelta(days=14)
+LONGEST_TEXT = 200  # characters of one value; no setting needs more
+
+
+def find(*, trader: User, bot: Bot) -> SubscriptionDraft | None:
+    """Return what the trader entered for the bot, or None when that is nothing or too long ago."""
+    young = SubscriptionDraft.objects.filter(changed_at__gte=timezone.now() - KEPT_FOR)
+    return young.filter(trader=trader, bot=bot).first()
+
+
+@transaction.atomic
+def keep(*, trader: User, bot: Bot, entered: Mapping[str, Any]) -> SubscriptionDraft:
+    """Add to the draft what was entered by field; too long a text is left out. Old drafts are deleted."""
+    mine = SubscriptionDraft.objects.filter(trader=trader)
+    mine.filter(changed_at__lt=timezone.now() - KEPT_FOR).delete()
+    draft, _ = mine.select_for_update(of=["self"]).get_or_create(trader=trader, bot=bot)
+    draft.entered |= {
+        name: value
+        for name, value in entered.items()
+        if not isinstance(value, str) or len(value) <= LONGEST_TEXT
+    }
+    draft.revision += 1
+    draft.save()
+    return draft
+
+
+@transaction.atomic
+def forget(*, trader: User, bot: Bot, names: Collection[str]) -> None:
+    """Have these fields begin again with what the form proposes."""
+    mine = SubscriptionDraft.objects.filter(trader=trader, bot=bot)
+    draft = mine.select_for_update(of=["self"]).first()
+    if draft is not None:
+        draft.entered = {name: value for name, value in draft.entered.items() if name not in names}
+        draft.revision += 1
+        draft.save()
+
+
+def discard(*, trader: User, bot: Bot) -> None:
+    """Forget everything that was entered for the bot."""
+    SubscriptionDraft.objects.filter(trader=trader, bot=bot).delete()
+
+
+@transaction.atomic
+def start(*, revision: int, **wish: Unpack[Wish]) -> Subscription:
+    """Subscribe as `lifecycle.subscribe` does, and raise what that raises; a draft starts one subscription.
+
+    `revision` is the draft's as its trader saw it. Raises SubscriptionError when there is no such any more.
+    """
+    seen = SubscriptionDraft.objects.filter(trader=wish["trader"], bot=wish["bot"], revision=revision)
+    deleted, _ = seen.delete()
+    if not deleted:
+        raise SubscriptionError(
+            "Nothing was started by this: it was started before, or changed in another window. Look again."
+        )
+    return lifecycle.subscribe(**wish)

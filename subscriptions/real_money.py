@@ -1,0 +1,29 @@
+"""Whoever changes what trades real money shows again who they are: by password or second factor."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from allauth.account.decorators import reauthentication_required
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+
+from subscriptions.models import Subscription
+
+View = Callable[[HttpRequest, int], HttpResponse]
+
+
+def asks_who_it_is(view: View) -> View:
+    """Have a post that changes one's own live subscription wait for password or second factor.
+
+    A form of several steps says `store` with the one that changes something.
+    """
+
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, pk: int) -> HttpResponse:
+        changes = request.method == "POST" and request.POST.get("step", "store") == "store"
+        if changes and Subscription.objects.of(request.user).live().filter(pk=pk).exists():
+            return reauthentication_required(view)(request, pk)  # type: ignore[no-any-return]
+        return view(request, pk)
+
+    return guarded

@@ -1,0 +1,241 @@
+"""The pages on which a trader enters a new subscription step by step, looks it over and starts it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import User
+from bot_sdk.parameters import ConfigError
+from bots.models import Bot, BotVersion
+from exchanges.models import ExchangeAccount
+from exchanges.templatetags.amounts import plain
+from subscriptions import changing, drafts, lifecycle
+from subscriptions.errors import StaffDoNotTrade, SubscriptionError
+from subscriptions.forms import (
+    LONGEST_INTEGER,
+    RISK_FIELDS,
+    PairSearchForm,
+    SubscribeForm,
+    initial_settings,
+    revision_in,
+)
+from subscriptions.models import Subscription, SubscriptionDraft
+from subscriptions.overview_words import overview
+from subscriptions.risk_words import risk_sentences
+from subscriptions.steps import Step, steps_of
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person is in the form of one bot."""
+
+    person: User
+    bot: Bot
+    version: BotVersion
+    steps: list[Step]
+    step: Step
+    draft: SubscriptionDraft | None
+
+    @property
+    def entered(self) -> dict[str, Any]:
+        return self.draft.entered if self.draft else {}
+
+    @property
+    def next_step(self) -> Step:
+        return self.steps[self.steps.index(self.step) + 1]
+
+    @property
+    def last_step(self) -> Step | None:
+        """The one before this; None at the first."""
+        return self.steps[self.steps.index(self.step) - 1] if self.step != self.steps[0] else None
+
+    def form(self, sent: dict[str, Any]) -> SubscribeForm:
+        """The whole form with what was entered before and what is sent now."""
+        return SubscribeForm(self.entered | sent, version=self.version, accounts=self._accounts())
+
+    def address(self, step: Step) -> str:
+        if step == self.steps[0]:
+            return reverse("subscriptions:subscribe", args=[self.bot.slug])
+        return reverse("subscriptions:subscribe_step", args=[self.bot.slug, step.name])
+
+    def links(self) -> list[tuple[Step, str]]:
+        return [(step, self.address(step)) for step in self.steps]
+
+    def _accounts(self) -> QuerySet[ExchangeAccount]:
+        """Those without real money: going live is a step of its own."""
+        kinds = ExchangeAccount.Environment
+        own = ExchangeAccount.objects.of(self.person).exclude(environment=kinds.LIVE)
+        return (
+            own.filter(environment=kinds.PAPER) if self.bot.developer_id == self.person.pk else own
+        ).order_by("label")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def subscribe(request: HttpRequest, slug: str, step: str = "account") -> HttpResponse:
+    place = _place(request, slug, step)
+    if request.GET.get("like"):
+        return _begin_like(request, place)
+    if place.step.name == "review":
+        return _review(request, place)
+    if request.method == "POST":
+        return _enter(request, place)
+    form = place.form({})
+    is_planned = place.step.name == "risk" or _is_on_review(request)
+    loss = _loss(_plan(place, form)) if is_planned else []
+    form.keep_errors_of(place.step.fields if _is_on_review(request) else ())
+    return _show(request, place, form, loss=loss)
+
+
+@login_required
+@require_safe
+def risk_summary(request: HttpRequest, slug: str) -> HttpResponse:
+    """What can be lost with the limits that are typed just now: a part of the risk step."""
+    place = _place(request, slug, "risk")
+    form = place.form({name: request.GET[name] for name in RISK_FIELDS if name in request.GET})
+    return render(request, "subscriptions/subscribe.html#loss", {"loss": _loss(_plan(place, form))})
+
+
+@login_required
+@require_safe
+def pairs(request: HttpRequest) -> HttpResponse:
+    """Suggest pairs of the chosen exchange that begin with what is typed, as `<option>` elements."""
+    suggested = PairSearchForm(request.GET).pairs()
+    return render(request, "components/market_fields.html#pairs", {"pairs": suggested})
+
+
+def _place(request: HttpRequest, slug: str, name: str) -> Place:
+    bot = get_object_or_404(Bot.objects.published().select_related("developer"), slug=slug)
+    person = request.user
+    assert isinstance(person, User)
+    try:
+        lifecycle.refuse_staff(person)
+    except StaffDoNotTrade as error:
+        raise PermissionDenied(str(error)) from error
+    version = bot.versions.published().latest("created_at", "pk")
+    steps = steps_of(version)
+    step = next((each for each in steps if each.name == name), None)
+    if step is None:
+        raise Http404
+    return Place(person, bot, version, steps, step, drafts.find(trader=person, bot=bot))
+
+
+def _begin_like(request: HttpRequest, place: Place) -> HttpResponse:
+    """Fill the draft in like one of the person's own subscriptions, and lead to the review of it."""
+    like = request.GET["like"]
+    if not (like.isascii() and like.isdigit() and len(like) <= LONGEST_INTEGER):
+        raise Http404
+    own = Subscription.objects.of(request.user).with_names()
+    model = get_object_or_404(own, pk=like, bot=place.bot)
+    documents = model.documents | {"strategy_config": changing.moved(model, place.version).strategy_config}
+    entered = {
+        "account": "" if model.account is None or model.is_live else str(model.account.pk),
+        "exchange_type": model.market.exchange,
+        "trading_pair": model.market.trading_pair,
+        "timeframe": model.timeframe,
+        "allocated_capital": plain(model.allocated_capital),
+        **initial_settings(**documents),
+    }
+    drafts.keep(trader=place.person, bot=place.bot, entered=entered)
+    return redirect(place.address(place.steps[-1]))
+
+
+def _enter(request: HttpRequest, place: Place) -> HttpResponse:
+    """Keep what is sent of this step, and lead on; or back, or to the review, as it is wanted."""
+    wanted, person, bot, step = request.POST.get("go", "next"), place.person, place.bot, place.step
+    if wanted == "anew":
+        drafts.discard(trader=person, bot=bot)
+        return redirect(place.address(place.steps[0]))
+    if wanted == "reset":
+        drafts.forget(trader=person, bot=bot, names=step.fields)
+        return redirect(request.get_full_path())
+    if wanted == "propose":
+        drafts.discard(trader=person, bot=bot)
+        drafts.keep(trader=person, bot=bot, entered={"account": ""})
+        return redirect(place.address(place.steps[-1]))
+    sent = {name: request.POST.get(name, "") for name in step.fields}
+    form = place.form(sent)
+    _plan(place, form)
+    accepted = {name: value for name, value in sent.items() if name not in form.errors}
+    drafts.keep(trader=person, bot=bot, entered=accepted)
+    form.keep_errors_of(step.fields)
+    if wanted == "back" and place.last_step:
+        return redirect(place.address(place.last_step))
+    if form.errors:
+        return _show(request, place, form)
+    return redirect(place.address(place.steps[-1] if _is_on_review(request) else place.next_step))
+
+
+def _review(request: HttpRequest, place: Place) -> HttpResponse:
+    if place.draft is None:
+        if request.method == "POST":
+            messages.info(request, "This was started before, or is too long ago. Your bots are below.")
+            return redirect("execution:dashboard")
+        return redirect(place.address(place.steps[0]))
+    form = place.form({})
+    planned = _plan(place, form)
+    if request.method == "POST" and planned is not None:
+        try:
+            started = drafts.start(
+                revision=revision_in(request.POST), trader=place.person, bot=place.bot, **form.choices
+            )
+        except ConfigError as error:
+            form.show(error.problems)
+        except SubscriptionError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(
+                request, f"{place.bot.name} is active. It decides at the close of the next candle."
+            )
+            return redirect(started)
+    wrong = next((step for step in place.steps if set(step.fields) & form.errors.keys()), None)
+    if wrong is not None:
+        return redirect(f"{place.address(wrong)}?then=review")
+    parts = overview(planned, place.steps) if planned else []
+    context = {"parts": [(step, place.address(step), rows) for step, rows in parts], "loss": _loss(planned)}
+    return _show(request, place, form, **context)
+
+
+def _show(request: HttpRequest, place: Place, form: SubscribeForm, **context: Any) -> HttpResponse:
+    context |= {"place": place, "bot": place.bot, "version": place.version, "form": form}
+    context["is_on_review"] = _is_on_review(request)
+    if place.step.name == "market":
+        context["pairs"] = form.pairs()
+    return render(request, "subscriptions/subscribe.html", context)
+
+
+def _plan(place: Place, form: SubscribeForm) -> Subscription | None:
+    """Return what the form would start; None when it would be refused and the form now says why."""
+    if not form.is_valid():
+        return None
+    try:
+        return lifecycle.planned(trader=place.person, bot=place.bot, **form.choices)
+    except ConfigError as error:
+        form.show(error.problems)
+    except SubscriptionError as error:
+        form.add_error(None, str(error))
+    return None
+
+
+def _loss(planned: Subscription | None) -> list[str]:
+    if planned is None:
+        return []
+    return risk_sentences(
+        capital=planned.allocated_capital,
+        risk=planned.risk,
+        market=planned.market,
+        account=planned.account,
+    )
+
+
+def _is_on_review(request: HttpRequest) -> bool:
+    """Whether the person came from the review, and goes back to it."""
+    return request.GET.get("then") == "review"
