@@ -1,6 +1,6 @@
 from django.urls import path
 
-from execution import backtest_views, record_views, views
+from execution import backtest_views, live_views, record_views, views
 
 app_name = "execution"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("staff/trading/", views.platform, name="platform"),
     path("subscriptions/<int:pk>/", views.subscription, name="subscription"),
     path("subscriptions/<int:pk>/live/", views.live, name="live"),
+    path("subscriptions/<int:pk>/real-money/", live_views.go_live, name="go_live"),
     path("subscriptions/<int:pk>/chart.json", views.chart, name="chart"),
     path("subscriptions/<int:pk>/run/", views.run, name="run"),
     path("subscriptions/<int:pk>/close/", views.close, name="close"),

@@ -1,0 +1,132 @@
+"""From a subscription that tries a bot without real money to one that trades with it.
+
+It is a step of its own: another subscription begins, with the same settings and capital of its own, in the
+version that the bot offers now. What was tried goes on beside it or is stopped, as its trader wants.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from bot_sdk.configs import FIXED, PERCENTAGE
+from bots.models import Bot
+from exchanges.models import ExchangeAccount, ExchangeAccountQuerySet
+from exchanges.templatetags.amounts import money
+from subscriptions import changing, lifecycle
+from subscriptions.errors import SubscriptionError
+from subscriptions.models import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that has to be so before real money is used, in words."""
+
+    words: str
+    is_met: bool
+
+
+def accounts_for(subscription: Subscription) -> ExchangeAccountQuerySet:
+    """Return the trader's live accounts at the exchange of its market."""
+    own = ExchangeAccount.objects.filter(owner=subscription.trader_id)
+    live = own.filter(environment=ExchangeAccount.Environment.LIVE)
+    return live.filter(exchange=subscription.market.exchange).order_by("label")
+
+
+def checks(
+    subscription: Subscription, *, account: ExchangeAccount | None, allocated_capital: Decimal
+) -> list[Check]:
+    """Return what has to be so, and whether it is. Select bot, market and account beforehand."""
+    bot, market = subscription.bot, subscription.market
+    buy = first_buy(subscription, allocated_capital)
+    is_verified = account is not None and account.state == ExchangeAccount.State.ACTIVE
+    cannot_withdraw = account is not None and account.permissions.get("can_withdraw") is False
+    named = account.label if account else f"Your account at {market.get_exchange_display()}"
+    return [
+        Check(
+            "Live trading is switched on by who runs this marketplace.", not settings.EXCHANGE_TESTNET_MODE
+        ),
+        Check(f"{bot.name} takes new subscriptions.", bot.state == Bot.State.LISTED),
+        Check(f"{bot.name} is not your own bot.", bot.developer_id != subscription.trader_id),
+        Check(
+            f"You have an account with real money at {market.get_exchange_display()}.", account is not None
+        ),
+        Check(f"{named}: the exchange accepts its key.", is_verified),
+        Check(f"{named}: its key cannot withdraw or transfer funds.", cannot_withdraw),
+        Check(
+            f"A buy of about {money(buy, market.quote)} is no less than the smallest order there, "
+            f"{money(market.minimum_cost, market.quote)}.",
+            buy >= market.minimum_cost,
+        ),
+    ]
+
+
+def first_buy(subscription: Subscription, allocated_capital: Decimal) -> Decimal:
+    """Return about what its first buy would spend of that capital, in quote."""
+    sizing, risk = subscription.execution, subscription.risk
+    wanted = {
+        PERCENTAGE: allocated_capital * (sizing.buy_order_value or 0) / 100,
+        FIXED: sizing.buy_order_value or Decimal(0),
+    }.get(sizing.buy_order_type, allocated_capital)
+    return min(wanted, allocated_capital * (risk.max_position_size or 100) / 100)
+
+
+def planned(
+    *, subscription: Subscription, account: ExchangeAccount, allocated_capital: Decimal
+) -> Subscription:
+    """Return what going live would start, not saved. Raises ConfigError and SubscriptionError."""
+    unmet = [
+        check.words
+        for check in checks(subscription, account=account, allocated_capital=allocated_capital)
+        if not check.is_met
+    ]
+    if unmet:
+        raise SubscriptionError(f"This has to be so first: {unmet[0]}")
+    version = subscription.bot.current_version
+    if version is None:
+        raise SubscriptionError(f"No version of {subscription.bot.name} is offered now.")
+    wanted = changing.moved(subscription, version)
+    live = lifecycle.planned(
+        trader=subscription.trader,
+        bot=subscription.bot,
+        exchange=subscription.market.exchange,
+        trading_pair=subscription.market.trading_pair,
+        timeframe=subscription.timeframe,
+        allocated_capital=allocated_capital,
+        strategy_config=wanted.strategy_config,
+        execution_config=wanted.execution_config,
+        risk_config=wanted.risk_config,
+        account=account,
+    )
+    live.rehearsal = subscription
+    return live
+
+
+def go_live(
+    *,
+    subscription: Subscription,
+    account: ExchangeAccount,
+    allocated_capital: Decimal,
+    revision: int,
+    stops_rehearsal: bool,
+) -> Subscription:
+    """Start trading with real money as `subscription` does without it; return what was started.
+
+    `allocated_capital` is in quote, and `revision` that of the subscription as its trader saw it. Once it is
+    live on an account it does not go live there again until that is stopped. Raises ConfigError and
+    SubscriptionError; nothing is started then.
+    """
+    with transaction.atomic():
+        tried = Subscription.objects.select_for_update(of=["self"]).with_names().get(pk=subscription.pk)
+        if tried.is_live or tried.state not in changing.CHANGEABLE:
+            raise SubscriptionError("Only what runs without real money, or is paused, can go live.")
+        if tried.revision != revision:
+            raise SubscriptionError(changing.SEEN_OTHERWISE)
+        if tried.gone_live.filter(account=account).exclude(state=Subscription.State.STOPPED).exists():
+            raise SubscriptionError(f"It is live on {account.label} already. Stop that one first.")
+        live = planned(subscription=tried, account=account, allocated_capital=allocated_capital)
+        live.save()
+    if stops_rehearsal:
+        lifecycle.stop(subscription=tried)
+    return live
