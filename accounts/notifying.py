@@ -48,15 +48,19 @@ OUR_FAULT = "Something failed on our side."
 ADDRESS_LOST = "Its address cannot be opened any more: remove it and add it again."
 
 
-def notify(*, people: Iterable[int], event: Event, subject: str, text: str, link: str, key: str) -> None:
+def notify(
+    *, people: Iterable[int | None], event: Event, subject: str, text: str, link: str, key: str
+) -> None:
     """Have people, by id, told; `link` is a path on this site. For the transaction in which it happened.
 
     `key` names what happened (up to 100 characters): a person is told of one key once. It is one INSERT.
+    None among the people is the marketplace itself, which is told nothing.
     """
     line = " ".join(subject.split())
     rows = [
         Notification(person_id=person, event=event, subject=line[:200], text=text, link=link, key=key)
         for person in people
+        if person is not None
     ]
     Notification.objects.bulk_create(rows, ignore_conflicts=True)
 

@@ -149,7 +149,7 @@ class BotAdmin(DecidedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found: QuerySet[Any] = (
-            super().get_queryset(request).annotate(subscription_count=Count("subscriptions"))
+            super().get_queryset(request).annotate(subscription_count=Count("subscriptions__trader"))
         )
         return found
 
@@ -159,7 +159,8 @@ class BotAdmin(DecidedAdmin):
 
     @admin.display(description="subscriptions", ordering="subscription_count")
     def subscriptions(self, bot: Any) -> SafeString:
-        return link_to_list("subscriptions.subscription", str(bot.subscription_count), bot__id__exact=bot.pk)
+        count = str(bot.subscription_count)
+        return link_to_list("subscriptions.subscription", count, bot__id__exact=bot.pk, trader__isnull=False)
 
 
 class ArtifactInline(admin.TabularInline):

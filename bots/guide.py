@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from bots import markdown
 
 FIRST = "developing_bots"
-NAMES = (FIRST, "indicators", "code_policy", "runtime", "checks", "backtests", "metrics", "api")
+NAMES = (FIRST, "indicators", "code_policy", "runtime", "checks", "backtests", "metrics", "records", "api")
 
 
 @dataclass(frozen=True, slots=True)

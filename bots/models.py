@@ -178,6 +178,10 @@ class BotVersionQuerySet(models.QuerySet["BotVersion"]):
     def published(self) -> "BotVersionQuerySet":
         return self.filter(state=BotVersion.State.PUBLISHED)
 
+    def offered(self) -> "BotVersionQuerySet":
+        """What new subscribers may choose: published, and of a bot that is listed."""
+        return self.published().filter(bot__state=Bot.State.LISTED)
+
     def quarantined(self) -> "BotVersionQuerySet":
         return self.filter(state=BotVersion.State.QUARANTINED)
 

@@ -102,6 +102,8 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
         if settings.BOT_BATCHES:
             answered, jobs = _answered_in_batches(view, jobs, pool)
             ended += answered
+        # what the marketplace runs for its records alone lets people go first
+        jobs.sort(key=lambda asking: all(cycle.subscription.trader_id is None for cycle in asking[1]))
         slow = _slow_subscriptions(view, cycles)
         for job, asking in jobs:
             start(job, asking, is_suspect=any(cycle.subscription_id in slow for cycle in asking))

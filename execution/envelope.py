@@ -44,7 +44,9 @@ def objection(
         return None
     if standing.state == TradingState.REDUCING:
         return SkipReason.REDUCING_ONLY
-    envelopes = Envelope.objects.filter(trader=subscription.trader_id, quote=subscription.market.quote)
+    if subscription.trader is None:
+        return None
+    envelopes = Envelope.objects.filter(trader=subscription.trader, quote=subscription.market.quote)
     envelope = (envelopes.select_for_update(of=["self"]) if is_locked else envelopes).first()
     if envelope is None:
         return None

@@ -510,6 +510,7 @@ class BotRecord(models.Model):
 
     class Kind(models.TextChoices):
         BACKTEST = "BACKTEST", "Backtest by the marketplace"
+        FORWARD = "FORWARD", "On paper since publication"
         SUBSCRIBERS = "SUBSCRIBERS", "Results of subscribers"
 
     version = models.ForeignKey(BotVersion, on_delete=models.CASCADE, related_name="records")
@@ -519,9 +520,7 @@ class BotRecord(models.Model):
     )
     measured_at = models.DateTimeField(null=True, blank=True, help_text="empty: it is being measured")
     days = models.PositiveIntegerField(default=0, help_text="that are in it; of several, the median")
-    figures = models.JSONField(
-        default=dict, blank=True, help_text="as execution.records has it for each kind"
-    )
+    figures = models.JSONField(default=dict, blank=True, help_text="as what measures each kind has it")
     line = models.JSONField(
         default=list, blank=True, help_text="equity by days, thinned; quote, oldest first"
     )

@@ -7,7 +7,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from bots.views import readable_bots
 from execution.models import BotRecord
-from execution.record_words import backtest_record, promises
+from execution.record_words import backtest_record, forward_record, promises
 
 
 @require_safe
@@ -17,13 +17,15 @@ def records(request: HttpRequest, slug: str) -> HttpResponse:
     version = bot.current_version
     kept = version.records.select_related("backtest__market") if version else BotRecord.objects.none()
     found = {record.kind: record for record in kept.defer("backtest__report", "backtest__log")}
-    backtest = found.get(BotRecord.Kind.BACKTEST)
+    run = version and version.subscriptions.forward_runs().select_related("market").first()
+    backtest, forward = found.get(BotRecord.Kind.BACKTEST), found.get(BotRecord.Kind.FORWARD)
     context = {
         "bot": bot,
         "version": version,
         "backtest": backtest and backtest_record(backtest),
         "subscribers": found.get(BotRecord.Kind.SUBSCRIBERS),
-        "promises": promises(bot, backtest),
+        "forward": run and forward_record(run, forward),
+        "promises": promises(bot, backtest, forward),
     }
     part = "#records" if "HX-Request" in request.headers else ""
     return render(request, f"execution/bot_records.html{part}", context)

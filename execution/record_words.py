@@ -1,12 +1,18 @@
 """What pages show of a bot's records, in words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from bots.models import Bot
 from exchanges.templatetags.amounts import percent, plain
 from execution.metric_rows import Shown, shown
 from execution.metric_words import MISSING
 from execution.models import Backtest, BotRecord
+from execution.sandbox import Verdict
+from subscriptions.models import Subscription
+
+DAYS_OF_A_WEEK = 7
 
 _FIRST = ("total_return_percent", "buy_and_hold_percent", "max_drawdown_percent")
 
@@ -30,12 +36,46 @@ class BacktestRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ForwardRecord:
+    """The marketplace's own run on paper: what was measured of it last, and what it is worth now.
+
+    `record` is None in its first hour. `equity` is in quote, None before its first candle; `missed` is None
+    in its first hour.
+    """
+
+    run: Subscription
+    record: BotRecord | None
+    first: list[Shown]
+    others: list[Shown]
+    equity: Decimal | None
+    decided: int
+    missed: int | None
+
+    @property
+    def total_percent(self) -> Decimal | None:
+        capital = self.run.allocated_capital
+        return None if self.equity is None else (self.equity / capital - 1) * 100
+
+    @property
+    def is_paused(self) -> bool:
+        return self.run.state != Subscription.State.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was measured of a promise; `is_kept` is None where that is nothing, or too little to tell."""
+
+    measured: str = MISSING
+    is_kept: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Promise:
-    """What a developer promised, beside what was measured; `is_kept` is None where nothing was."""
+    """What a developer promised, and what came of it in our backtest and on paper since."""
 
     promised: str
-    measured: str
-    is_kept: bool | None
+    in_backtest: Judged
+    on_paper: Judged
 
 
 def backtest_record(record: BotRecord) -> BacktestRecord:
@@ -43,24 +83,59 @@ def backtest_record(record: BotRecord) -> BacktestRecord:
     backtest = record.backtest
     if record.measured_at is None or backtest is None:
         return BacktestRecord(record, backtest, [], [])
-    trades = round(record.figures["trades"])
-    metrics = shown(record.figures, quote=backtest.market.quote, days=record.days, trades=trades)
-    others = [each for key, each in metrics.items() if key in record.figures and key not in _FIRST]
-    return BacktestRecord(record, backtest, [metrics[key] for key in _FIRST], others)
+    first, others = _figures(record, backtest.market.quote)
+    return BacktestRecord(record, backtest, first, others)
 
 
-def promises(bot: Bot, record: BotRecord | None) -> list[Promise]:
-    """Return the developer's promises, each judged by our own backtest."""
-    figures = record.figures if record else {}
-    trades, came = bot.promised_trades_per_week, figures.get("trades_per_week")
+def forward_record(run: Subscription, record: BotRecord | None) -> ForwardRecord:
+    """Return what to show of a run. Select its market beforehand; it takes a query or two."""
+    valued = run.cycles.filter(equity__isnull=False).values_list("equity", flat=True)
+    if record is None:
+        decided = run.cycles.filter(verdict=Verdict.OK).count()  # of an hour
+        return ForwardRecord(run, None, [], [], valued.first(), decided, None)
+    first, others = _figures(record, run.market.quote)
+    decided, missed = record.figures["decided"], record.figures["missed"]
+    return ForwardRecord(run, record, first, others, valued.first(), decided, missed)
+
+
+def promises(bot: Bot, backtest: BotRecord | None, forward: BotRecord | None) -> list[Promise]:
+    """Return the developer's promises, each judged by both of our records.
+
+    On paper, less than a week tells nothing of what was promised for a week.
+    """
     found = []
+    trades, most = bot.promised_trades_per_week, bot.promised_max_drawdown_percent
     if trades is not None:
-        measured = MISSING if came is None else f"{plain(round(came, 1))} a week"
-        is_kept = None if came is None else came >= trades
-        found.append(Promise(f"At least {plain(trades)} trades a week", measured, is_kept))
-    most, came = bot.promised_max_drawdown_percent, figures.get("max_drawdown_percent")
+        judge = _Judge(
+            "trades_per_week",
+            text=lambda came: f"{plain(round(came, 1))} a week",
+            is_kept=lambda came: came >= trades,
+        )
+        has_a_week = forward is not None and forward.days >= DAYS_OF_A_WEEK
+        on_paper = judge(forward) if has_a_week else Judged()
+        found.append(Promise(f"At least {plain(trades)} trades a week", judge(backtest), on_paper))
     if most is not None:
-        measured = MISSING if came is None else percent(came)
-        is_kept = None if came is None else came <= most
-        found.append(Promise(f"A drawdown of at most {percent(most)}", measured, is_kept))
+        judge = _Judge("max_drawdown_percent", text=percent, is_kept=lambda came: came <= most)
+        found.append(Promise(f"A drawdown of at most {percent(most)}", judge(backtest), judge(forward)))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Judges records by one of their figures."""
+
+    key: str
+    text: Callable[[float], str]
+    is_kept: Callable[[float], bool]
+
+    def __call__(self, record: BotRecord | None) -> Judged:
+        came = record.figures.get(self.key) if record else None
+        return Judged() if came is None else Judged(self.text(came), self.is_kept(came))
+
+
+def _figures(record: BotRecord, quote: str) -> tuple[list[Shown], list[Shown]]:
+    """Return what is shown first, and the others."""
+    trades = round(record.figures["trades"])
+    metrics = shown(record.figures, quote=quote, days=record.days, trades=trades)
+    others = [each for key, each in metrics.items() if key in record.figures and key not in _FIRST]
+    return [metrics[key] for key in _FIRST], others

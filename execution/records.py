@@ -1,30 +1,33 @@
-"""The records that the marketplace keeps of published bots: its own backtest, and what subscribers got.
+"""The records that the marketplace keeps of published bots: its own backtest, its own run on paper since
+their publication, and what subscribers got.
 
-The database decides what is due: a published version without a record is backtested, with settings that are
-alike for all bots, and once only, so that nobody can try until it looks well.
+The database decides what is due: a version that is offered without a record is backtested, with settings that
+are alike for all bots, and once only, so that nobody can try until it looks well; and from then on it is run
+forward (`forward_runs`).
 """
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from statistics import median, quantiles
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
-from bot_sdk.configs import ALL
 from bot_sdk.desk import USUAL_SLIPPAGE_PERCENT
 from bot_sdk.timeframes import duration, floor
-from bots.models import Bot, BotVersion
-from exchanges.models import Market
+from bots.models import BotVersion
+from execution import forward_runs
 from execution.backtest_requests import Wish, request
-from execution.gate_steps import REFERENCE_CAPITAL, REFERENCE_PAIR, REFERENCE_TIMEFRAME
+from execution.gate_steps import REFERENCE_CAPITAL
 from execution.models import Backtest, BotRecord, SubscriptionPerformance
+from execution.record_lines import FIGURES, thinned
+from execution.reference import REFERENCE_EXECUTION, reference_of
+from subscriptions.models import Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -33,17 +36,6 @@ MOST_CANDLES = 100_000  # of one record; 1m over 69 days
 MOST_UNFINISHED = 2  # of the marketplace's own backtests, so that traders' have their turn
 SETTLED = timedelta(days=1)  # so old are the newest candles that are asked for
 AGAIN_AFTER = timedelta(days=1)  # when a backtest failed
-LINE_POINTS = 60
-FIGURES = (
-    "total_return_percent",
-    "buy_and_hold_percent",
-    "max_drawdown_percent",
-    "sharpe",
-    "probabilistic_sharpe_percent",
-    "trades",
-    "trades_per_week",
-    "win_rate_percent",
-)
 SCORE = "probabilistic_sharpe_percent"
 FEWEST_TRADERS = 5  # whose results are summed up; of fewer, each would know the others'
 FEWEST_DAYS = 7  # of a subscription that counts
@@ -52,7 +44,8 @@ _Kind = BotRecord.Kind
 
 
 def keep(at: datetime) -> None:
-    """Ask for the backtests that are missing, and take what the finished ones found."""
+    """Begin the runs and ask for the backtests that are missing, and take what the finished ones found."""
+    forward_runs.keep()
     _take(at)
     _show()
     room = MOST_UNFINISHED - Backtest.objects.filter(requested_by=None).unfinished().count()
@@ -67,7 +60,8 @@ def measure_subscribers(at: datetime) -> None:
     half of all lies between the first and the last. A developer's own subscriptions do not count.
     """
     found: dict[int, list[tuple[int, float, int]]] = defaultdict(list)
-    foreign = SubscriptionPerformance.objects.exclude(subscription__trader=F("subscription__bot__developer"))
+    of_traders = SubscriptionPerformance.objects.filter(subscription__in=Subscription.objects.of_traders())
+    foreign = of_traders.exclude(subscription__trader=F("subscription__bot__developer"))
     rows = foreign.values_list("subscription__version", "subscription__trader", "metrics", "daily")
     for version, trader, metrics, daily in rows.iterator():
         days, total = len(daily["equity"]) - 1, metrics["total_return_percent"]
@@ -88,39 +82,29 @@ def measure_subscribers(at: datetime) -> None:
     )
 
 
-def thinned(values: Sequence[float], most: int = LINE_POINTS) -> list[float]:
-    """Return at most so many of the values, evenly spread, with the first and the last."""
-    if len(values) <= most:
-        return list(values)
-    last = len(values) - 1
-    return [values[round(index * last / (most - 1))] for index in range(most)]
-
-
 def _to_backtest(at: datetime) -> QuerySet[BotVersion]:
     """The versions that are offered without a backtest of ours, the newest first."""
     failed = Q(backtest__state=Backtest.State.FAILED, backtest__finished_at__lt=at - AGAIN_AFTER)
     kept = BotRecord.objects.filter(version=OuterRef("pk"), kind=_Kind.BACKTEST).exclude(failed)
-    offered = BotVersion.objects.published().filter(~Exists(kept), bot__state=Bot.State.LISTED)
-    return offered.select_related("bot").order_by("-published_at", "-pk")
+    missing = BotVersion.objects.offered().filter(~Exists(kept))
+    return missing.select_related("bot").order_by("-published_at", "-pk")
 
 
 def _ask(version: BotVersion, at: datetime) -> None:
-    market = _market(version.bot)
-    if market is None:
-        logger.warning("%s has no record yet: %s is not traded here", version, REFERENCE_PAIR)
+    reference = reference_of(version.bot)
+    if reference is None:
+        logger.warning("%s has no record yet: its pairs are not traded here", version)
         return
-    timeframe = next((each for each in version.bot.timeframes if each in market.timeframes), None)
-    timeframe = timeframe or REFERENCE_TIMEFRAME
     ends_at = floor("1d", at - SETTLED)
-    days = min(LONGEST_PERIOD, MOST_CANDLES * duration(timeframe)) // timedelta(days=1)
+    days = min(LONGEST_PERIOD, MOST_CANDLES * duration(reference.timeframe)) // timedelta(days=1)
     wish = Wish(
-        market=market,
-        timeframe=timeframe,
+        market=reference.market,
+        timeframe=reference.timeframe,
         begins_at=ends_at - timedelta(days=days),
         ends_at=ends_at,
         capital=REFERENCE_CAPITAL,
         strategy_config={},
-        execution_config={"buy_order_type": ALL, "sell_order_type": ALL},
+        execution_config=REFERENCE_EXECUTION,
         risk_config=version.risk_defaults,
         slippage_percent=USUAL_SLIPPAGE_PERCENT,
     )
@@ -128,14 +112,6 @@ def _ask(version: BotVersion, at: datetime) -> None:
         record, _ = BotRecord.objects.get_or_create(version=version, kind=_Kind.BACKTEST)
         record.backtest = request(person=None, version=version, wish=wish)
         record.save(update_fields=["backtest"])
-
-
-def _market(bot: Bot) -> Market | None:
-    """Return the first market that it is made for, or else the marketplace's own."""
-    offered = Market.objects.tradable().filter(exchange=settings.DEFAULT_EXCHANGE)
-    wanted = [*bot.trading_pairs, REFERENCE_PAIR]
-    markets = {market.trading_pair: market for market in offered.filter(trading_pair__in=wanted)}
-    return next((markets[pair] for pair in wanted if pair in markets), None)
 
 
 def _take(at: datetime) -> None:

@@ -31,6 +31,7 @@ from exchanges.prices import fetch_ticker
 from exchanges.vault import VaultError
 from execution import (
     backtesting,
+    forward_runs,
     gate,
     performance,
     protection,
@@ -150,11 +151,12 @@ def measure_performance() -> None:
     """Measure the subscriptions that have decided since the last time; in the queue of the backtests."""
     performance.measure_all(timezone.now())
     records.measure_subscribers(timezone.now())
+    forward_runs.measure(timezone.now())
 
 
 @shared_task(time_limit=300)
 def keep_records() -> None:
-    """Have published versions backtested that were not yet, and keep what was found."""
+    """Have published versions backtested and run forward that were not yet, and keep what was found."""
     records.keep(timezone.now())
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Count
 from django.utils import timezone
 
 from bot_sdk.timeframes import duration
@@ -36,7 +37,9 @@ def due(timeframe: str, opened_at: datetime) -> SubscriptionQuerySet:
 
 
 def due_markets(timeframe: str, opened_at: datetime) -> list[int]:
-    return list(due(timeframe, opened_at).order_by("market").values_list("market", flat=True).distinct())
+    """Return the markets on which something is due; those where most people's are come first."""
+    markets = due(timeframe, opened_at).order_by().values("market").annotate(people=Count("trader"))
+    return [row["market"] for row in markets.order_by("-people", "market")]
 
 
 def claim(subscriptions: Iterable[Subscription], timeframe: str, opened_at: datetime) -> list[Cycle]:

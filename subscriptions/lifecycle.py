@@ -147,7 +147,7 @@ def pause_and_tell(*, subscriptions: Iterable[Subscription], reason: str) -> Non
 
     What has been stopped stays so.
     """
-    told: dict[int, list[Subscription]] = {}
+    told: dict[int | None, list[Subscription]] = {}
     for subscription in subscriptions:
         with suppress(SubscriptionError):
             paused = pause(subscription=subscription, reason=reason[:200])
@@ -165,7 +165,7 @@ def settle_stopped(*, bot_id: int) -> list[list[int]]:
     stopped = subscriptions.exclude(pk__in=subscriptions.asked())
     stopped = stopped.exclude(version__state=BotVersion.State.QUARANTINED, bot__state__in=Bot.RUNNING)
     wait_until_quiet(stopped)
-    told: dict[int, list[int]] = {}
+    told: dict[int | None, list[int]] = {}
     for pk, trader in stopped.values_list("pk", "trader"):
         told.setdefault(trader, []).append(pk)
     return list(told.values())

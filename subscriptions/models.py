@@ -37,8 +37,17 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 
     def _able(self) -> "SubscriptionQuerySet":
         return self.filter(
-            IS_ON_PAPER | models.Q(account__in=ExchangeAccount.objects.usable()), trader__is_active=True
+            IS_ON_PAPER | models.Q(account__in=ExchangeAccount.objects.usable()),
+            models.Q(trader=None) | models.Q(trader__is_active=True),
         )
+
+    def forward_runs(self) -> "SubscriptionQuerySet":
+        """The marketplace's own, one of each version, for the bots' records; nobody subscribed to them."""
+        return self.filter(trader=None)
+
+    def of_traders(self) -> "SubscriptionQuerySet":
+        """All that somebody subscribed to."""
+        return self.filter(trader__isnull=False)
 
     def asked(self) -> "SubscriptionQuerySet":
         """Those whose bot may run: neither in quarantine, nor stopped by staff."""
@@ -74,7 +83,12 @@ class Subscription(models.Model):
     SENDING = (State.ACTIVE, State.CLOSING)  # in which orders may leave
 
     trader = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="subscriptions",
+        help_text="empty: the marketplace itself, for the bot's record",
     )
     bot = models.ForeignKey(Bot, on_delete=models.PROTECT, related_name="subscriptions")
     version = models.ForeignKey(BotVersion, on_delete=models.PROTECT, related_name="subscriptions")
@@ -116,6 +130,13 @@ class Subscription(models.Model):
         indexes = [models.Index(fields=["state", "timeframe", "market"], name="subscriptions_due")]
         constraints = [
             models.CheckConstraint(condition=models.Q(allocated_capital__gt=0), name="capital_is_positive"),
+            models.UniqueConstraint(
+                fields=["version"], condition=models.Q(trader=None), name="one_forward_run_per_version"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(trader__isnull=False) | models.Q(account=None),
+                name="forward_run_is_on_paper",
+            ),
         ]
 
     def __str__(self) -> str:

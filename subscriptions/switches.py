@@ -32,8 +32,11 @@ class Standing:
     is_platforms: bool = False
 
 
-def standing_of(trader_id: int) -> Standing:
-    """Return the stricter of the trader's switch and the platform's; of two alike, the platform's."""
+def standing_of(trader_id: int | None) -> Standing:
+    """Return the stricter of the trader's switch and the platform's; of two alike, the platform's.
+
+    The platform's alone holds for its own runs, which have no trader.
+    """
     rows = TradingSwitch.objects.filter(Q(trader=trader_id) | Q(trader=None))
     strictest = max(
         rows, key=lambda row: (STRICTNESS.index(TradingState(row.state)), not row.trader_id), default=None
@@ -51,11 +54,12 @@ def platform_switch() -> TradingSwitch | None:
     return TradingSwitch.objects.filter(trader=None).select_related("changed_by").first()
 
 
-def halted_among(trader_ids: Collection[int]) -> set[int]:
-    """Return those of these traders whose bots may order nothing at all now."""
+def halted_among(trader_ids: Collection[int | None]) -> set[int | None]:
+    """Return those of these traders whose bots may order nothing at all now; None is the platform itself."""
     halted = TradingSwitch.objects.filter(state=TradingState.HALTED)
-    found = set(halted.filter(Q(trader__in=trader_ids) | Q(trader=None)).values_list("trader", flat=True))
-    return set(trader_ids) if None in found else {pk for pk in found if pk is not None}
+    in_scope = halted.filter(Q(trader__in=trader_ids) | Q(trader=None))
+    found: set[int | None] = set(in_scope.values_list("trader", flat=True))
+    return set(trader_ids) if None in found else found
 
 
 def set_trader_state(*, trader: User, state: TradingState, reason: str = "") -> TradingSwitch:

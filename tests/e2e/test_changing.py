@@ -7,7 +7,7 @@ from bots.publishing import publish_version
 from subscriptions.models import Subscription
 from tests.e2e.conftest import sign_in
 from tests.execution.test_watch_page import buy
-from tests.factories import BUYING_BOT, make_bot, make_subscription, make_user
+from tests.factories import BUYING_BOT, make_bot, make_subscription, make_user, trader_of
 from tests.subscriptions.test_changing import NEW, OLD
 
 
@@ -21,7 +21,7 @@ def test_a_subscriber_moves_changes_and_stops_by_choice(
     publish_version(bot=bot, number="v1.1.0", code=BUYING_BOT, parameters=NEW)
     assert page.context.browser
     plain = page.context.browser.new_context(java_script_enabled=False).new_page()
-    sign_in(plain, live_server.url, subscription.trader)
+    sign_in(plain, live_server.url, trader_of(subscription))
 
     plain.goto(live_server.url + subscription.get_absolute_url())
     expect(plain.get_by_role("heading", name="v1.1.0 is offered")).to_be_visible()

@@ -25,7 +25,7 @@ from tests.exchanges.simulated import PAIR, Simulator, Trader
 from tests.execution import test_guards
 from tests.execution.test_settling import books_fit, lose_the_answer, simulator  # noqa: F401 - fixtures
 from tests.execution.test_watching import holding, look, priced, trades
-from tests.factories import make_exchange_account, make_subscription
+from tests.factories import make_exchange_account, make_subscription, trader_of
 
 pytestmark = pytest.mark.django_db
 
@@ -233,6 +233,6 @@ def test_only_its_trader_who_is_signed_in_can_close_it(client: Client, charlie: 
     assert client.post(address).headers["Location"].startswith("/accounts/login/")
     client.force_login(charlie)
     assert client.post(address).status_code == 404
-    client.force_login(subscription.trader)
+    client.force_login(trader_of(subscription))
     assert client.get(address).status_code == 405
     assert state_of(subscription) == Subscription.State.ACTIVE

@@ -21,7 +21,7 @@ from execution.orders import Intent, book, client_order_id, place_order, positio
 from execution.settling import settle_on_paper
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
-from tests.factories import NOON, make_cycle, make_order, make_subscription, make_user
+from tests.factories import NOON, make_cycle, make_order, make_subscription, make_user, trader_of
 
 pytestmark = pytest.mark.django_db
 
@@ -186,7 +186,7 @@ def suspend_bot(subscription: Subscription) -> None:
 
 
 def deactivate_trader(subscription: Subscription) -> None:
-    User.objects.filter(pk=subscription.trader_id).update(is_active=False)
+    User.objects.filter(pk=trader_of(subscription).pk).update(is_active=False)
 
 
 def end_lease(subscription: Subscription) -> None:

@@ -13,13 +13,13 @@ from accounts.models import User
 from bots.models import Bot, BotVersion
 from bots.publishing import publish_version
 from exchanges.markets import refresh_markets
-from execution import records, tasks
+from execution import forward_runs, record_lines, records, tasks
 from execution.models import Backtest, BotRecord, SubscriptionPerformance
 from tests.execution.test_backtesting import BEGIN, SWINGING
 from tests.factories import make_bot, make_market, make_subscription
 
 NOW = datetime(2026, 3, 9, 8, tzinfo=UTC)
-RECORD_QUERIES = 3  # the bot, its version, the records
+RECORD_QUERIES = 5  # the bot, its version, the records, its run on paper and what that is worth
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +41,7 @@ def make_record(bot: Bot, **overrides: Any) -> BotRecord:
     record = BotRecord.objects.get(version=bot.current_version)
     assert record.backtest is not None
     equity = [10_000.0 + 10 * day for day in range(101)]
-    metrics = dict.fromkeys(records.FIGURES, 1.5) | {"trades": 20.0} | overrides.pop("metrics", {})
+    metrics = dict.fromkeys(record_lines.FIGURES, 1.5) | {"trades": 20.0} | overrides.pop("metrics", {})
     Backtest.objects.filter(pk=record.backtest.pk).update(
         state=overrides.pop("state", "DONE"),
         finished_at=timezone.now(),
@@ -50,6 +50,18 @@ def make_record(bot: Bot, **overrides: Any) -> BotRecord:
     tasks.keep_records()
     record.refresh_from_db()
     return record
+
+
+def make_forward_record(bot: Bot, *, days: int, **figures: float | None) -> BotRecord:
+    """What its run on paper has done so far."""
+    return BotRecord.objects.create(
+        version=bot.versions.get(),
+        kind=BotRecord.Kind.FORWARD,
+        measured_at=timezone.now(),
+        days=days,
+        figures=dict.fromkeys(record_lines.FIGURES, 1.0) | {"decided": 24, "missed": 2} | figures,
+        line=[10_000.0, 10_100.0],
+    )
 
 
 def test_a_published_version_is_backtested_and_shown_in_lists(markets: None, client: Client) -> None:
@@ -161,12 +173,12 @@ def test_the_records_stand_apart_and_say_what_is_missing(client: Client, alice: 
 def test_promises_are_held_against_our_backtest(client: Client) -> None:
     make_market()
     bot = make_bot(promised_trades_per_week=Decimal(3), promised_max_drawdown_percent=Decimal(10))
-    assert "<td>n/a</td>" in page(client, bot)
+    assert "<td>n/a</td><td>n/a</td>" in page(client, bot)
 
     make_record(bot, metrics={"trades_per_week": 1.42, "max_drawdown_percent": 8.0})
 
     html = page(client, bot)
-    assert '<td>1.4 a week</td><td><span class="text-loss">Broken</span>' in html
+    assert '<td>1.4 a week <span class="text-loss">Broken</span></td><td>n/a</td>' in html
     assert "at most 10 %</td>" in html
     assert html.count(">Kept</span>") == 1
 
@@ -228,7 +240,10 @@ def test_results_that_have_become_too_few_are_shown_no_more(alice: User) -> None
 def test_the_bots_page_pulls_the_records_in(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
+    make_market()
     bot = make_bot()
+    forward_runs.keep()
+    make_forward_record(bot, days=3)
     html = client.get(bot.get_absolute_url()).content.decode()
     assert f'hx-get="/bots/{bot.slug}/records/"' in html
     assert f'<a href="/bots/{bot.slug}/records/">' in html
@@ -247,8 +262,8 @@ def test_records_of_a_bot_that_is_not_listed_are_nowhere(client: Client) -> None
 
 
 def test_a_line_is_thinned_to_its_first_and_last_value() -> None:
-    assert records.thinned([1.0, 2.0]) == [1.0, 2.0]
-    assert records.thinned(list(range(100)), 4) == [0, 33, 66, 99]
+    assert record_lines.thinned([1.0, 2.0]) == [1.0, 2.0]
+    assert record_lines.thinned(list(range(100)), 4) == [0, 33, 66, 99]
 
 
 def test_a_withdrawn_version_is_not_measured() -> None:

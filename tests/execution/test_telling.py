@@ -17,7 +17,7 @@ from execution.protection import remember
 from subscriptions import lifecycle, switches, tasks
 from subscriptions.models import TradingState
 from tests.execution.test_orders import CountingGateway, place, running_cycle, signal
-from tests.factories import BUYING_BOT, make_bot, make_subscription, make_user
+from tests.factories import BUYING_BOT, make_bot, make_subscription, make_user, trader_of
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +79,7 @@ def test_a_stop_that_sells_is_told_as_such() -> None:
 
     watching.watch(subscription.market, ticker_of(1000), timezone.now())
 
-    assert [event for event, _ in told(subscription.trader)] == ["FILL", "STOP"]
+    assert [event for event, _ in told(trader_of(subscription))] == ["FILL", "STOP"]
 
 
 def test_a_drawdown_that_halts_is_told_once() -> None:
@@ -91,7 +91,7 @@ def test_a_drawdown_that_halts_is_told_once() -> None:
     for _ in range(2):
         remember([subscription], at=timezone.now(), bid=Decimal(1000))
 
-    halts = [subject for event, subject in told(subscription.trader) if event == "HALTED"]
+    halts = [subject for event, subject in told(trader_of(subscription)) if event == "HALTED"]
     assert halts == [f"{subscription.bot.name} is halted: the drawdown limit was reached"]
 
 

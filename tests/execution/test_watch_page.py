@@ -27,6 +27,7 @@ from tests.factories import (
     make_fill,
     make_order,
     make_subscription,
+    trader_of,
 )
 
 ATTACK = "<script>alert('gotcha')</script>"
@@ -461,7 +462,7 @@ def test_run_now_says_when_the_newest_candle_is_decided_already(
     bobs_browser: Client, subscription: Subscription, empty_queue: None
 ) -> None:
     with time_machine.travel(NOON + timedelta(minutes=5, seconds=20), tick=False):
-        bobs_browser.force_login(subscription.trader)
+        bobs_browser.force_login(trader_of(subscription))
         make_cycle(subscription)
         page = bobs_browser.post(url_of(subscription, "run/"), follow=True).content.decode()
 

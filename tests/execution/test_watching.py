@@ -27,7 +27,7 @@ from subscriptions.switches import set_trader_state
 from tests.exchanges.simulated import PAIR, Trader
 from tests.exchanges.test_ccxt_trading import ORDER_PATHS
 from tests.execution.test_settling import place, simulator, subscribed, trader  # noqa: F401 - fixtures
-from tests.factories import make_candles, make_cycle, make_market, make_subscription
+from tests.factories import make_candles, make_cycle, make_market, make_subscription, trader_of
 
 pytestmark = pytest.mark.django_db
 
@@ -200,7 +200,7 @@ def test_a_limit_whose_time_is_over_is_ended_as_the_trader_wants(action: str, le
 
 
 def hold_back(*, subscription: Subscription) -> None:
-    set_trader_state(trader=subscription.trader, state=TradingState.HALTED)
+    set_trader_state(trader=trader_of(subscription), state=TradingState.HALTED)
 
 
 @pytest.mark.parametrize("deed", [lifecycle.pause, lifecycle.stop, hold_back])
@@ -292,7 +292,7 @@ def test_a_stop_at_an_exchange_sells_what_the_bot_bought_there(trader: Trader) -
 def test_the_page_says_who_watches_and_lifts_a_halt(client: Client) -> None:
     subscription = holding({"max_drawdown_percent": 1.0})
     make_candles(subscription.market)
-    client.force_login(subscription.trader)
+    client.force_login(trader_of(subscription))
     page = subscription.get_absolute_url()
     assert "nobody has watched its stops for a minute" in client.get(page).content.decode()
     look(subscription.market, "60000")

@@ -37,6 +37,7 @@ from tests.factories import (
     make_subscription,
     make_user,
     sign_in_staff,
+    trader_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +63,7 @@ def staff(client: Client, mona: User) -> Client:
     position_of(subscription)
     performance.measure_all(timezone.now())
     make_reconciliation(make_exchange_account(subscription.trader))
-    trader = subscription.trader
+    trader = trader_of(subscription)
     make_backtest(trader, bot=subscription.bot)
     gate = GateRun.objects.create(version=subscription.version)
     GateStep.objects.create(gate=gate, code="source", position=1)

@@ -21,6 +21,7 @@ from tests.factories import (
     make_staff,
     make_subscription,
     sign_in_staff,
+    trader_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +57,7 @@ def everything() -> None:
     subscription = make_subscription()
     make_fill(make_order(make_cycle(subscription)))
     make_exchange_account(subscription.trader)
-    audit.record(actor=None, action="person.noted", target=subscription.trader)
+    audit.record(actor=None, action="person.noted", target=trader_of(subscription))
 
 
 @pytest.mark.parametrize("role", roles.RIGHTS)

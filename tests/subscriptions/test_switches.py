@@ -33,7 +33,7 @@ from subscriptions.switches import (
 from tests.execution.proof import new_seed
 from tests.execution.test_orders import CountingGateway, signal
 from tests.execution.test_watching import holding, look, stops_of, trades
-from tests.factories import make_bot, make_candles, make_market, make_subscription
+from tests.factories import make_bot, make_candles, make_market, make_subscription, trader_of
 
 pytestmark = pytest.mark.django_db
 
@@ -261,7 +261,7 @@ def test_after_the_switch_returns_no_order_leaves(bob: User, monkeypatch: pytest
 
 
 def halt_own(subscription: Subscription) -> None:
-    set_trader_state(trader=subscription.trader, state=HALTED)
+    set_trader_state(trader=trader_of(subscription), state=HALTED)
 
 
 def halt_all(subscription: Subscription) -> None:
