@@ -30,11 +30,15 @@ def listed(asked: Mapping[str, Any]) -> BotQuerySet:
         "bot_type": asked["type"],
         "price_per_month__gte": asked["price_from"],
         "price_per_month__lte": asked["price_to"],
+        "days_on_paper__gte": asked["days"],
+        "worst_drawdown_percent__lte": asked["drawdown"],
     }
     bots = bots.filter(**{name: value for name, value in chosen.items() if value not in ("", None)})
     for field, value in (("trading_pairs", asked["pair"]), ("timeframes", asked["timeframe"])):
         if value:
             bots = bots.filter(Q((f"{field}__contains", [value])) | Q((field, [])))
+    if asked["exchange"]:
+        bots = bots.filter(exchanges__contains=[asked["exchange"]])
     order = asked["sort"] or ("" if asked["q"] else "record")
     return bots.order_by(*ORDERS[order])
 

@@ -3,6 +3,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.forms import BoundField
 
@@ -40,15 +41,24 @@ class CatalogueForm(forms.Form):
     timeframe = forms.ChoiceField(
         label="Candles", choices=[("", "Any candles"), *((each, each) for each in TIMEFRAMES)], required=False
     )
+    exchange = forms.ChoiceField(
+        label="Exchange",
+        choices=[("", "Any exchange"), *((each, each.capitalize()) for each in settings.SUPPORTED_EXCHANGES)],
+        required=False,
+    )
     price_from = forms.DecimalField(
         label="USD a month, from", required=False, min_value=0, max_digits=8, decimal_places=2
     )
     price_to = forms.DecimalField(
         label="USD a month, to", required=False, min_value=0, max_digits=8, decimal_places=2
     )
+    days = forms.IntegerField(label="Days on paper, from", required=False, min_value=1, max_value=10_000)
+    drawdown = forms.DecimalField(
+        label="Drawdown in %, to", required=False, min_value=0, max_value=100, max_digits=5, decimal_places=2
+    )
     sort = forms.ChoiceField(label="Sort by", choices=[*(BEST_FIRST | SORTS).items()], required=False)
 
-    FILTERS = ("type", "pair", "timeframe", "price_from", "price_to")
+    FILTERS = ("type", "pair", "timeframe", "exchange", "price_from", "price_to", "days", "drawdown")
 
     def __init__(self, *args: Any, categories: Iterable[Category], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

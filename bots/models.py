@@ -134,6 +134,15 @@ class Bot(models.Model):
     record_score = models.FloatField(
         null=True, editable=False, help_text="by which the best record comes first; empty: none or too short"
     )
+    days_on_paper = models.PositiveIntegerField(
+        null=True, editable=False, help_text="of its newest version's record since publication; empty: none"
+    )
+    worst_drawdown_percent = models.FloatField(
+        null=True, editable=False, help_text="the largest that was measured of its newest version"
+    )
+    exchanges = models.JSONField(
+        default=list, editable=False, help_text="where it can trade, as the app that knows markets has it"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = BotQuerySet.as_manager()

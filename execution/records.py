@@ -14,9 +14,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from bot_sdk.desk import USUAL_SLIPPAGE_PERCENT
 from bot_sdk.timeframes import duration, floor
@@ -25,6 +23,7 @@ from execution import forward_runs
 from execution.backtest_requests import Wish, request
 from execution.gate_steps import REFERENCE_CAPITAL
 from execution.models import Backtest, BotRecord, SubscriptionPerformance
+from execution.ranking import note_exchanges, show_records
 from execution.record_lines import FIGURES, thinned
 from execution.reference import REFERENCE_EXECUTION, reference_of
 from subscriptions.models import Subscription
@@ -36,7 +35,6 @@ MOST_CANDLES = 100_000  # of one record; 1m over 69 days
 MOST_UNFINISHED = 2  # of the marketplace's own backtests, so that traders' have their turn
 SETTLED = timedelta(days=1)  # so old are the newest candles that are asked for
 AGAIN_AFTER = timedelta(days=1)  # when a backtest failed
-SCORE = "probabilistic_sharpe_percent"
 FEWEST_TRADERS = 5  # whose results are summed up; of fewer, each would know the others'
 FEWEST_DAYS = 7  # of a subscription that counts
 
@@ -47,7 +45,8 @@ def keep(at: datetime) -> None:
     """Begin the runs and ask for the backtests that are missing, and take what the finished ones found."""
     forward_runs.keep()
     _take(at)
-    _show()
+    show_records()
+    note_exchanges()
     room = MOST_UNFINISHED - Backtest.objects.filter(requested_by=None).unfinished().count()
     for version in _to_backtest(at)[: max(room, 0)]:
         _ask(version, at)
@@ -127,27 +126,6 @@ def _take(at: datetime) -> None:
         record.figures = {key: report["metrics"][key] for key in FIGURES}
         record.line = thinned(equity)
         record.save(update_fields=["measured_at", "days", "figures", "line"])
-
-
-def _show() -> None:
-    """Have lists show the record of the version that new subscribers get."""
-    offered = BotVersion.objects.published().filter(bot=OuterRef("version__bot"))
-    newest = Subquery(offered.order_by("-created_at", "-pk").values("pk")[:1])
-    measured = BotRecord.objects.filter(kind=_Kind.BACKTEST, measured_at__isnull=False, version=newest)
-    shown = Coalesce(KeyTextTransform("version", "version__bot__record"), Value(""), output_field=TextField())
-    others = measured.annotate(shown=shown).exclude(shown=F("version__number"))
-    for record in others.select_related("version__bot", "backtest"):
-        bot = record.version.bot
-        # a bot that breaks off when it loses must not gain by it
-        is_whole = record.backtest is not None and record.backtest.state == Backtest.State.DONE
-        bot.record = {
-            "version": record.version.number,
-            "days": record.days,
-            "return_percent": record.figures["total_return_percent"],
-            "line": record.line,
-        }
-        bot.record_score = record.figures[SCORE] if is_whole else None
-        bot.save(update_fields=["record", "record_score"])
 
 
 def _summed_up(results: Iterable[tuple[int, float, int]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Everything is the same at every call, save times, so that two measurements are o
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import batched
 from math import sin
@@ -21,6 +21,8 @@ from bot_sdk.timeframes import duration, last_closed
 from bots.models import Bot, BotVersion, Category
 from exchanges.models import Candle, Exchange, Market, Timeframe
 from execution.models import BotRecord, Cycle, Position
+from execution.ranking import SCORE
+from execution.record_lines import FIGURES
 from subscriptions.models import Subscription
 
 PREFIX = "load-"  # of every name, so that these rows are known from real ones
@@ -90,11 +92,16 @@ def _bot(number: int, developers: list[User], categories: list[Category]) -> Bot
         state=Bot.State.LISTED,
         record={
             "version": "v1.0.0",
+            "as_of": timezone.now().isoformat(),
+            "kind": BotRecord.Kind.BACKTEST,
             "days": 365,
             "return_percent": round(line[-1] / line[0] * 100 - 100, 2),
             "line": line,
+            "beside": None,
         },
         record_score=number * 7919 % 1000 / 10 if number % 10 else None,
+        worst_drawdown_percent=number % 50,
+        exchanges=[Exchange.BINANCE],
     )
 
 
@@ -109,9 +116,15 @@ def _record(version: BotVersion) -> BotRecord:
     return BotRecord(
         version=version,
         kind=BotRecord.Kind.BACKTEST,
-        measured_at=timezone.now(),
+        measured_at=datetime.fromisoformat(shown["as_of"]),
         days=shown["days"],
-        figures={"total_return_percent": shown["return_percent"], "trades": 52},
+        figures=dict.fromkeys(FIGURES)
+        | {
+            "total_return_percent": shown["return_percent"],
+            "max_drawdown_percent": version.bot.worst_drawdown_percent,
+            "trades": 52,
+            SCORE: version.bot.record_score,
+        },
         line=shown["line"],
     )
 

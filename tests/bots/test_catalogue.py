@@ -128,6 +128,20 @@ def test_each_filter_narrows_the_list(client: Client, alice: User) -> None:
     assert names(page(client, "/", price_to="0")) == ["Choosy"]
 
 
+def test_the_list_narrows_by_what_was_measured_and_where_a_bot_can_trade(client: Client, alice: User) -> None:
+    make_bot(alice, name="New", worst_drawdown_percent=4.0, exchanges=["BINANCE"])
+    make_bot(
+        alice, name="Old", worst_drawdown_percent=12.5, days_on_paper=90, exchanges=["BINANCE", "KRAKEN"]
+    )
+    make_bot(alice, name="Unmeasured")
+
+    assert names(page(client, "/", days="60")) == ["Old"]
+    assert names(page(client, "/", drawdown="12.5")) == ["New", "Old"]
+    assert names(page(client, "/", drawdown="5")) == ["New"]
+    assert names(page(client, "/", exchange="KRAKEN")) == ["Old"]
+    assert names(page(client, "/", exchange="COINBASE", days="1")) == []
+
+
 def test_the_list_is_sorted_as_asked(client: Client, alice: User) -> None:
     make_bot(alice, name="Old and dear", price_per_month=Decimal(40))
     make_bot(alice, name="New and cheap", price_per_month=Decimal(5))
@@ -147,6 +161,9 @@ def test_the_list_is_sorted_as_asked(client: Client, alice: User) -> None:
         {"price_from": "free"},
         {"price_from": "5", "price_to": "4"},
         {"sort": "luck"},
+        {"exchange": "MT_GOX"},
+        {"days": "0"},
+        {"drawdown": "101"},
         {"q": "a b c d e f g h i"},
     ],
 )
@@ -356,7 +373,8 @@ def test_a_comparison_of_nothing_leads_to_the_catalogue(client: Client) -> None:
 def test_a_developers_page_keeps_what_is_retired_and_hides_what_was_never_published(
     client: Client, alice: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    line = {"version": "v1.0.0", "days": 365, "return_percent": -31.5, "line": [1.0, 0.7]}
+    backtest = {"kind": "BACKTEST", "days": 365, "return_percent": -31.5}
+    line = backtest | {"version": "v1.0.0", "line": [1.0, 0.7], "beside": None}
     make_bot(alice, name="Calm Crosser")
     make_bot(alice, name="Old <b>Loser", state=Bot.State.RETIRED, record=line)
     make_bot(alice, name="Hidden Hand", state=Bot.State.SUSPENDED)

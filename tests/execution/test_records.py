@@ -1,5 +1,6 @@
 """The records of published bots: measured by the marketplace, from candles over HTTP in the real sandbox."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -147,6 +148,45 @@ def test_the_best_record_comes_first_and_a_short_one_last(client: Client) -> Non
     html = client.get("/").content.decode()
 
     assert html.index("Better</a>") < html.index("Good</a>") < html.index("Short</a>")
+
+
+def test_sixty_days_on_paper_take_the_backtests_place_which_counts_half(client: Client) -> None:
+    make_market()
+    for name, in_backtest, days, on_paper in (
+        ("Backtest only", 99.0, 0, None),
+        ("Gains on paper", 60.0, 60, 70.0),
+        ("Loses on paper", 99.0, 61, 20.0),
+        ("Too early", 90.0, 59, 99.0),
+        ("Never trades", 99.0, 60, None),
+    ):
+        bot = make_bot(name=name)
+        make_record(bot, metrics={"probabilistic_sharpe_percent": in_backtest})
+        if days:
+            make_forward_record(bot, days=days, probabilistic_sharpe_percent=on_paper)
+    tasks.keep_records()
+
+    html = client.get("/").content.decode()
+
+    cards = re.findall(r'card-link-cover" href="[^"]*">([^<]*)', html)
+    assert cards == ["Gains on paper", "Backtest only", "Too early", "Loses on paper", "Never trades"]
+    words = " ".join(html.split())
+    assert "in 60 days on paper since publication" in words
+    assert "in 59 days on paper since</span>" in words
+    assert words.count("Not on paper yet") == 1
+    bot = Bot.objects.get(name="Too early")
+    assert (bot.days_on_paper, bot.worst_drawdown_percent) == (59, 1.5)
+
+
+def test_a_bot_is_known_to_trade_where_one_of_its_pairs_is() -> None:
+    make_market()
+    make_market(exchange="KRAKEN", trading_pair="ETH/EUR")
+    for name, pairs in (("Any", []), ("Two", ["BTC/USDT", "DOGE/USDT"]), ("None", ["DOGE/USDT"])):
+        make_bot(name=name, trading_pairs=pairs)
+
+    tasks.keep_records()
+
+    there = dict(Bot.objects.values_list("name", "exchanges"))
+    assert there == {"Any": ["BINANCE", "KRAKEN"], "Two": ["BINANCE"], "None": []}
 
 
 def test_lists_show_no_record_of_another_version(client: Client) -> None:
