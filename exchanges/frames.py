@@ -6,8 +6,10 @@ the others. So two workers see the same, and so does a backtest that begins at t
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
@@ -16,25 +18,34 @@ import pandas as pd
 from bot_sdk.history import HISTORY_CANDLES, WINDOW_CANDLES, anchor, with_indicators
 from bot_sdk.indicator_frame import IndicatorFrame
 from bot_sdk.timeframes import duration
-from exchanges import candles
+from exchanges import candle_store, candles
 from exchanges.models import Candle, Market
 
 FRAMES = 64  # kept per process, about 0.8 MB each
 
 
 class Seen(NamedTuple):
-    """The newest candles: `window` with all indicators, as `add_indicators` has them; `history` without."""
+    """The newest candles: `window` with all indicators, as `add_indicators` has them; `history` without.
+
+    `since` is the opening of the first candle that the indicators were computed from.
+    """
 
     window: pd.DataFrame
     history: pd.DataFrame
+    since: datetime
 
 
 @dataclass
 class _Kept:
     anchor: datetime
     frame: IndicatorFrame
+    since: datetime  # opening time of the first candle that it was computed from
     newest: datetime  # opening time of the last candle that it took
     count: int  # of the candles that it took
+
+    @property
+    def seen(self) -> Seen:
+        return Seen(self.frame.window(WINDOW_CANDLES), self.frame.candles(HISTORY_CANDLES), self.since)
 
 
 class Frames:
@@ -56,14 +67,34 @@ class Frames:
         with self._turn:
             kept = self._kept.pop(key, None)
             if kept is None or not _is_extended(kept, market, timeframe, opened_at):
-                kept = _built(market, timeframe, opened_at)
+                kept = _built(timeframe, opened_at, partial(stored, market, timeframe, opened_at))
             self._kept[key] = kept
             if len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
-            return Seen(kept.frame.window(WINDOW_CANDLES), kept.frame.candles(HISTORY_CANDLES))
+            return kept.seen
 
 
 frame_of = Frames().of
+
+
+def rebuilt(market: Market, timeframe: str, opened_at: datetime, since: datetime) -> Seen:
+    """Return what `frame_of` returned for a candle of the past, whose frame began with the one at `since`.
+
+    Candles that were moved into the history meanwhile are read from there; those that are nowhere are left
+    out. Raises CandleStoreError.
+    """
+    rows = stored(market, timeframe, opened_at, since)
+    oldest = rows.index[0].to_pydatetime() if len(rows) else opened_at + duration(timeframe)
+    if oldest > since:
+        moved = candle_store.read(market, timeframe, since, oldest - duration(timeframe))
+        rows = pd.concat([moved, rows]) if len(moved) else rows
+    return _built(timeframe, opened_at, lambda first: rows.loc[first:]).seen
+
+
+def stored(market: Market, timeframe: str, last: datetime, first: datetime) -> pd.DataFrame:
+    """Return the candles in the database that opened from `first` to `last`, as `candles.window` does."""
+    count = max((last - first) // duration(timeframe) + 1, 0)
+    return candles.window(market, timeframe, last, count).loc[first:]
 
 
 def _is_extended(kept: _Kept, market: Market, timeframe: str, opened_at: datetime) -> bool:
@@ -74,7 +105,7 @@ def _is_extended(kept: _Kept, market: Market, timeframe: str, opened_at: datetim
     taken = Candle.objects.of(market, timeframe).filter(opened_at__range=(kept.anchor, kept.newest))
     if taken.count() != kept.count:
         return False
-    new = _stored(market, timeframe, kept.newest + duration(timeframe), opened_at)
+    new = stored(market, timeframe, opened_at, kept.newest + duration(timeframe))
     for at, values in zip(pd.DatetimeIndex(new.index).to_pydatetime(), new.to_numpy().tolist(), strict=True):
         kept.frame.append(at, *values)
         kept.newest = at
@@ -82,20 +113,17 @@ def _is_extended(kept: _Kept, market: Market, timeframe: str, opened_at: datetim
     return True
 
 
-def _built(market: Market, timeframe: str, opened_at: datetime) -> _Kept:
+def _built(timeframe: str, opened_at: datetime, read: Callable[[datetime], pd.DataFrame]) -> _Kept:
+    """Compute a frame; `read` returns the candles from an opening on, up to the one at `opened_at`."""
     first = anchor(timeframe, opened_at)
-    rows = _stored(market, timeframe, first, opened_at)
-    if not len(rows):
-        return _Kept(first, IndicatorFrame(rows, keep=HISTORY_CANDLES), first, 0)
+    rows = read(first)
     frame = IndicatorFrame(rows, keep=HISTORY_CANDLES)
+    if not len(rows):
+        return _Kept(first, frame, since=first, newest=first, count=0)
+    since = rows.index[0].to_pydatetime()
     oldest_anchor = anchor(timeframe, rows.index[-WINDOW_CANDLES:][0].to_pydatetime())
     if oldest_anchor < first:  # the window reaches back to candles whose indicators begin there
-        earlier = _stored(market, timeframe, oldest_anchor, opened_at)
+        earlier = read(oldest_anchor)
         frame.replace(with_indicators(earlier, timeframe))
-    return _Kept(first, frame, rows.index[-1].to_pydatetime(), len(rows))
-
-
-def _stored(market: Market, timeframe: str, first: datetime, last: datetime) -> pd.DataFrame:
-    """Return the stored candles opened from `first` to `last`."""
-    count = max((last - first) // duration(timeframe) + 1, 0)
-    return candles.window(market, timeframe, last, count).loc[first:]
+        since = earlier.index[0].to_pydatetime()
+    return _Kept(first, frame, since, rows.index[-1].to_pydatetime(), len(rows))

@@ -20,11 +20,13 @@ from execution.models import (
     Backtest,
     BotRecord,
     CodeShape,
+    Comparison,
     Cycle,
     Fill,
     Order,
     Position,
     Reconciliation,
+    Replay,
     Strike,
     SubscriptionPerformance,
 )
@@ -32,7 +34,9 @@ from execution.models import (
 
 class TradingRecordAdmin(RecordAdmin):
     @admin.display(description="subscription")
-    def subscription_link(self, row: Cycle | Order | Position | SubscriptionPerformance) -> SafeString | str:
+    def subscription_link(
+        self, row: Cycle | Order | Position | SubscriptionPerformance | Comparison
+    ) -> SafeString | str:
         return link_to(row.subscription)
 
 
@@ -214,3 +218,25 @@ class CodeShapeAdmin(RecordAdmin):
     list_display = ["version"]
     search_fields = ["version__bot__name"]
     list_select_related = ["version__bot"]
+
+
+@admin.register(Replay)
+class ReplayAdmin(RecordAdmin):
+    list_display = ["asked_at", "asked_by", "cycle_link", "state", "is_same", "message"]
+    list_filter = ["state", "is_same", "asked_at"]
+    search_fields = ["asked_by__username", "cycle__subscription__bot__name", "message"]
+    list_select_related = ["asked_by", "cycle__subscription__bot", "cycle__subscription__market"]
+    date_hierarchy = "asked_at"
+
+    @admin.display(description="cycle")
+    def cycle_link(self, replay: Replay) -> SafeString | str:
+        return link_to(replay.cycle)
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(TradingRecordAdmin):
+    list_display = ["asked_at", "asked_by", "subscription_link", "version", "state", "message"]
+    list_filter = ["state", "asked_at"]
+    search_fields = ["asked_by__username", "subscription__bot__name", "message"]
+    list_select_related = ["asked_by", "subscription__bot", "subscription__market", "version__bot"]
+    date_hierarchy = "asked_at"

@@ -25,7 +25,7 @@ from bot_sdk.risk import Signal, decide
 from bot_sdk.risk_state import RiskState
 from bot_sdk.timeframes import duration
 from exchanges import candles
-from exchanges.frames import frame_of
+from exchanges.frames import Seen, frame_of
 from exchanges.gateway import PublicGateway, Ticker
 from exchanges.models import Market
 from exchanges.prices import fetch_ticker
@@ -81,11 +81,14 @@ class MarketView(MarketMoment):
     """All that bots may know of the moment, the same for every subscription.
 
     `frame` is the encoded window with indicator columns; `newest_candles` gives so many candles, which may
-    reach further back. `gap` says why the window is not to be decided on, or is "".
+    reach further back. `candles` says for receipts what the window holds: openings of its first and last
+    candle, how many there are, and `since`, the opening from which its indicators were computed. `gap` says
+    why the window is not to be decided on, or is "".
     """
 
     frame: bytes
     newest_candles: Callable[[int], Sequence[CandleRow]]
+    candles: Mapping[str, Any]
     gap: str = ""
 
     @property
@@ -103,10 +106,23 @@ def view_market(market: Market, timeframe: str, opened_at: datetime, gateway: Pu
     smallest = Subscription.objects.active().filter(market=market).smallest_timeframe() or timeframe
     candles.collect(market, timeframe, gateway, opened_at, HISTORY_CANDLES, smallest=smallest)
     seen = frame_of(market, timeframe, opened_at)
-    ticker = fetch_ticker(market)
-    frame, newest_candles = encode_frame(seen.window), candles_of(seen.history)
-    gap = gap_in(pd.DatetimeIndex(seen.window.index), timeframe)
-    return MarketView(market, timeframe, opened_at, ticker, frame, newest_candles, gap)
+    return view_of(seen, MarketMoment(market, timeframe, opened_at, fetch_ticker(market)))
+
+
+def view_of(seen: Seen, moment: MarketMoment) -> MarketView:
+    """Return what bots may know of the moment, at which these candles were the newest."""
+    index = pd.DatetimeIndex(seen.window.index)
+    known = [at.isoformat() for at in (index[0], index[-1], seen.since)] if len(index) else [""] * 3
+    return MarketView(
+        moment.market,
+        moment.timeframe,
+        moment.opened_at,
+        moment.ticker,
+        frame=encode_frame(seen.window),
+        newest_candles=candles_of(seen.history),
+        candles={"first": known[0], "last": known[1], "since": known[2], "count": len(index)},
+        gap=gap_in(index, moment.timeframe),
+    )
 
 
 def conclude(

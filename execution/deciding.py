@@ -118,9 +118,26 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
                     continue
                 if run is not None:
                     _count_strikes(asking, run)
-                ended.append(Decided(asking, run, receipt_of(job), len(asking) > 1, is_late=run is None))
+                ended.append(
+                    Decided(asking, run, receipt_of(job, view.candles), len(asking) > 1, is_late=run is None)
+                )
             if ended:
                 yield ended
+
+
+def job_of(view: MarketView, package: Package, config: Mapping[str, Any]) -> Job:
+    """Return the question to a bot that many may share; `config` is what it gets as `subscription_config`."""
+    code, models = package
+    return Job(
+        code=code,
+        frame=view.frame,
+        timeframe=view.timeframe,
+        config=config["strategy_config"],
+        subscription_config=config,
+        snapshot=Snapshot(float(view.ticker.last), candles=view.newest_candles),
+        models=models,
+        is_shared=True,
+    )
 
 
 def _take_turn(view: MarketView, turns: Turns) -> Ended:
@@ -162,7 +179,7 @@ def _answered_in_batches(
             if run is None:
                 left.append((job, cycles))
             else:
-                answered.append(Decided(cycles, run, receipt_of(job), len(cycles) > 1))
+                answered.append(Decided(cycles, run, receipt_of(job, view.candles), len(cycles) > 1))
     return answered, left
 
 
@@ -192,7 +209,7 @@ def _sorted_by_inputs(view: MarketView, cycles: list[Cycle]) -> tuple[list[Askin
             continue
         inputs = version.pk, json.dumps(cycle.subscription.config, sort_keys=True)
         if inputs not in jobs:
-            jobs[inputs] = _shared(view, package, cycle), []
+            jobs[inputs] = job_of(view, package, cycle.subscription.config), []
         jobs[inputs][1].append(cycle)
     idle = [Decided(those, Run(Verdict.UNAVAILABLE, message=why)) for why, those in unreadable.items()]
     if unasked:
@@ -218,21 +235,6 @@ def _package_reader() -> Callable[[BotVersion], Package | ArtifactError]:
         return known[version.pk]
 
     return read
-
-
-def _shared(view: MarketView, package: Package, cycle: Cycle) -> Job:
-    code, models = package
-    config = cycle.subscription.config
-    return Job(
-        code=code,
-        frame=view.frame,
-        timeframe=view.timeframe,
-        config=config["strategy_config"],
-        subscription_config=config,
-        snapshot=Snapshot(float(view.ticker.last), candles=view.newest_candles),
-        models=models,
-        is_shared=True,
-    )
 
 
 def _for_one(job: Job, view: MarketView, cycle: Cycle) -> Job:

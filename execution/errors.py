@@ -2,6 +2,10 @@ class BacktestError(Exception):
     """A backtest that cannot be begun or run; the text is for the person who asked."""
 
 
+class RerunError(Exception):
+    """A decision that cannot be run again now; the text is for the person who asked."""
+
+
 class OrderError(Exception):
     """A request that an order's present state does not allow; the text is for staff."""
 

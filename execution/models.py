@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -546,3 +547,89 @@ class CodeShape(models.Model):
     @property
     def numbers(self) -> Sequence[int]:
         return unpacked(bytes(self.packed))
+
+
+class RerunQuerySet[Row: models.Model](models.QuerySet[Row]):
+    def unfinished(self) -> Self:
+        return self.filter(state__in=Rerun.UNFINISHED)
+
+    def lost(self, at: datetime) -> Self:
+        """Those whose worker has not finished them within its lease."""
+        return self.filter(state=Rerun.State.RUNNING, lease_until__lt=at)
+
+
+class Rerun(models.Model):
+    """What was decided, asked of a bot once more because somebody wants to know. No order comes of it."""
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", "Waiting"
+        RUNNING = "RUNNING", "Running"
+        DONE = "DONE", "Done"
+        FAILED = "FAILED", "Not run"
+
+    UNFINISHED = (State.WAITING, State.RUNNING)
+
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    claim = models.UUIDField(null=True, blank=True, help_text="names the one worker that may write it")
+    lease_until = models.DateTimeField(null=True, blank=True, help_text="after it its worker counts as lost")
+    finished_at = models.DateTimeField(null=True, blank=True)
+    message = models.TextField(blank=True, help_text="why it was not run, for the person")
+
+    objects = RerunQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state not in Rerun.UNFINISHED
+
+
+class Replay(Rerun):
+    """One cycle's decision, made again from what its receipt names."""
+
+    cycle = models.ForeignKey(Cycle, on_delete=models.CASCADE, related_name="replays")
+    answer = models.JSONField(default=dict, blank=True, help_text="as execution.replaying keeps it")
+    is_same = models.BooleanField(null=True, blank=True, help_text="the same answer; empty: there was no run")
+    differences = models.JSONField(
+        default=list, blank=True, help_text="label, then, now, says and whether it is_input, of each"
+    )
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cycle"],
+                condition=models.Q(state__in=["WAITING", "RUNNING"]),
+                name="one_replay_at_a_time",
+            ),
+        ]
+        indexes = [models.Index(fields=["asked_by", "asked_at"], name="replays_of_person")]
+
+    def __str__(self) -> str:
+        return f"replay of {self.cycle}"
+
+
+class Comparison(Rerun):
+    """The newest decisions of a subscription, beside what another version of its bot says at each of them."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="comparisons")
+    version = models.ForeignKey(BotVersion, on_delete=models.CASCADE, related_name="+")
+    settings = models.CharField(max_length=64, help_text="sha256 of what the bot would be given")
+    newest_candle_at = models.DateTimeField(help_text="opening of the newest candle that was decided")
+    result = models.JSONField(default=dict, blank=True, help_text="as execution.comparing keeps it")
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription", "version", "settings", "newest_candle_at"],
+                name="one_comparison_of_the_same",
+            ),
+        ]
+        indexes = [models.Index(fields=["asked_by", "asked_at"], name="comparisons_of_person")]
+
+    def __str__(self) -> str:
+        return f"{self.version} beside {self.subscription}"

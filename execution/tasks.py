@@ -31,12 +31,15 @@ from exchanges.prices import fetch_ticker
 from exchanges.vault import VaultError
 from execution import (
     backtesting,
+    comparing,
     forward_runs,
     gate,
     performance,
     protection,
     reconciling,
     records,
+    replaying,
+    reruns,
     sandbox,
     settling,
     watching,
@@ -146,6 +149,18 @@ def run_gate(gate_id: int) -> None:
     gate.run(gate_id)
 
 
+@shared_task(time_limit=replaying.LEASE_SECONDS)
+def run_replay(replay_id: int) -> None:
+    """Make a cycle's decision again; in the queue of the backtests."""
+    replaying.run(replay_id)
+
+
+@shared_task(time_limit=comparing.LEASE_SECONDS)
+def run_comparison(comparison_id: int) -> None:
+    """Ask a version at a subscription's newest decisions; in the queue of the backtests."""
+    comparing.run(comparison_id)
+
+
 @shared_task(time_limit=1800)
 def measure_performance() -> None:
     """Measure the subscriptions that have decided since the last time; in the queue of the backtests."""
@@ -169,6 +184,7 @@ def sweep() -> None:
     wave.sweep(timezone.now())
     backtesting.sweep(timezone.now())
     gate.sweep(timezone.now())
+    reruns.sweep(timezone.now())
     for timeframe in TIMEFRAMES:
         tick(timeframe)
 

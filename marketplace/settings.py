@@ -306,6 +306,8 @@ CELERY_TASK_ROUTES = {  # live cycles never wait for these
     "execution.tasks.run_backtest": {"queue": "backtests"},
     "execution.tasks.run_gate": {"queue": "gates"},
     "execution.tasks.measure_performance": {"queue": "backtests"},
+    "execution.tasks.run_replay": {"queue": "backtests"},
+    "execution.tasks.run_comparison": {"queue": "backtests"},
 }
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

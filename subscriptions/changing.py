@@ -27,6 +27,18 @@ def settings_of(subscription: Subscription) -> Settings:
     return Settings(version=subscription.version, **subscription.documents)
 
 
+def settings_at(subscription: Subscription, revision: int) -> Settings | None:
+    """Return what was in force at this revision of the subscription, or None where that was not kept."""
+    overtaken_by = subscription.changes.filter(revision__gt=revision).order_by("revision").first()
+    if overtaken_by is None:
+        return settings_of(subscription)
+    if not overtaken_by.before:
+        return None
+    documents = dict(overtaken_by.before)
+    version = BotVersion.objects.select_related("bot").get(pk=documents.pop("version"))
+    return Settings(version=version, **documents)
+
+
 def versions_to_move_to(subscription: Subscription) -> list[BotVersion]:
     """Return the versions that its trader may choose instead, the newest first. Select `bot` beforehand."""
     if subscription.state not in CHANGEABLE or subscription.bot.state not in Bot.RUNNING:
@@ -136,6 +148,7 @@ def _store(row: Subscription, planned: Settings) -> Subscription:
     found = differences(settings_of(row), planned)
     if not found:
         return row
+    before = {"version": row.version_id, **row.documents}
     row.version = planned.version
     row.strategy_config = dict(planned.strategy_config)
     row.execution_config = dict(planned.execution_config)
@@ -143,7 +156,10 @@ def _store(row: Subscription, planned: Settings) -> Subscription:
     row.revision += 1
     row.save(update_fields=["version", "strategy_config", "execution_config", "risk_config", "revision"])
     SubscriptionChange.objects.create(
-        subscription=row, revision=row.revision, differences=[each.to_dict() for each in found]
+        subscription=row,
+        revision=row.revision,
+        differences=[each.to_dict() for each in found],
+        before=before,
     )
     return row
 

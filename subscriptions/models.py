@@ -3,6 +3,7 @@
 And what subscribers say of bots.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -195,13 +196,23 @@ class Subscription(models.Model):
     @property
     def config(self) -> dict[str, Any]:
         """What the bot receives as `subscription_config`, in the guide's shape."""
+        return self.config_with(**self.documents)
+
+    def config_with(
+        self,
+        *,
+        strategy_config: Mapping[str, Any],
+        execution_config: Mapping[str, Any],
+        risk_config: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Return the same with these documents in place of its own."""
         return {
             "exchange_type": self.market.exchange,
             "trading_pair": self.market.trading_pair,
             "timeframe": self.timeframe,
-            "strategy_config": self.strategy_config,
-            "execution_config": self.execution_config,
-            "risk_config": self.risk.to_dict(),
+            "strategy_config": strategy_config,
+            "execution_config": execution_config,
+            "risk_config": effective(RiskConfig.parse(risk_config), platform_limits()).to_dict(),
         }
 
 
@@ -230,6 +241,9 @@ class SubscriptionChange(models.Model):
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="changes")
     revision = models.PositiveIntegerField(help_text="of the subscription, once this was changed")
     differences = models.JSONField(help_text="list of {label, old, new} in words, as the trader read them")
+    before = models.JSONField(
+        default=dict, blank=True, help_text="version's id and the documents until then; empty: not kept"
+    )
     changed_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from bot_sdk.action import Action
-from bot_sdk.bot import Snapshot
+from bot_sdk.bot import AccountView
 from bot_sdk.model_files import ModelFile
 from bot_sdk.process.job_file import Order, bytes_of
 from bot_sdk.process.reply import Answer, Question, parse_line
@@ -30,7 +30,7 @@ class Job:
     timeframe: str
     config: Mapping[str, Any]
     subscription_config: Mapping[str, Any]
-    snapshot: Snapshot
+    snapshot: AccountView
     models: tuple[ModelFile, ...] = ()
     is_shared: bool = False
 

@@ -23,6 +23,7 @@ from execution.sandbox.errors import SandboxUnavailable
 HOME = PurePosixPath("/runtime")
 DEVICES = ("/dev/null", "/dev/urandom")
 
+_TOLD_LIBRARIES = ("pandas", "numpy", "ta_lib")
 _PYTHON_NAME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 # The C library lies in a folder named for the machine, or else in lib64; aarch64 has its loader apart.
 _SYSTEM_PLACES = ("/usr/lib64", "/usr/lib/ld-linux-aarch64.so.1", "/usr/share/zoneinfo")
@@ -83,6 +84,15 @@ def fingerprint() -> str:
     for file in ours:
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+@functools.cache
+def name() -> str:
+    """Return the versions that a bot's developer would ask for, such as "Python 3.13.1, pandas 3.1.1"."""
+    named = (path.name.removesuffix(".dist-info") for path in _folders()["site-packages"].glob("*.dist-info"))
+    versions = dict(each.rsplit("-", 1) for each in named)
+    told = [f"{library} {versions[library]}" for library in _TOLD_LIBRARIES if library in versions]
+    return ", ".join([f"Python {sys.version.split()[0]}", *told])
 
 
 def root_links() -> dict[str, str]:

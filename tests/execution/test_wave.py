@@ -325,7 +325,8 @@ def test_those_who_ask_the_same_share_one_run(view: MarketView, fresh: None) -> 
     assert {cycle.is_shared for cycle in cycles} == {True}
     assert {(cycle.action, cycle.reason) for cycle in cycles} == {("BUY", "always buys")}
     assert len({cycle.inputs for cycle in cycles}) == 1
-    assert cycles[0].receipt.keys() == {"code", "models", "configuration", "window", "runtime"}
+    hashes = {"code", "models", "configuration", "window", "runtime"}
+    assert cycles[0].receipt.keys() == hashes | {"runtime_name", "candles"}
 
 
 def test_sharing_changes_no_decision_and_never_crosses_inputs(view: MarketView, fresh: None) -> None:

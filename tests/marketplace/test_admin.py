@@ -16,7 +16,7 @@ from accounts.models import AnsweredRequest, AuditEntry, NotificationTimes, User
 from bots import moderation
 from bots.models import Bot, BotVersion, GateRun, GateStep, Review
 from execution import performance, schedule, strikes
-from execution.models import BotRecord, CodeShape
+from execution.models import BotRecord, CodeShape, Comparison, Replay
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from marketplace import demo
@@ -59,11 +59,19 @@ def staff(client: Client, mona: User) -> Client:
     schedule.install()
     subscription = make_subscription()
     make_candles(subscription.market, count=2)
-    make_fill(make_order(make_cycle(subscription)))
+    cycle = make_cycle(subscription)
+    make_fill(make_order(cycle))
     position_of(subscription)
     performance.measure_all(timezone.now())
     make_reconciliation(make_exchange_account(subscription.trader))
     trader = trader_of(subscription)
+    Replay.objects.create(cycle=cycle, asked_by=trader)
+    Comparison.objects.create(
+        subscription=subscription,
+        version=subscription.version,
+        newest_candle_at=cycle.candle_opened_at,
+        asked_by=trader,
+    )
     make_backtest(trader, bot=subscription.bot)
     gate = GateRun.objects.create(version=subscription.version)
     GateStep.objects.create(gate=gate, code="source", position=1)
