@@ -19,4 +19,5 @@ class VersionNumber:
 
 register_converter(VersionNumber, "version")
 
-VERSION_OF_BOT = "<slug:slug>/<version:number>/"
+VERSION = "<version:number>/"
+VERSION_OF_BOT = f"<slug:slug>/{VERSION}"

@@ -1,6 +1,7 @@
 from django.urls import path
 
-from execution import backtest_views, live_views, record_views, views
+from bots.converters import VERSION
+from execution import backtest_views, decision_views, live_views, record_views, views
 
 app_name = "execution"
 
@@ -31,5 +32,12 @@ urlpatterns = [
     path("exchange-accounts/<int:pk>/reconciliations/", views.reconciliations, name="reconciliations"),
     path("subscriptions/<int:pk>/skips/", views.skips, name="skips"),
     path("subscriptions/<int:pk>/lift-halt/", views.lift_halt, name="lift_halt"),
-    path("subscriptions/<int:pk>/cycles/<int:cycle_pk>/", views.cycle, name="cycle"),
+    path("subscriptions/<int:pk>/cycles/<int:cycle_pk>/", decision_views.cycle, name="cycle"),
+    path("subscriptions/<int:pk>/cycles/<int:cycle_pk>/replay/", decision_views.replay, name="replay"),
+    path("subscriptions/<int:pk>/cycles/<int:cycle_pk>/receipt.json", decision_views.receipt, name="receipt"),
+    path(
+        f"subscriptions/<int:pk>/version/{VERSION}decisions/",
+        decision_views.comparison,
+        name="comparison",
+    ),
 ]

@@ -25,7 +25,7 @@ from execution.closing import sell_and_stop
 from execution.envelope import quotes_of, together_of
 from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable
 from execution.forms import EnvelopeForm, StateForm
-from execution.models import Cycle, Fill, Order, SubscriptionPerformance
+from execution.models import Cycle, Order, SubscriptionPerformance
 from execution.overview import Overview, overview
 from execution.performance_words import performance_page
 from execution.progress import next_run_at, token
@@ -107,17 +107,6 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
 def chart(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
     return JsonResponse(chart_data(found))
-
-
-@login_required
-@require_safe
-def cycle(request: HttpRequest, pk: int, cycle_pk: int) -> HttpResponse:
-    found = get_object_or_404(_watched(request), pk=pk)
-    cycles = Cycle.objects.of(found).select_related("subscription__market", "order")
-    shown = get_object_or_404(cycles, pk=cycle_pk)
-    fills = Fill.objects.filter(order__cycle=shown).order_by("filled_at", "pk")
-    context = {"subscription": found, "cycle": shown, "fills": fills}
-    return render(request, "execution/cycle.html", context)
 
 
 @login_required

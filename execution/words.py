@@ -1,6 +1,9 @@
 """The codes of cycles and orders in words for the trader. A code without words shows itself."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from bot_sdk.configs import FIXED, LIMIT, MARKET, PERCENTAGE, ExecutionConfig, RiskConfig
 from bot_sdk.effective_limits import Limit, Source
@@ -8,7 +11,7 @@ from bot_sdk.process.verdicts import Verdict
 from bot_sdk.risk import MAX_DRAWDOWN, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 from bot_sdk.skip_reasons import SkipReason
 from exchanges.templatetags.amounts import GROUP_SPACE, NOTHING, money, percent, plain
-from execution.models import Action, Cycle, Order
+from execution.models import Action, Cycle, Order, Replay
 from execution.protection import Protection
 
 SKIPS: dict[str, str] = {
@@ -88,6 +91,21 @@ LIMIT_SOURCES: dict[str, str] = {
     Source.PLATFORM: "the platform",
     Source.NOBODY: "nobody",
 }
+QUESTIONS: dict[str, str] = {
+    "current_price": "The price now",
+    "balance": "Free balance",
+    "position": "What is held",
+    "account_info": "The account",
+    "candles": "Newest candles",
+}
+SAME = "The same came out: the same answer, value and reason, from the same code, settings and candles."
+SAME_FROM_OTHERS = "The same answer came out, although something that went in is not what it was."
+OTHER_FROM_OTHERS = "Another answer came out. What went in is not what it was, and may be why."
+OTHER_FROM_THE_SAME = (
+    "Another answer came out although all that went in is the same. So this bot does not decide by its "
+    "candles, settings and account alone; it may look at a clock, or depend on chance. Do not count on its "
+    "backtests."
+)
 DONE_DEEDS: dict[str, str] = {Order.Side.BUY: "Bought", Order.Side.SELL: "Sold"}
 
 
@@ -161,6 +179,43 @@ def verdict_words(verdict: str) -> str:
 
 def short_verdict(verdict: str) -> str:
     return SHORT_VERDICTS.get(verdict, verdict)
+
+
+def question_words(asked: Mapping[str, Any]) -> str:
+    """Return what a bot asked, as a cycle keeps it."""
+    known = QUESTIONS.get(asked["question"], asked["question"])
+    return " ".join([known, *map(str, asked["arguments"])])
+
+
+def answer_words(asked: Mapping[str, Any]) -> str:
+    """Return what it was told."""
+    answer = asked["answer"]
+    if asked["question"] == "candles" and isinstance(answer, dict) and "rows" in answer:
+        return f"{answer['rows']} candles, with the fingerprint {answer['sha256']}"
+    if not isinstance(answer, dict):
+        return value_words(answer)
+    return ", ".join(f"{name.replace('_', ' ')} {value_words(value)}" for name, value in answer.items())
+
+
+def replay_words(replay: Replay) -> str:
+    """Say what came out of a replay that ran."""
+    is_given_the_same = not any(each["is_input"] for each in replay.differences)
+    if replay.is_same:
+        return SAME if is_given_the_same else SAME_FROM_OTHERS
+    return OTHER_FROM_THE_SAME if is_given_the_same else OTHER_FROM_OTHERS
+
+
+def moment(text: str) -> datetime:
+    """Return the moment that a kept result has as text."""
+    return datetime.fromisoformat(text)
+
+
+def share_words(part: int, whole: int) -> str:
+    """Return a share in percent, and never "0 %" or "100 %" of what is not."""
+    share = 100 * part / whole
+    if 0 < share < 1:
+        return f"under 1{GROUP_SPACE}%"
+    return f"{min(round(share), 99 if part < whole else 100)}{GROUP_SPACE}%"
 
 
 def why(cycle: Cycle) -> str:

@@ -1,4 +1,4 @@
-"""The main promise, in a real browser: a trader subscribes, and the bot trades by itself."""
+"""The main promise, in a real browser: a trader subscribes, the bot trades, a decision is replayed."""
 
 import re
 
@@ -33,3 +33,7 @@ def test_a_trader_subscribes_and_sees_a_fill(page: Page, background: None, live_
 
     expect(page.get_by_text("always buys").first).to_be_visible(timeout=FIRST_FILL_MILLISECONDS)
     expect(page.get_by_text("Filled").first).to_be_visible(timeout=FIRST_FILL_MILLISECONDS)
+
+    page.locator("[id^=cycle-]").last.click()
+    page.get_by_role("button", name="Make it again and compare").click()
+    expect(page.get_by_text("The same came out")).to_be_visible(timeout=FIRST_FILL_MILLISECONDS)
