@@ -87,6 +87,7 @@ def planned(
     if version is None:
         raise SubscriptionError(f"No version of {subscription.bot.name} is offered now.")
     wanted = changing.moved(subscription, version)
+    assert subscription.trader is not None  # the marketplace's own runs stay on paper
     live = lifecycle.planned(
         trader=subscription.trader,
         bot=subscription.bot,

@@ -17,7 +17,7 @@ from subscriptions import changing
 from subscriptions.models import Subscription
 from tests.execution.test_settling import simulator
 from tests.execution.test_wave import HEADER, RAISING_BOT, decide, hourly, market, opened_at
-from tests.factories import BUYING_BOT, make_bot
+from tests.factories import BUYING_BOT, make_bot, trader_of
 
 __all__ = ["market", "opened_at", "simulator"]  # fixtures
 
@@ -48,7 +48,9 @@ def decided(market: Market, opened_at: datetime, monkeypatch: pytest.MonkeyPatch
 def compared(subscription: Subscription, code: str, number: str = "v1.1.0") -> dict[str, Any]:
     publish_version(bot=subscription.bot, number=number, code=code, parameters=())
     version = BotVersion.objects.get(bot=subscription.bot, number=number)
-    asked = reruns.ask_for_comparison(subscription=subscription, version=version, person=subscription.trader)
+    asked = reruns.ask_for_comparison(
+        subscription=subscription, version=version, person=trader_of(subscription)
+    )
     comparing.run(asked.pk)
     found = Comparison.objects.get(pk=asked.pk)
     assert (found.state, found.message) == (Comparison.State.DONE, "")
@@ -95,7 +97,7 @@ def test_a_version_that_fails_or_asks_about_the_account_is_told_apart(decided: S
 
 def test_a_comparison_is_made_once_for_a_candle_and_settings(decided: Subscription) -> None:
     compared(decided, BY_INDICATOR)
-    version, person = BotVersion.objects.get(number="v1.1.0"), decided.trader
+    version, person = BotVersion.objects.get(number="v1.1.0"), trader_of(decided)
 
     again = reruns.ask_for_comparison(subscription=decided, version=version, person=person)
     assert again.state == Comparison.State.DONE
@@ -113,7 +115,7 @@ def test_a_comparison_is_made_once_for_a_candle_and_settings(decided: Subscripti
 def test_a_version_that_staff_pull_meanwhile_is_not_run(decided: Subscription) -> None:
     publish_version(bot=decided.bot, number="v1.1.0", code=BY_INDICATOR, parameters=())
     version = BotVersion.objects.get(number="v1.1.0")
-    asked = reruns.ask_for_comparison(subscription=decided, version=version, person=decided.trader)
+    asked = reruns.ask_for_comparison(subscription=decided, version=version, person=trader_of(decided))
     BotVersion.objects.filter(pk=version.pk).update(state=BotVersion.State.PULLED)
 
     comparing.run(asked.pk)
@@ -128,5 +130,5 @@ def test_without_a_decision_there_is_nothing_to_compare(market: Market) -> None:
 
     with pytest.raises(RerunError, match="decided nothing"):
         reruns.ask_for_comparison(
-            subscription=subscription, version=subscription.version, person=subscription.trader
+            subscription=subscription, version=subscription.version, person=trader_of(subscription)
         )

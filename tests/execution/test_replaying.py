@@ -31,7 +31,7 @@ from tests.execution.test_wave import (
     swap_code,
     view,
 )
-from tests.factories import make_bot, make_cycle
+from tests.factories import make_bot, make_cycle, trader_of
 
 __all__ = ["fresh", "market", "opened_at", "simulator", "view"]  # fixtures
 
@@ -61,7 +61,7 @@ CRASHING_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): import o
 
 
 def replayed(cycle: Cycle) -> Replay:
-    replay = reruns.ask_for_replay(cycle=cycle, person=cycle.subscription.trader)
+    replay = reruns.ask_for_replay(cycle=cycle, person=trader_of(cycle.subscription))
     replaying.run(replay.pk)
     return Replay.objects.get(pk=replay.pk)
 
@@ -227,7 +227,7 @@ def test_code_that_was_swapped_is_not_run(view: MarketView, fresh: None, setting
 
 def test_a_replay_whose_worker_is_lost_ends_and_can_be_asked_for_again(view: MarketView, fresh: None) -> None:
     [cycle] = decide(view, hourly(view.market))
-    lost = reruns.ask_for_replay(cycle=cycle, person=cycle.subscription.trader)
+    lost = reruns.ask_for_replay(cycle=cycle, person=trader_of(cycle.subscription))
     late = reruns.claim(Replay.objects.all(), lost.pk, replaying.LEASE_SECONDS)
     assert late is not None
 
@@ -244,7 +244,7 @@ def test_a_replay_whose_worker_is_lost_ends_and_can_be_asked_for_again(view: Mar
 
 def test_a_replay_is_claimed_once_and_a_person_has_few(view: MarketView, fresh: None) -> None:
     cycles = decide(view, hourly(view.market))
-    person, subscription = cycles[0].subscription.trader, cycles[0].subscription
+    person, subscription = trader_of(cycles[0].subscription), cycles[0].subscription
     others = [make_cycle(subscription, age=age, receipt=cycles[0].receipt) for age in range(5, 9)]
 
     first, again = (reruns.ask_for_replay(cycle=cycles[0], person=person) for _ in range(2))
@@ -266,4 +266,4 @@ def test_a_cycle_without_a_run_cannot_be_replayed(market: Market) -> None:
     cycle = make_cycle(hourly(market), verdict="")
 
     with pytest.raises(RerunError, match="no answer"):
-        reruns.ask_for_replay(cycle=cycle, person=cycle.subscription.trader)
+        reruns.ask_for_replay(cycle=cycle, person=trader_of(cycle.subscription))

@@ -34,7 +34,7 @@ def served() -> Iterator[HTTPConnection]:
     with make_server("127.0.0.1", 0, application, handler_class=Quiet) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        connection = HTTPConnection(*server.server_address[:2], timeout=60)
+        connection = HTTPConnection("127.0.0.1", server.server_port, timeout=60)
         yield connection
         connection.close()
         thread.join()
