@@ -1,34 +1,27 @@
-"""A subscriber moves to a second version by choice, then sells and stops, in a browser without JavaScript."""
+"""A subscriber changes settings, then sells and stops, in a browser without JavaScript."""
 
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from bots.publishing import publish_version
 from subscriptions.models import Subscription
 from tests.e2e.conftest import sign_in
 from tests.execution.test_watch_page import buy
-from tests.factories import BUYING_BOT, make_bot, make_subscription, make_user, trader_of
-from tests.subscriptions.test_changing import NEW, OLD
+from tests.factories import make_bot, make_subscription, make_user, trader_of
+from tests.subscriptions.test_changing import NEW
 
 
-def test_a_subscriber_moves_changes_and_stops_by_choice(
+def test_a_subscriber_changes_settings_and_stops_by_choice(
     page: Page, transactional_db: None, live_server: LiveServer
 ) -> None:
-    bot = make_bot(name="Steady", slug="steady", parameters=OLD)
-    chosen = {"period": 50, "mode": "wild", "lost": 7}
+    bot = make_bot(name="Steady", slug="steady", parameters=NEW)
+    chosen = {"period": 10, "mode": "wild", "gained": 1.5}
     subscription = make_subscription(make_user("bob"), bot=bot, strategy_config=chosen)
     buy(subscription)
-    publish_version(bot=bot, number="v1.1.0", code=BUYING_BOT, parameters=NEW)
     assert page.context.browser
     plain = page.context.browser.new_context(java_script_enabled=False).new_page()
     sign_in(plain, live_server.url, trader_of(subscription))
 
     plain.goto(live_server.url + subscription.get_absolute_url())
-    expect(plain.get_by_role("heading", name="v1.1.0 is offered")).to_be_visible()
-    plain.get_by_role("link", name="See what would change").click()
-    plain.get_by_role("button", name="Move to v1.1.0").click()
-    expect(plain.get_by_text("Version: v1.1.0 instead of v1.0.0")).to_be_visible()
-
     plain.get_by_role("link", name="Change settings").click()
     plain.get_by_label("Period").fill("12")
     plain.get_by_role("button", name="Show what changes").click()
@@ -42,5 +35,5 @@ def test_a_subscriber_moves_changes_and_stops_by_choice(
     plain.get_by_role("button", name="Sell, then stop for good").click()
     expect(plain.get_by_text("Selling what is held at the market")).to_be_visible()
     subscription.refresh_from_db()
-    assert (subscription.version.number, subscription.strategy_config["period"]) == ("v1.1.0", 12)
+    assert subscription.strategy_config == {"period": 12, "mode": "wild", "gained": 1.5}
     assert subscription.state == Subscription.State.CLOSING

@@ -1,4 +1,4 @@
-"""In a real browser: a developer publishes, and what is written on these pages runs nowhere."""
+"""In a real browser: a developer publishes, a subscriber follows, and what is written here runs nowhere."""
 
 import re
 from pathlib import Path
@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 from pytest_django.live_server_helper import LiveServer
 
 from bot_sdk.parameters import Parameter
 from bots import drafting, markdown, moderation, storage
 from bots.models import Artifact, Bot, BotVersion, GateRun, GateStep, Review
-from subscriptions.models import SubscriberReview
+from marketplace.roles import MODERATOR
+from subscriptions.models import SubscriberReview, Subscription
 from tests.e2e.conftest import sign_in
 from tests.e2e.payloads import PAYLOADS, RUN
-from tests.factories import BUYING_BOT, make_category, make_market, make_user
+from tests.factories import BUYING_BOT, make_category, make_market, make_staff, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,13 +59,61 @@ WATCH = """
 """
 
 
-def test_a_developer_publishes_from_nothing_to_listed(
+def test_a_developer_publishes_two_versions_and_a_subscriber_moves_by_choice(
     page: Page, background: None, live_server: LiveServer, tmp_path: Path
 ) -> None:
     make_category("Momentum")
-    sign_in(page, live_server.url, make_user("alice"))
+    moderator = make_staff("mona", MODERATOR)
+    staff, trader = visitor(page), visitor(page, is_plain=True)  # whose browser runs no scripts
+    for who, person in ((page, make_user("alice")), (trader, make_user("bob")), (staff, moderator)):
+        sign_in(who, live_server.url, person)
 
     page.goto(live_server.url)
+    create_bot(page)
+    expect(page.get_by_label("v1.0.0: the first to be offered")).to_be_checked()
+    page.get_by_role("button", name="Start the draft").click()
+    write_in_the_editor(page)
+    upload_code(page, tmp_path / "bot.py", DIP_BUYER)
+    expect(page.get_by_label("Code of bot.py")).to_have_value(re.compile("class DipBuyer"))
+    upload_config(page, tmp_path / "scaler.json")
+    submit(page, "v1.0.0")
+    expect(page.get_by_role("heading", name="It does not look ahead")).to_be_visible()
+    expect(page.get_by_label("Buy below")).to_be_disabled()
+    first = BotVersion.objects.get()
+    assert storage.read_code(first) == DIP_BUYER
+    moderation.approve(version=first, reviewer=moderator)
+
+    trader.goto(live_server.url)
+    subscribe(trader)
+    expect(trader.get_by_text("v1.0.0").first).to_be_visible()
+
+    page.goto(live_server.url)
+    begin_the_next_version(page)
+    upload_code(page, tmp_path / "bot.py", DIP_BUYER.replace("> 70", "> 75"))
+    submit(page, "v1.1.0")
+    trader.reload()
+    expect(trader.get_by_role("heading", name="v1.1.0 is offered")).to_have_count(0)
+    staff.goto(f"{live_server.url}/admin/bots/versiontoreview/")
+    approve(staff, "Dip Buyer v1.1.0")
+
+    trader.reload()
+    expect(trader.get_by_role("heading", name="v1.1.0 is offered")).to_be_visible()
+    assert Subscription.objects.get(trader__username="bob").version == first
+    trader.get_by_role("link", name="See what would change").click()
+    trader.get_by_role("button", name="Move to v1.1.0").click()
+    expect(trader.get_by_text("Version: v1.1.0 instead of v1.0.0")).to_be_visible()
+    subscription = Subscription.objects.get(trader__username="bob")
+    assert (subscription.version.number, subscription.strategy_config) == ("v1.1.0", {"buy_below": 25})
+
+
+def visitor(page: Page, *, is_plain: bool = False) -> Page:
+    """Return a page of somebody else in the same browser."""
+    assert page.context.browser
+    size: ViewportSize = {"width": 1280, "height": 900}
+    return page.context.browser.new_context(java_script_enabled=not is_plain, viewport=size).new_page()
+
+
+def create_bot(page: Page) -> None:
     page.get_by_role("link", name="Publish a bot").click()
     page.get_by_role("link", name="Create a bot").click()
     page.get_by_label("Name", exact=True).fill("Dip Buyer")
@@ -74,9 +123,8 @@ def test_a_developer_publishes_from_nothing_to_listed(
     page.get_by_label("1h", exact=True).check()
     page.get_by_role("button", name="Create the draft").click()
 
-    expect(page.get_by_label("v1.0.0: the first to be offered")).to_be_checked()
-    page.get_by_role("button", name="Start the draft").click()
 
+def write_in_the_editor(page: Page) -> None:
     editor = page.get_by_label("Code of bot.py")
     editor.fill("")
     editor.press_sequentially("class Broken:\nx = 1")  # the new line is indented by itself
@@ -88,34 +136,54 @@ def test_a_developer_publishes_from_nothing_to_listed(
     editor.press("Tab")
     expect(page.get_by_role("button", name="Store the code")).to_be_focused()
 
-    (tmp_path / "bot.py").write_text(DIP_BUYER)
-    page.get_by_label("A file with Python code").set_input_files(tmp_path / "bot.py")
+
+def upload_code(page: Page, path: Path, code: str) -> None:
+    path.write_text(code)
+    page.get_by_label("A file with Python code").set_input_files(path)
     page.get_by_role("button", name="Upload as bot.py").click()
     expect(page.get_by_text("Stored.")).to_be_visible()
-    expect(editor).to_have_value(re.compile("class DipBuyer"))
 
-    (tmp_path / "scaler.json").write_text('{"mean": 1}')
-    page.get_by_label("File", exact=True).set_input_files(tmp_path / "scaler.json")
+
+def upload_config(page: Page, path: Path) -> None:
+    path.write_text('{"mean": 1}')
+    page.get_by_label("File", exact=True).set_input_files(path)
     page.get_by_label("Kind").select_option("CONFIG")
     page.get_by_role("button", name="Upload the file").click()
-    expect(page.get_by_role("cell", name="scaler.json", exact=True)).to_be_visible()
+    expect(page.get_by_role("cell", name=path.name, exact=True)).to_be_visible()
 
+
+def submit(page: Page, number: str) -> None:
+    """Hand the draft in and wait until the worker has checked it."""
     page.get_by_text("Submit…").click()
-    page.get_by_role("button", name="Submit v1.0.0").click()
-
+    page.get_by_role("button", name=f"Submit {number}").click()
     expect(page.get_by_role("heading", name="Checks")).to_be_visible()
     expect(page.get_by_text("Waiting for review", exact=True)).to_be_visible(timeout=CHECKED_MILLISECONDS)
-    expect(page.get_by_role("heading", name="It does not look ahead")).to_be_visible()
-    expect(page.get_by_label("Buy below")).to_be_disabled()
-    version = BotVersion.objects.get()
-    assert storage.read_code(version) == DIP_BUYER
-    moderation.approve(version=version, reviewer=make_user("mona", is_staff=True, is_superuser=True))
 
-    page.goto(live_server.url)
+
+def subscribe(page: Page) -> None:
     page.get_by_role("link", name="Dip Buyer").click()
-    expect(page.get_by_role("link", name="Subscribe")).to_be_visible()
+    page.get_by_role("link", name="Subscribe").click()
+    page.get_by_role("button", name="Start on paper with the proposed settings").click()
+    page.get_by_role("link", name="Change parameters").click()
+    page.get_by_label("Buy below").fill("25")
+    page.get_by_role("button", name="Back to the review").click()
+    page.get_by_role("button", name="Start", exact=True).click()
+
+
+def begin_the_next_version(page: Page) -> None:
+    page.get_by_role("link", name="Dip Buyer").click()
     page.get_by_role("link", name="Look after it").click()
     expect(page.get_by_text("Listed", exact=True)).to_be_visible()
+    page.get_by_role("link", name="New version").click()
+    page.get_by_label("v1.1.0: something new").check()
+    page.get_by_role("button", name="Start the draft").click()
+    expect(page.get_by_role("cell", name="scaler.json", exact=True)).to_be_visible()  # as v1.0.0 has it
+
+
+def approve(page: Page, version: str) -> None:
+    page.get_by_role("link", name=version).click()
+    page.get_by_role("form", name="Approve").get_by_role("button", name="Approve").click()
+    expect(page.get_by_text("It is in the audit log.")).to_be_visible()
 
 
 def test_an_upload_that_is_refused_says_why_and_can_be_tried_again(
