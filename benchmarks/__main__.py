@@ -27,6 +27,7 @@ def main() -> None:
         neighbours,
         new_candle,
         orders,
+        pages,
         rehearsals,
         second_start,
         window,
@@ -47,6 +48,7 @@ def main() -> None:
         "second_start": second_start.report,
         "window": window.report,
         "backtests": backtests.report,
+        "pages": pages.report,
     }
     for name in sys.argv[1:] or reports:
         reports[name]()

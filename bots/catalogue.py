@@ -1,11 +1,13 @@
 """Which bots the catalogue lists, and in which order."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import F, OuterRef, Q, Subquery
+from django.core.cache import caches
+from django.db.models import Count, F, OuterRef, Q, Subquery
 
-from bots.models import BotQuerySet, BotVersion
+from accounts.moment import KEPT_SECONDS
+from bots.models import Bot, BotQuerySet, BotVersion
 from bots.search import having
 
 BEST_RECORD = F("record_score").desc(nulls_last=True)
@@ -17,6 +19,15 @@ ORDERS = {
     "price": ("price_per_month", "name"),
     "-price": ("-price_per_month", "name"),
 }
+
+
+class ListedCategory(NamedTuple):
+    """A category in the catalogue, with the number of bots that are listed in it."""
+
+    slug: str
+    name: str
+    description: str
+    bot_count: int
 
 
 def listed(asked: Mapping[str, Any]) -> BotQuerySet:
@@ -41,6 +52,17 @@ def listed(asked: Mapping[str, Any]) -> BotQuerySet:
         bots = bots.filter(exchanges__contains=[asked["exchange"]])
     order = asked["sort"] or ("" if asked["q"] else "record")
     return bots.order_by(*ORDERS[order])
+
+
+def categories_with_bots() -> list[ListedCategory]:
+    """Return the categories that anything is listed in, by name; kept for a moment."""
+    kept: list[ListedCategory] | None = caches["pages"].get("categories")
+    if kept is None:
+        facts = [f"category__{name}" for name in ("slug", "name", "description")]
+        rows = Bot.objects.published().order_by("category__name").values_list(*facts)
+        kept = [ListedCategory(*row) for row in rows.annotate(bot_count=Count("pk"))]
+        caches["pages"].set("categories", kept, KEPT_SECONDS)
+    return kept
 
 
 def with_version(bots: BotQuerySet) -> BotQuerySet:

@@ -8,8 +8,9 @@ from django.core.exceptions import ValidationError
 from django.forms import BoundField
 
 from bot_sdk.timeframes import TIMEFRAMES
+from bots.catalogue import ListedCategory
 from bots.facts import LONGEST_TRADING_PAIR, clean_trading_pairs
-from bots.models import Bot, Category
+from bots.models import Bot
 from bots.search import MOST_WORDS
 
 SORTS = {
@@ -60,7 +61,7 @@ class CatalogueForm(forms.Form):
 
     FILTERS = ("type", "pair", "timeframe", "exchange", "price_from", "price_to", "days", "drawdown")
 
-    def __init__(self, *args: Any, categories: Iterable[Category], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, categories: Iterable[ListedCategory], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["category"] = forms.ChoiceField(
             choices=[(category.slug, category.name) for category in categories],
@@ -86,6 +87,11 @@ class CatalogueForm(forms.Form):
         if least is not None and most is not None and most < least:
             raise ValidationError("Expected a highest price that is not below the lowest.")
         return most  # type: ignore[no-any-return]
+
+    @property
+    def facts(self) -> str:
+        """What is asked and what is wrong: all that its HTML depends on, and is remembered by."""
+        return repr(([self[name].value() for name in self.fields], list(self.errors)))
 
     @property
     def filter_fields(self) -> list[BoundField]:

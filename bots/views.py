@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.core.validators import slug_re
-from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.cache import patch_vary_headers
@@ -14,11 +13,13 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import replace_url
 
 from accounts import second_factor
+from accounts.moment import kept_for_visitors
 from bot_sdk.gate_steps import GATE_STEPS
 from bot_sdk.model_files import MODEL_ENDINGS
-from bots.catalogue import BEST_RECORD, listed, with_version
+from bots.cards import card_html, facts_of
+from bots.catalogue import BEST_RECORD, categories_with_bots, listed, with_version
 from bots.forms import CatalogueForm
-from bots.models import Bot, BotQuerySet, Category, GateRun, Review
+from bots.models import Bot, BotQuerySet, GateRun, Review
 from bots.runtime import installed_libraries
 
 CARDS_PER_PAGE = 24
@@ -27,17 +28,23 @@ LIST_ID = "bots"  # of the part of the catalogue that follows what is asked
 
 
 @require_safe
+@kept_for_visitors
 def catalogue(request: HttpRequest) -> HttpResponse:
-    counted = Count("bots", filter=Q(bots__in=Bot.objects.published()))
-    categories = list(Category.objects.annotate(bot_count=counted).filter(bot_count__gt=0).order_by("name"))
+    categories = categories_with_bots()
+    bot_count = sum(category.bot_count for category in categories)
     form = CatalogueForm(request.GET, categories=categories)
-    bots = listed(form.cleaned_data) if form.is_valid() else Bot.objects.none()
-    page = Paginator(bots, CARDS_PER_PAGE).get_page(request.GET.get("page"))
+    bots = listed(form.cleaned_data) if form.is_valid() else with_version(Bot.objects.none())
+    paginator = Paginator(bots, CARDS_PER_PAGE)
+    if form.is_valid() and not form.is_narrowed:
+        paginator.count = bot_count  # nothing is left to count
+    page = paginator.get_page(request.GET.get("page"))
+    assert isinstance(page.object_list, BotQuerySet)
     context = {
         "form": form,
         "categories": categories,
-        "bot_count": sum(category.bot_count for category in categories),
+        "bot_count": bot_count,
         "page": page,
+        "cards": [card_html(facts) for facts in facts_of(page.object_list)],
     }
     if request.headers.get("HX-Target") == LIST_ID:
         answer = render(request, "bots/catalogue.html#list", context | {"is_list_alone": True})
@@ -85,6 +92,7 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@kept_for_visitors
 def developer(request: HttpRequest, username: str) -> HttpResponse:
     """All that somebody has published, with what they have retired: a bad record does not go away."""
     if "\x00" in username:  # which the database refuses

@@ -87,7 +87,10 @@ def throwaway_storage(settings: Settings, tmp_path: Path) -> None:
     }
     settings.ARTIFACT_CACHE_DIR = tmp_path / "artifact-cache"
     # rate limits count in the cache: no test inherits the attempts of another
-    settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": uuid.uuid4().hex}}
+    settings.CACHES = {
+        "default": {**settings.CACHES["default"], "KEY_PREFIX": uuid.uuid4().hex},
+        "pages": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+    }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 

@@ -105,10 +105,15 @@ def _start_market(supervisor: Supervisor, settings: Mapping[str, str], is_over: 
         supervisor.watch(lambda: is_over() or is_listening(port))
 
 
-def _start_web(supervisor: Supervisor, address: str) -> None:
-    command = [sys.executable, "-m", "gunicorn", "marketplace.wsgi", "--bind", urlsplit(address).netloc]
+def web_command(address: str, application: str = "marketplace.wsgi") -> list[str]:
+    """Return what starts the web server at an address such as http://127.0.0.1:8000."""
+    command = [sys.executable, "-m", "gunicorn", application, "--bind", urlsplit(address).netloc]
     command += ["--worker-class", "gthread", "--workers", _WEB_WORKERS, "--threads", _THREADS]
-    supervisor.start("web", [*command, "--preload", "--no-control-socket"], _log("web"))
+    return [*command, "--preload", "--no-control-socket"]
+
+
+def _start_web(supervisor: Supervisor, address: str) -> None:
+    supervisor.start("web", web_command(address), _log("web"))
 
 
 def _start_work(supervisor: Supervisor) -> None:
