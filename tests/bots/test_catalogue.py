@@ -10,7 +10,7 @@ from accounts.models import User
 from bot_sdk.parameters import Parameter
 from bots.models import Bot, BotVersion, GateRun, GateStep, Review
 from bots.publishing import publish_version
-from tests.factories import make_bot, make_category
+from tests.factories import make_bot, make_category, sign_in_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -261,6 +261,13 @@ def test_a_bots_page_tells_what_it_does_and_where_to_subscribe(client: Client, a
     assert "<p>Buys low.</p>" in html
     assert f'href="/bots/{bot.slug}/subscribe/"' in html
     assert "It never receives exchange keys." in html
+
+
+def test_staff_who_do_not_trade_are_not_asked_to_subscribe(client: Client, mona: User) -> None:
+    bot = make_bot()
+    sign_in_staff(client, mona)
+
+    assert "/subscribe/" not in page(client, bot.get_absolute_url())
 
 
 def test_a_bots_page_lists_its_parameters_with_range_and_default(client: Client, alice: User) -> None:

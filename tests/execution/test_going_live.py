@@ -271,7 +271,11 @@ def test_changing_what_is_live_asks_for_the_password(
     preview = bobs_browser.post(settings_page, wanted | {"step": "preview"})
     assert "real money, your own" in preview.content.decode()
     asked = bobs_browser.post(settings_page, wanted | {"step": "store"})
-    moving = bobs_browser.post(f"/subscriptions/{live.pk}/version/", {"to": "v1.1.0", "revision": "0"})
+    move_page = f"/subscriptions/{live.pk}/version/"
+    assert (
+        f'method="post" action="{move_page}"' in bobs_browser.get(f"{move_page}?to=v1.1.0").content.decode()
+    )
+    moving = bobs_browser.post(move_page, {"to": "v1.1.0", "revision": "0"})
     bobs_browser.post(f"/subscriptions/{live.pk}/pause/")
     resuming = bobs_browser.post(f"/subscriptions/{live.pk}/resume/")
     for answer in (asked, moving, resuming):
