@@ -12,11 +12,13 @@ from rest_framework.views import APIView
 
 from accounts import idempotency
 from accounts.serializers import EmptySerializer
+from execution.closing import sell_and_stop
 from execution.models import Fill
 from execution.run_now import run_now
 from execution.serializers import PerformanceSerializer, QueuedSerializer, TradeSerializer
 from execution.valuation import newest_prices, value
 from subscriptions.models import Subscription
+from subscriptions.serializers import SubscriptionSerializer
 
 
 class Performance(APIView):
@@ -60,6 +62,24 @@ class Execute(APIView):
         EmptySerializer(data=request.data).is_valid(raise_exception=True)
         own = get_object_or_404(Subscription.objects.of(request.user), pk=pk)
         return idempotency.answer_once(request, lambda: _run(own))
+
+
+class SellAndStop(APIView):
+    @extend_schema(
+        operation_id="sell_and_stop",
+        request=EmptySerializer,
+        responses=SubscriptionSerializer,
+        parameters=[idempotency.PARAMETER],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Have all that it holds sold at the market, and the subscription ended once it is sold."""
+        EmptySerializer(data=request.data).is_valid(raise_exception=True)
+        own = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+
+        def sell() -> Response:
+            return Response(SubscriptionSerializer(sell_and_stop(subscription=own)).data)
+
+        return idempotency.answer_once(request, sell)
 
 
 def _run(own: Subscription) -> Response:

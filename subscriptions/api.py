@@ -13,14 +13,19 @@ from rest_framework.views import APIView
 
 from accounts import idempotency
 from accounts.api_access import require_password
-from accounts.serializers import EmptySerializer
+from accounts.serializers import EmptySerializer, StrictSerializer
 from bot_sdk.parameters import ConfigError
 from bots.models import Bot
 from exchanges.models import ExchangeAccount
-from subscriptions import lifecycle
+from subscriptions import changing, lifecycle
 from subscriptions.forms import ORDER_TYPE_FIELDS, RISK_FIELDS, SIZING_FIELDS
 from subscriptions.models import Subscription, SubscriptionQuerySet
-from subscriptions.serializers import NewSubscriptionSerializer, SubscriptionSerializer
+from subscriptions.serializers import (
+    ChangeSerializer,
+    MoveSerializer,
+    NewSubscriptionSerializer,
+    SubscriptionSerializer,
+)
 
 # where in the body a value is that operations name as the form does
 PLACES = {
@@ -76,8 +81,8 @@ class Pause(APIView):
 class Resume(APIView):
     @extend_schema(operation_id="resume", request=EmptySerializer, responses=SubscriptionSerializer)
     def post(self, request: Request, pk: int) -> Response:
-        """Decide again from the next candle on."""
-        return _change(request, pk, lifecycle.resume)
+        """Decide again from the next candle on. With real money it takes a token as `subscribe` does."""
+        return _change(request, pk, lifecycle.resume, raises_risk=True)
 
 
 class Stop(APIView):
@@ -85,6 +90,56 @@ class Stop(APIView):
     def post(self, request: Request, pk: int) -> Response:
         """End it for good; its record stays."""
         return _change(request, pk, lifecycle.stop)
+
+
+class Settings(APIView):
+    @extend_schema(
+        operation_id="change_settings",
+        request=ChangeSerializer,
+        responses=SubscriptionSerializer,
+        parameters=[idempotency.PARAMETER],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Trade with other settings from the next candle on. With real money it takes a fresh password."""
+        own, given = _asked(request, pk, ChangeSerializer)
+
+        def change() -> Response:
+            try:
+                changed = changing.change(subscription=own, **own.documents | given)
+            except ConfigError as error:
+                raise _invalid(error) from error
+            return Response(SubscriptionSerializer(changed).data)
+
+        return idempotency.answer_once(request, change)
+
+
+class Version(APIView):
+    @extend_schema(
+        operation_id="move_to_version",
+        request=MoveSerializer,
+        responses=SubscriptionSerializer,
+        parameters=[idempotency.PARAMETER],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Have another version decide from the next candle on. With real money it takes a fresh password."""
+        own, given = _asked(request, pk, MoveSerializer)
+        version = get_object_or_404(own.bot.versions.published(), number=given["to_version"])
+
+        def move() -> Response:
+            moved = changing.move(subscription=own, to=version, revision=given["revision"])
+            return Response(SubscriptionSerializer(moved).data)
+
+        return idempotency.answer_once(request, move)
+
+
+def _asked(request: Request, pk: int, body: type[StrictSerializer]) -> tuple[Subscription, dict[str, Any]]:
+    """Return one's own subscription and the checked body of what is to be changed of it."""
+    asked = body(data=request.data)
+    asked.is_valid(raise_exception=True)
+    own = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+    if own.is_live:
+        require_password(request)
+    return own, asked.validated_data
 
 
 def _subscribe(request: Request, given: dict[str, Any]) -> Response:
@@ -101,8 +156,12 @@ def _subscribe(request: Request, given: dict[str, Any]) -> Response:
             trader=request.user, bot=bot, exchange=exchange, account=account, **given
         )
     except ConfigError as error:
-        raise ValidationError({_place(name): [told] for name, told in error.problems.items()}) from error
+        raise _invalid(error) from error
     return Response(SubscriptionSerializer(started).data, status=201)
+
+
+def _invalid(error: ConfigError) -> ValidationError:
+    return ValidationError({_place(name): [told] for name, told in error.problems.items()})
 
 
 def _place(name: str) -> str:
@@ -111,7 +170,11 @@ def _place(name: str) -> str:
     return PLACES.get(name, name)
 
 
-def _change(request: Request, pk: int, change: Callable[..., Subscription]) -> Response:
+def _change(
+    request: Request, pk: int, change: Callable[..., Subscription], *, raises_risk: bool = False
+) -> Response:
     EmptySerializer(data=request.data).is_valid(raise_exception=True)
-    own = get_object_or_404(Subscription.objects.of(request.user), pk=pk)
+    own = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+    if raises_risk and own.is_live:
+        require_password(request)
     return Response(SubscriptionSerializer(change(subscription=own)).data)

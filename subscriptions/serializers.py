@@ -60,6 +60,23 @@ class NewSubscriptionSerializer(StrictSerializer):
     risk_config = RiskConfigSerializer(default=dict)
 
 
+REVISION_HELP = "that of the subscription as you read it; one that was changed since gets 409"
+
+
+class ChangeSerializer(StrictSerializer):
+    """Each document is replaced as a whole; one that is left out stays as it is."""
+
+    revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text=REVISION_HELP)
+    strategy_config = serializers.DictField(required=False)
+    execution_config = ExecutionConfigSerializer(required=False)
+    risk_config = RiskConfigSerializer(required=False)
+
+
+class MoveSerializer(StrictSerializer):
+    revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text=REVISION_HELP)
+    to_version = serializers.CharField(max_length=32, help_text="a published one of its bot, such as v1.1.0")
+
+
 class SubscriptionSerializer(serializers.ModelSerializer):
     bot_id = serializers.IntegerField()
     bot = serializers.CharField(source="bot.name")
@@ -93,6 +110,7 @@ class SubscriptionSerializer(serializers.ModelSerializer):
             "risk_in_force",
             "state",
             "state_reason",
+            "revision",
             "created_at",
         ]
         read_only_fields = fields

@@ -30,6 +30,7 @@ from accounts.models import User
 from bots import drafting, uploads
 from bots.errors import PublishingError
 from bots.models import BotVersion
+from bots.publishing import publish_version
 from marketplace.api.errors import OPERATION_ERRORS
 from subscriptions.models import Subscription
 from tests.factories import (
@@ -247,6 +248,7 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
         BotVersion.objects.filter(pk=version.pk).update(state=state)
     active, paused = make_subscription(alice), make_subscription(alice, state="PAUSED")
     make_fill(make_order(make_cycle(active, age=1)))
+    publish_version(bot=active.bot, number="v1.1.0", code=BUYING_BOT)
     account = make_exchange_account(alice)
     reviewed, had = make_review(make_bot(), alice), make_bot()
     Subscription.objects.filter(pk=make_subscription(alice, bot=had).pk).update(created_at=LONG_AGO)
@@ -257,6 +259,8 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
         "exchanges": [account.pk],
         "number": list(numbers),
         "version": ["v1.3.0", "v2.0.0"],
+        "to_version": ["v1.1.0"],
+        "revision": [0],
         "exchange": ["BINANCE"],
         "page": [1],
         "page_size": [1, 25],

@@ -12,8 +12,16 @@ from accounts import tokens
 from accounts.models import User
 from bot_sdk.parameters import Parameter
 from bots.models import Bot
+from bots.publishing import publish_version
 from subscriptions.models import Subscription
-from tests.factories import Program, make_bot, make_exchange_account, make_market, make_subscription
+from tests.factories import (
+    BUYING_BOT,
+    Program,
+    make_bot,
+    make_exchange_account,
+    make_market,
+    make_subscription,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -279,3 +287,85 @@ def test_twins_at_once_have_one_effect_and_one_answer(bob: User, wish: dict[str,
     assert {response.status_code for response in responses} == {201}
     assert len({response.content for response in responses}) == 1
     assert Subscription.objects.count() == 1
+
+
+@pytest.fixture
+def running(bob: User, bot: Bot) -> Subscription:
+    return make_subscription(bob, bot=bot, strategy_config={"rsi_period": 14})
+
+
+def test_settings_are_changed_document_by_document(bob: User, running: Subscription) -> None:
+    address = f"{ADDRESS}{running.pk}/settings"
+    wanted = {"revision": 0, "risk_config": {"stop_loss_percent": "3"}}
+
+    told = Program(bob).send(address, wanted, Idempotency_Key="a")
+    again = Program(bob).send(address, wanted, Idempotency_Key="a")
+    late = Program(bob).send(address, wanted)
+
+    assert (told.status_code, told.json()) == (200, again.json())
+    assert told.json()["revision"] == 1
+    assert late.status_code == 409
+    running.refresh_from_db()
+    assert (running.risk_config, running.strategy_config) == ({"stop_loss_percent": 3}, {"rsi_period": 14})
+    assert running.changes.count() == 1
+
+
+def test_bad_settings_are_told_by_field(bob: User, running: Subscription) -> None:
+    wanted = {"revision": 0, "risk_config": {"stop_loss_percent": 500}, "strategy_config": {"rsi_period": 1}}
+
+    told = Program(bob).send(f"{ADDRESS}{running.pk}/settings", wanted)
+
+    assert told.status_code == 400
+    assert set(told.json()["error"]["fields"]) == {
+        "risk_config.stop_loss_percent",
+        "strategy_config.rsi_period",
+    }
+
+
+def test_another_version_decides_after_a_move(bob: User, running: Subscription) -> None:
+    publish_version(bot=running.bot, number="v1.1.0", code=BUYING_BOT)
+    address = f"{ADDRESS}{running.pk}/version"
+
+    missing = Program(bob).send(address, {"revision": 0, "to_version": "v9.9.9"})
+    told = Program(bob).send(address, {"revision": 0, "to_version": "v1.1.0"})
+
+    assert (missing.status_code, told.status_code) == (404, 200)
+    assert told.json()["version"] == "v1.1.0"
+
+
+def test_what_is_held_is_sold_before_it_stops(bob: User, running: Subscription) -> None:
+    told = Program(bob).send(f"{ADDRESS}{running.pk}/sell-and-stop")
+
+    assert (told.status_code, told.json()["state"]) == (200, "CLOSING")
+
+
+def test_what_is_live_is_changed_by_fresh_tokens_only(
+    bob: User, running: Subscription, settings: Settings
+) -> None:
+    settings.EXCHANGE_TESTNET_MODE = False
+    account = make_exchange_account(bob, environment="LIVE")
+    Subscription.objects.filter(pk=running.pk).update(account=account, state="PAUSED")
+    program, own = Program(bob), f"{ADDRESS}{running.pk}"
+    wishes: list[tuple[str, Any]] = [
+        ("settings", {"revision": 0, "risk_config": {}}),
+        ("version", {"revision": 1, "to_version": "v1.0.0"}),
+        ("resume", None),
+    ]
+
+    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = -10
+    refused = [program.send(f"{own}/{deed}", body) for deed, body in wishes]
+    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+    taken = [program.send(f"{own}/{deed}", body) for deed, body in wishes]
+
+    assert {answer.json()["error"]["code"] for answer in refused} == {"password_needed"}
+    assert [answer.status_code for answer in taken] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("deed", ["settings", "version", "sell-and-stop"])
+def test_others_subscriptions_are_not_there_to_be_changed(
+    charlie: User, running: Subscription, deed: str
+) -> None:
+    body = {"settings": {"revision": 0}, "version": {"revision": 0, "to_version": "v1.0.0"}}.get(deed)
+
+    assert Program(charlie).send(f"{ADDRESS}{running.pk}/{deed}", body).status_code == 404
+    assert Client().post(f"{ADDRESS}{running.pk}/{deed}").status_code == 401
