@@ -6,6 +6,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from bots.views import readable_bots
+from execution.market_statistics import FEWEST_DAYS, bots_by_fate, results, versions_by_state
 from execution.models import BotRecord
 from execution.record_words import backtest_record, forward_record, promises
 
@@ -29,3 +30,21 @@ def records(request: HttpRequest, slug: str) -> HttpResponse:
     }
     part = "#records" if "HX-Request" in request.headers else ""
     return render(request, f"execution/bot_records.html{part}", context)
+
+
+@require_safe
+def statistics(request: HttpRequest) -> HttpResponse:
+    """What came of all bots that were ever published here."""
+    bots, versions = bots_by_fate(), versions_by_state()
+    context = {
+        "bots": bots,
+        "bot_count": sum(bots.values()),
+        "versions": versions,
+        "version_count": sum(versions.values()),
+        "records": [
+            ("On paper since publication", results(BotRecord.Kind.FORWARD)),
+            ("Backtest by the marketplace", results(BotRecord.Kind.BACKTEST)),
+        ],
+        "fewest_days": FEWEST_DAYS,
+    }
+    return render(request, "execution/statistics.html", context)

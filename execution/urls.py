@@ -20,6 +20,7 @@ urlpatterns = [
     path("subscriptions/<int:pk>/close/", views.close, name="close"),
     path("bots/<slug:slug>/backtest/", backtest_views.new, name="new_backtest"),
     path("bots/<slug:slug>/records/", record_views.records, name="bot_records"),
+    path("statistics/", record_views.statistics, name="statistics"),
     path("backtests/", backtest_views.index, name="backtests"),
     path("backtests/compare/", backtest_views.compare, name="compare_backtests"),
     path("backtests/<uuid:pk>/", backtest_views.backtest, name="backtest"),

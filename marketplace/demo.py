@@ -22,6 +22,7 @@ from accounts.people import create_person
 from bot_sdk.examples.bollinger_reversion import BollingerReversion
 from bot_sdk.examples.moving_average_cross import MovingAverageCross
 from bot_sdk.parameters import Parameter
+from bot_sdk.timeframes import TIMEFRAMES
 from bots.drafting import create_bot
 from bots.models import Bot, BotVersion, Category
 from bots.names import slug_of
@@ -49,6 +50,7 @@ class DemoBot:
     warm_up: int
     parameters: Sequence[Parameter]
     risk_defaults: Mapping[str, float]
+    timeframes: Sequence[str] = ()  # empty: any
 
 
 BOTS = [
@@ -79,6 +81,7 @@ BOTS = [
             "max_position_size": 20,
             "max_daily_loss_percent": 5,
         },
+        timeframes=TIMEFRAMES,  # by the minute first, so that a newcomer sees its run on paper grow
     ),
     DemoBot(
         name="Moving Average Cross",
@@ -156,6 +159,7 @@ def _publish(demo_bot: DemoBot, developer: User) -> None:
         category=Category.objects.get(name=demo_bot.category),
         tagline=demo_bot.tagline,
         description=demo_bot.description,
+        timeframes=list(demo_bot.timeframes),
     )
     drafts = bot.versions.filter(state=BotVersion.State.DRAFT)
     if bot.versions.exclude(pk__in=drafts).exists():

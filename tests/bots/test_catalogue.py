@@ -228,9 +228,11 @@ def test_an_empty_marketplace_says_so(client: Client) -> None:
 def test_the_catalogue_asks_the_database_as_often_for_thirty_bots_as_for_one(
     client: Client, alice: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    make_bot(alice)
+    make_bot(alice, name="A bot that comes first", days_on_paper=9, exchanges=["KRAKEN"])
     with django_assert_num_queries(CATALOGUE_QUERIES):
-        client.get("/", {"q": "buys", "pair": "BTC/USDT", "sort": "newest"})
+        client.get(
+            "/", {"q": "buys", "pair": "BTC/USDT", "sort": "newest", "exchange": "KRAKEN", "days": "9"}
+        )
 
     for _ in range(29):
         publish_version(bot=make_bot(alice), number="v1.1.0", code="")

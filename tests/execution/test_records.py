@@ -20,6 +20,7 @@ from tests.execution.test_backtesting import BEGIN, SWINGING
 from tests.factories import make_bot, make_market, make_subscription
 
 NOW = datetime(2026, 3, 9, 8, tzinfo=UTC)
+STATISTICS_QUERIES = 8  # fates, states, and three rows of each kind of record
 RECORD_QUERIES = 5  # the bot, its version, the records, its run on paper and what that is worth
 
 pytestmark = pytest.mark.django_db
@@ -314,3 +315,40 @@ def test_a_withdrawn_version_is_not_measured() -> None:
     tasks.keep_records()
 
     assert not Backtest.objects.exists()
+
+
+def test_the_statistics_count_what_is_gone_as_well(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    assert "Nothing was published yet" in client.get("/statistics/").content.decode()
+    results = (
+        (30.0, 20.0, "LISTED"),
+        (-40.0, 60.0, "RETIRED"),
+        (-2.0, 10.0, "SUSPENDED"),
+        (5.0, 3.0, "LISTED"),
+    )
+    for total, drawdown, state in results:
+        figures = {
+            "total_return_percent": total,
+            "max_drawdown_percent": drawdown,
+            "buy_and_hold_percent": 8.0,
+        }
+        make_forward_record(make_bot(state=state), days=30, **figures)
+    make_forward_record(make_bot(), days=6, total_return_percent=900.0)
+    pulled = make_bot()
+    BotVersion.objects.filter(bot=pulled).update(state="PULLED")
+    make_bot(state=Bot.State.DRAFT).versions.update(published_at=None)
+
+    with django_assert_num_queries(STATISTICS_QUERIES):
+        words = " ".join(client.get("/statistics/").content.decode().split())
+
+    assert "6 bots" in words
+    for fate, count in (("Offered now", 3), ("Retired by their developers", 1), ("Suspended by staff", 1)):
+        assert f"<dt>{fate}</dt><dd>{count}</dd>" in words
+    everything, offered, gone = re.findall(r'<th scope="row">.*?</tr>', words)[:3]
+    assert "<td>4</td>" in everything
+    assert "+1.50" in everything
+    assert "<td>2 of 4</td><td>1 of 4</td>" in everything
+    assert "+17.50" in offered
+    assert "21.00" in gone
+    assert "<td>0 of 2</td>" in gone
