@@ -13,11 +13,13 @@ from bot_sdk.desk import FillAt
 from bot_sdk.equity import DailyEquity, daily_equity, drawdowns, monthly_returns
 from bot_sdk.execution_statistics import execution_statistics, slippage_percent
 from bot_sdk.metrics import measure
+from bot_sdk.risk import BOT
 from bot_sdk.robustness import deflated_sharpe_percent, monte_carlo
 from bot_sdk.trades import Trade, trades_of, with_excursions
 
 DEEPEST = 5  # stays below a peak that are listed
 CHART_BARS = 1500
+MOST_SIGNALS = 100
 MOST_TRADES = 10_000  # that are listed; the figures are of all
 LONGEST_REASON = 100  # characters, of a bot's words at a trade that is listed
 SEED = 1  # of the paths that might have been: the same run gives the same ones
@@ -33,6 +35,7 @@ def report(backtest: Backtest, *, versions_tried: int = 1) -> dict[str, Any]:
     Times are ISO 8601 in UTC, money is float in quote, metrics are in the units of `bot_sdk.metric_table`.
     `bars` are for a chart: `[opened, open, high, low, close, equity]`, oldest first, 1,500 at most, each of
     as many candles as that takes, opened in Unix seconds and with the equity at its close.
+    `newest_signals` are the last 100 of what the bot wanted, whatever became of it, and what limits sold.
     `trades` are the first 10,000, with reasons cut at 100 characters; all figures are of all trades.
     `risk` has the limits that held, as in `RiskConfig`.
     `versions_tried` is how many versions of the bot there are: the best of many is partly luck.
@@ -71,6 +74,7 @@ def report(backtest: Backtest, *, versions_tried: int = 1) -> dict[str, Any]:
             _dated({"at": fill.at, "side": fill.side, "price": float(fill.price), "source": fill.source})
             for fill in backtest.desk.fills
         ],
+        "newest_signals": _newest_signals(backtest),
         "monte_carlo": None if paths is None else asdict(paths),
         "deflated_sharpe_percent": deflated_sharpe_percent(equity, versions=versions_tried),
         "versions_tried": versions_tried,
@@ -161,6 +165,25 @@ def _trade(trade: Trade) -> dict[str, Any]:
     money = ("entry_price", "exit_price", "amount", "fees", "pnl")
     reasons = {name: getattr(trade, name)[:LONGEST_REASON] for name in ("entry_reason", "exit_reason")}
     return asdict(trade) | {name: float(getattr(trade, name)) for name in money} | reasons
+
+
+def _newest_signals(backtest: Backtest) -> list[dict[str, Any]]:
+    """Return the newest signals, oldest first; of one moment, what a limit sold comes before the bot's."""
+    wishes = [
+        (each.closed_at, each.action.action, each.price, BOT)
+        for each in backtest.desk.decisions[-MOST_SIGNALS:]
+        if each.signal.source == BOT
+    ]
+    exits = [
+        (fill.at, fill.side, fill.price, fill.source)
+        for fill in backtest.desk.fills[-MOST_SIGNALS:]
+        if fill.source != BOT
+    ]
+    newest = sorted([*exits, *wishes], key=lambda signal: signal[0])[-MOST_SIGNALS:]
+    return [
+        {"at": at.isoformat(), "action": action, "price": float(price), "source": source}
+        for at, action, price, source in newest
+    ]
 
 
 def _execution(backtest: Backtest) -> dict[str, Any]:

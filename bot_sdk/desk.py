@@ -53,11 +53,15 @@ class Terms:
 
 
 class Decision(NamedTuple):
-    """What became of a bot's wish. `closed_at` is the close of the candle that it was made on."""
+    """What became of a bot's wish. `closed_at` is the close of the candle that it was made on.
+
+    `price` is what one base cost, in quote, when it was decided.
+    """
 
     closed_at: datetime
     action: Action
     signal: Signal
+    price: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +233,7 @@ class Desk:
         if self._order and signal.source == BOT and action.action != HOLD:
             reason = ORDER_STILL_OPEN.format(action=action.action)
             signal = Signal(HOLD, ZERO, reason, BOT, SkipReason.ORDER_OPEN)
-        self.decisions.append(Decision(closed_at, action, signal))
+        self.decisions.append(Decision(closed_at, action, signal, price))
         self._place(action, signal, price, at)
 
     def _signal(self, action: Action, price: Decimal, at: datetime, execution: ExecutionConfig) -> Signal:

@@ -114,6 +114,33 @@ def test_every_fill_and_failure_is_named(found: dict[str, Any]) -> None:
     assert summary["skips"]["bot_failed"] == 3
 
 
+def test_the_newest_signals_are_what_the_bot_wanted_and_what_limits_sold() -> None:
+    class Says(CustomBot):
+        def execute_algorithm(self, data: Any, timeframe: str, subscription_config: Any = None) -> Action:
+            return Action(("SELL", "BUY", "BUY", "HOLD", "HOLD", "HOLD")[len(data) - 1], 1.0)
+
+    frame = candles_of([100, 100, 104, 104, 80, 80])
+    found = report(run(Says, make_backtest(frame, slippage_percent=Decimal(0))))
+
+    signals = [
+        (each["at"][11:16], each["action"], each["price"], each["source"]) for each in found["newest_signals"]
+    ]
+    assert signals == [
+        ("01:00", "SELL", 100.0, "bot"),  # nothing was held
+        ("02:00", "BUY", 104.0, "bot"),  # at the next open
+        ("03:00", "BUY", 104.0, "bot"),  # nothing was free
+        ("04:00", "SELL", 80.0, "stop_loss"),
+    ]
+
+
+def test_of_many_signals_the_newest_hundred_are_kept() -> None:
+    signals = report(run(Wordy, make_backtest(with_indicators(wavy_candles(200), "1h"))))["newest_signals"]
+
+    assert len(signals) == 100
+    assert signals == sorted(signals, key=lambda each: each["at"])
+    assert signals[-1]["at"] == "2026-01-09T07:00:00+00:00"
+
+
 def test_slippage_is_what_was_assumed(found: dict[str, Any]) -> None:
     slippage = found["execution"]["slippage_percent"]
 
