@@ -1,7 +1,14 @@
 from django.urls import path
 
 from bots.converters import VERSION
-from execution import backtest_views, decision_views, live_views, record_views, views
+from execution import (
+    account_fit_views,
+    backtest_views,
+    decision_views,
+    live_views,
+    record_views,
+    views,
+)
 
 app_name = "execution"
 
@@ -21,6 +28,7 @@ urlpatterns = [
     path("bots/<slug:slug>/backtest/", backtest_views.new, name="new_backtest"),
     path("bots/<slug:slug>/records/", record_views.records, name="bot_records"),
     path("statistics/", record_views.statistics, name="statistics"),
+    path("bots/<slug:slug>/with-my-account/", account_fit_views.with_my_account, name="with_my_account"),
     path("backtests/", backtest_views.index, name="backtests"),
     path("backtests/compare/", backtest_views.compare, name="compare_backtests"),
     path("backtests/<uuid:pk>/", backtest_views.backtest, name="backtest"),

@@ -15,6 +15,7 @@ from bots.models import Bot, BotVersion
 from bots.publishing import publish_version
 from exchanges.markets import refresh_markets
 from execution import forward_runs, record_lines, records, tasks
+from execution.account_fit import newest_signals
 from execution.models import Backtest, BotRecord, SubscriptionPerformance
 from tests.execution.test_backtesting import BEGIN, SWINGING
 from tests.factories import make_bot, make_market, make_subscription
@@ -87,6 +88,9 @@ def test_a_published_version_is_backtested_and_shown_in_lists(markets: None, cli
     assert record.figures["trades"] == 8
     assert record.figures["probabilistic_sharpe_percent"] is None
     assert len(record.line) == 2
+    newest = newest_signals(record.version)
+    assert newest is not None
+    assert {signal.action for signal in newest.signals} == {"BUY", "SELL"}
     bot.refresh_from_db()
     assert bot.record is not None
     assert bot.record["line"] == record.line
