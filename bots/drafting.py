@@ -95,15 +95,15 @@ def delete_bot(*, bot: Bot) -> None:
     one: what they said is kept, and what they said it of.
     """
     with transaction.atomic():
+        _hold(bot.developer)  # so that nothing is begun or submitted meanwhile
         found = locked_bot(bot)
-        versions = found.versions.select_for_update(of=["self"])
-        states = {each.state for each in versions}  # held, so that none is submitted meanwhile
         if found.state != Bot.State.DRAFT:
             raise PublishingError(f"{found} is {found.get_state_display().lower()}: only drafts are deleted.")
-        if states.intersection(WITHDRAWABLE):
+        if found.versions.filter(state__in=WITHDRAWABLE).exists():
             raise PublishingError("One of its versions is being checked or reviewed. Withdraw it first.")
         if Review.objects.filter(version__bot=found).exists():
             raise PublishingError(f"Staff have judged a version of {found}: what they said of it is kept.")
+        list(found.versions.select_for_update(of=["self"]))  # an upload that is under way comes to its end
         objects = list(Artifact.objects.filter(version__bot=found).values_list("key", "object_version"))
         found.delete()
         transaction.on_commit(lambda: storage.delete(objects))
