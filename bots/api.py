@@ -5,6 +5,7 @@ What is not published is there for its developer only; to everybody else it look
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -56,6 +57,9 @@ class MayPublish(BasePermission):
         return True
 
 
+_SOURCES = {"developer": "developer__username", "category": "category__slug"}
+LISTED_COLUMNS = [_SOURCES.get(name, name) for name in BotSerializer.Meta.fields]
+
 OPEN_TO_READERS = (IsAuthenticatedOrReadOnly, WritesWithFullToken)
 PUBLISHES = (IsAuthenticated, WritesWithFullToken, MayPublish)
 
@@ -69,6 +73,13 @@ class Bots(ListAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the bots that can be subscribed to."""
         return super().get(request, *args, **kwargs)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Give what the serializer would, by plain values: a list of models costs three times as much."""
+        page = self.paginate_queryset(self.get_queryset().values_list(*LISTED_COLUMNS))
+        names = BotSerializer.Meta.fields
+        exact = ([str(value) if isinstance(value, Decimal) else value for value in row] for row in page)
+        return self.get_paginated_response([dict(zip(names, row, strict=True)) for row in exact])
 
     @extend_schema(operation_id="create_bot", request=NewBotSerializer, responses={201: BotSerializer})
     def post(self, request: Request) -> Response:

@@ -253,6 +253,7 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
     "base-uri": [CSP.NONE],
     "manifest-src": [CSP.SELF],
+    "worker-src": [CSP.SELF],
 }
 SESSION_COOKIE_SECURE = IS_PUBLIC_HTTPS
 CSRF_COOKIE_SECURE = IS_PUBLIC_HTTPS

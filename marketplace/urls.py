@@ -14,6 +14,9 @@ urlpatterns = [
     path("api/", include("marketplace.api.urls")),
     path("admin/", admin.site.urls),
     path("favicon.ico", views.favicon, name="favicon"),
+    path("manifest.webmanifest", views.manifest, name="manifest"),
+    path("service-worker.js", views.service_worker, name="service_worker"),
+    path("offline/", views.offline, name="offline"),
     path("healthz", views.healthz, name="healthz"),
 ]
 

@@ -20,8 +20,11 @@
     }
   }
 
+  const BARS = { light: "#ffffff", dark: "#181f2a" }; // of the browser or the app, as the header below it
+
   function show(theme) {
     document.documentElement.dataset.bsTheme = theme;
+    for (const meta of document.querySelectorAll('meta[name="theme-color"]')) meta.content = BARS[theme];
     document.dispatchEvent(new CustomEvent("themechange", { detail: theme }));
   }
 

@@ -53,6 +53,15 @@ def test_nobody_but_the_developer_writes_into_the_catalogue(client: Client, bob:
     assert stranger == [405, 404, 404]
 
 
+def test_a_list_says_of_a_bot_what_its_own_page_says(client: Client) -> None:
+    bot = make_bot(price_per_month=7, promised_trades_per_week=2, trading_pairs=["BTC/USDT"])
+
+    [listed] = client.get("/api/bots/").json()["results"]
+
+    assert listed == client.get(f"/api/bots/{bot.pk}/").json()
+    assert listed["price_per_month"] == "7.00"
+
+
 def test_more_bots_take_no_more_queries(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -69,7 +69,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
                 "--disable-background-networking",
             ],
         )
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, service_workers="block")
         page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         yield page
@@ -82,7 +82,9 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 def quiet_page(page: Page) -> Iterator[Page]:
     """A page of another visitor, whose console may complain: answers of 400 and the like are noted there."""
     assert page.context.browser
-    context = page.context.browser.new_context(viewport={"width": 1280, "height": 900})
+    context = page.context.browser.new_context(
+        viewport={"width": 1280, "height": 900}, service_workers="block"
+    )
     yield context.new_page()
     context.close()
 
