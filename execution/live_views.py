@@ -142,7 +142,8 @@ def _page(
         "differences": differences(changing.settings_of(found), changing.moved(found, version))
         if version
         else [],
-        "buy": going_live.first_buy(found, capital),
+        "buy_now": going_live.usual_buy(found, found.allocated_capital),
+        "buy": going_live.usual_buy(found, capital),
         "fee_percent": found.market.taker_fee_fraction * 100,
         "loss": risk_sentences(capital=capital, risk=found.risk, market=found.market, account=account),
         "trial": _trial(found),

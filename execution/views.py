@@ -35,6 +35,7 @@ from execution.words import SKIPS
 from subscriptions import changing, switches
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription, SubscriptionQuerySet, TradingState
+from subscriptions.real_money import asks_who_it_is
 
 CYCLES_PER_PAGE = 25
 ORDERS_SHOWN = 20
@@ -162,8 +163,8 @@ def reconciliations(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "execution/reconciliations.html", context)
 
 
-@login_required
 @require_POST
+@asks_who_it_is
 def lift_halt(request: HttpRequest, pk: int) -> HttpResponse:
     """Let the bot buy again after its drawdown limit has halted it."""
     found = get_object_or_404(_watched(request), pk=pk)

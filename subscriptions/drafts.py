@@ -18,7 +18,6 @@ from subscriptions.lifecycle import Wish
 from subscriptions.models import Subscription, SubscriptionDraft
 
 KEPT_FOR = timedelta(days=14)
-LONGEST_TEXT = 200  # characters of one value; no setting needs more
 
 
 def find(*, trader: User, bot: Bot) -> SubscriptionDraft | None:
@@ -29,15 +28,11 @@ def find(*, trader: User, bot: Bot) -> SubscriptionDraft | None:
 
 @transaction.atomic
 def keep(*, trader: User, bot: Bot, entered: Mapping[str, Any]) -> SubscriptionDraft:
-    """Add to the draft what was entered by field; too long a text is left out. Old drafts are deleted."""
+    """Add to the draft what was entered by field. The trader's old drafts are deleted."""
     mine = SubscriptionDraft.objects.filter(trader=trader)
     mine.filter(changed_at__lt=timezone.now() - KEPT_FOR).delete()
     draft, _ = mine.select_for_update(of=["self"]).get_or_create(trader=trader, bot=bot)
-    draft.entered |= {
-        name: value
-        for name, value in entered.items()
-        if not isinstance(value, str) or len(value) <= LONGEST_TEXT
-    }
+    draft.entered |= entered
     draft.revision += 1
     draft.save()
     return draft

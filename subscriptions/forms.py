@@ -289,7 +289,6 @@ class SubscribeForm(TradingForm):
         widget=forms.RadioSelect,
         queryset=ExchangeAccount.objects.none(),
         empty_label="Paper account",
-        help_text="On paper, orders are filled in a ledger of ours.",
     )
     allocated_capital = AmountField(
         label="Allocated capital",

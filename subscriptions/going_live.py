@@ -39,7 +39,7 @@ def checks(
 ) -> list[Check]:
     """Return what has to be so, and whether it is. Select bot, market and account beforehand."""
     bot, market = subscription.bot, subscription.market
-    buy = first_buy(subscription, allocated_capital)
+    buy = usual_buy(subscription, allocated_capital)
     is_verified = account is not None and account.state == ExchangeAccount.State.ACTIVE
     cannot_withdraw = account is not None and account.permissions.get("can_withdraw") is False
     named = account.label if account else f"Your account at {market.get_exchange_display()}"
@@ -62,8 +62,8 @@ def checks(
     ]
 
 
-def first_buy(subscription: Subscription, allocated_capital: Decimal) -> Decimal:
-    """Return about what its first buy would spend of that capital, in quote."""
+def usual_buy(subscription: Subscription, allocated_capital: Decimal) -> Decimal:
+    """Return about what one buy would spend of that capital, in quote."""
     sizing, risk = subscription.execution, subscription.risk
     wanted = {
         PERCENTAGE: allocated_capital * (sizing.buy_order_value or 0) / 100,

@@ -41,10 +41,8 @@ def _on_position(loss: PossibleLoss, risk: RiskConfig, quote: str) -> str:
         TRAILING_STOP: f"a trailing stop of {percent(risk.trailing_stop_percent)}",
         MAX_DRAWDOWN: f"a largest drawdown of {percent(risk.max_drawdown_percent)}",
     }[loss.stop]
-    largest = f"a position of at most {money(loss.position, quote)}"
-    return (
-        f"You can lose about {money(loss.on_position, quote)} on one position: {rule}, {largest}, and fees."
-    )
+    so_much = f"You can lose about {money(loss.on_position, quote)} on one position, fees included"
+    return f"{so_much}: it costs at most {money(loss.position, quote)}, and {rule} sells it."
 
 
 def _in_day(loss: PossibleLoss, quote: str) -> str:

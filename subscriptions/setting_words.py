@@ -6,9 +6,9 @@ from typing import Any
 
 from django import forms
 
-from bot_sdk.configs import RiskConfig
+from bot_sdk.configs import PERCENTAGE, RiskConfig
 from bots.models import BotVersion
-from exchanges.templatetags.amounts import GROUP_SPACE, NOTHING, plain
+from exchanges.templatetags.amounts import GROUP_SPACE, NOTHING, percent, plain
 from subscriptions.forms import ORDER_TYPE_FIELDS, RISK_FIELDS, SIZING_FIELDS, SettingsForm, parameter_label
 from subscriptions.lifecycle import STRATEGY_PREFIX
 
@@ -73,7 +73,7 @@ def in_words(settings: Settings) -> dict[str, tuple[str, str]]:
             for each in version.declared_parameters
         },
         **{
-            name: (_label(name), _sizing_words(name, execution.get(name)))
+            name: (_label(name), _sizing_words(name, execution))
             for name in (*SIZING_FIELDS, *ORDER_TYPE_FIELDS)
         },
         **{name: (_label(name), _limit_words(name, settings.risk_config.get(name))) for name in RISK_FIELDS},
@@ -89,11 +89,15 @@ def _label(name: str) -> str:
     return str(SettingsForm.base_fields[name].label)
 
 
-def _sizing_words(name: str, value: Any) -> str:
-    field = SettingsForm.base_fields[name]
+def _sizing_words(name: str, execution: Mapping[str, Any]) -> str:
+    field, value = SettingsForm.base_fields[name], execution.get(name)
     if isinstance(field.widget, forms.Select):
         return str(dict(field.widget.choices).get(value or field.initial or "", value))
-    return NOTHING if value is None else _with_unit(name, value)
+    if value is None:
+        return NOTHING
+    # a size is of the type that its neighbor names
+    is_percentage = execution.get(name.replace("_value", "_type")) == PERCENTAGE
+    return percent(value) if is_percentage else _with_unit(name, value)
 
 
 def _limit_words(name: str, value: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -31,6 +31,8 @@ from subscriptions.models import Subscription, SubscriptionDraft
 from subscriptions.overview_words import overview
 from subscriptions.risk_words import risk_sentences
 from subscriptions.steps import Step, steps_of
+
+LONGEST_TEXT = 10_000  # characters of one field, far more than any takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ def _enter(request: HttpRequest, place: Place) -> HttpResponse:
         drafts.keep(trader=person, bot=bot, entered={"account": ""})
         return redirect(place.address(place.steps[-1]))
     sent = {name: request.POST.get(name, "") for name in step.fields}
+    if any(len(value) > LONGEST_TEXT for value in sent.values()):
+        raise BadRequest("No field takes so much.")
     form = place.form(sent)
     _plan(place, form)
     accepted = {name: value for name, value in sent.items() if name not in form.errors}

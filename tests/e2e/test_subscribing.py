@@ -93,7 +93,7 @@ def test_a_trial_is_changed_and_goes_live(
     # real money: a page of its own, a tick, and the password
     page.get_by_role("link", name="Go live with these settings").click()
     page.get_by_label("Capital in real money").fill("1000")
-    page.get_by_role("button", name="Show it for these").click()
+    page.get_by_role("button", name="Show the figures for these").click()
     page.get_by_label("I want this bot to trade with my real money").check()
     page.get_by_role("button", name="Go live with").click()
     page.get_by_label("Password", exact=True).fill(PASSWORD)

@@ -170,7 +170,7 @@ def test_settings_change_together_and_are_kept_in_words(subscription: Subscripti
     assert (changed.version, changed.revision) == (subscription.version, 1)
     differences = changed.changes.get().differences
     assert [(each["label"], spaced(each["old"]), spaced(each["new"])) for each in differences] == [
-        ("Size of a buy", "10", "50"),
+        ("Size of a buy", "10 %", "50 %"),
         ("Stop loss", "5 %", "2.5 %"),
         ("Take profit", "10 %", "off"),
         ("Largest position", "20 %", "off"),

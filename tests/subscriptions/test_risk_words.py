@@ -30,8 +30,8 @@ def test_the_proposed_limits_in_words() -> None:
     words = said(stop_loss_percent=5, take_profit_percent=10, max_position_size=20)
 
     assert words.startswith(
-        "You can lose about 102.00 USDT on one position: a stop loss of 5 %, a position of at most "
-        "2 002.00 USDT, and fees. No limit holds for a day: the losses of several positions add up. "
+        "You can lose about 102.00 USDT on one position, fees included: it costs at most 2 002.00 USDT, and "
+        "a stop loss of 5 % sells it. No limit holds for a day: the losses of several positions add up. "
         "Nothing halts trading after many losses: all of 10 000.00 USDT can be lost. It can be more:"
     )
     assert words.endswith("none of it is real money.")
@@ -51,7 +51,7 @@ def test_a_day_and_a_halt_have_their_figures() -> None:
 def test_a_halt_alone_bounds_the_day() -> None:
     words = said(max_drawdown_percent=25)
 
-    assert "on one position: a largest drawdown of 25 %" in words
+    assert "and a largest drawdown of 25 % sells it" in words
     assert "about 2 500.00 USDT in a day: there the drawdown limit ends it" in words
 
 

@@ -433,6 +433,11 @@ def test_a_step_or_all_of_it_begins_again_with_what_is_proposed(bot: Bot, bobs_b
     assert not SubscriptionDraft.objects.exists()
 
 
+def test_a_draft_does_not_grow_without_end(bot: Bot, bobs_browser: Client) -> None:
+    assert enter(bobs_browser, "parameters", **{"strategy-mode": "x" * 20_000}).status_code == 400
+    assert not SubscriptionDraft.objects.exists()
+
+
 def test_back_leads_to_the_step_before_even_from_what_is_wrong(bot: Bot, bobs_browser: Client) -> None:
     answer = enter(bobs_browser, "risk", stop_loss_percent="much", go="back")
 
