@@ -16,15 +16,19 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from bot_sdk.action import BUY, SELL
 from bot_sdk.configs import ALL, ExecutionConfig
 from bot_sdk.parameters import ConfigError
 from bot_sdk.past_signals import Outcome, PastSignal, needed_capital, outcome_of
 from bots.models import BotVersion
 from exchanges.models import ExchangeAccount, Market
-from execution.models import BotRecord
+from execution.models import BotRecord, Fill
+from execution.words import SOURCES
 from subscriptions.lifecycle import LARGEST_CAPITAL, collect, free_capital
+from subscriptions.models import Subscription
 
 READ_BALANCES_TASK = "exchanges.tasks.read_balances"
+MOST_SIGNALS = 100
 FRESH = timedelta(minutes=5)  # so old may a balance be before its exchange is asked again
 ASKED_EACH_SECONDS = 60  # of one account, at most
 
@@ -89,19 +93,26 @@ class Fit:
 
 
 def newest_signals(version: BotVersion) -> NewestSignals | None:
-    """Return the signals that the marketplace has seen the version give last; None when it saw none yet."""
+    """Return the signals that the marketplace has seen the version give last; None when it saw none yet.
+
+    Those of its backtest come first, and then those of its own run on paper where that is on the same market.
+    """
+    run = version.subscriptions.forward_runs().select_related("market").first()
     records = version.records.filter(kind=BotRecord.Kind.BACKTEST, measured_at__isnull=False)
-    found = records.values_list(
+    tested = records.values_list(
         "backtest__market", "backtest__timeframe", "backtest__report__newest_signals"
     ).first()
-    if found is None or not found[2]:
+    signals = _in_backtest(tested[2] or []) if tested else []
+    if run is not None:
+        if tested and tested[:2] != (run.market_id, run.timeframe):
+            signals = []
+        signals = [*signals, *_on_paper(run)][-MOST_SIGNALS:]
+    if not signals:
         return None
-    market, timeframe, told = found
-    signals = [
-        PastSignal(datetime.fromisoformat(each["at"]), each["action"], Decimal(str(each["price"])))
-        for each in told
-    ]
-    return NewestSignals(Market.objects.get(pk=market), timeframe, signals)
+    if run is not None:
+        return NewestSignals(run.market, run.timeframe, signals)
+    assert tested is not None
+    return NewestSignals(Market.objects.get(pk=tested[0]), tested[1], signals)
 
 
 def funds_of(account: ExchangeAccount | None, newest: NewestSignals) -> Funds:
@@ -158,6 +169,28 @@ def fit(newest: NewestSignals, *, funds: Funds, capital: Decimal | None, buying:
             newest.signals, rules=rules, execution=execution, most=Decimal(LARGEST_CAPITAL)
         ),
     )
+
+
+def _in_backtest(told: Sequence[Mapping[str, Any]]) -> list[PastSignal]:
+    return [
+        PastSignal(datetime.fromisoformat(each["at"]), each["action"], Decimal(str(each["price"])))
+        for each in told
+    ]
+
+
+def _on_paper(run: Subscription) -> list[PastSignal]:
+    """Return the newest signals of our own run: what the bot wanted, and what limits sold meanwhile."""
+    cycles = run.cycles.filter(action__in=[BUY, SELL], price__isnull=False)
+    wishes = cycles.exclude(signal_source__in=SOURCES).order_by("-candle_opened_at")
+    exits = Fill.objects.filter(order__subscription=run, order__source__in=SOURCES)
+    found = [
+        *exits.order_by("-order__moment_at").values_list("order__moment_at", "order__side", "price")[
+            :MOST_SIGNALS
+        ],
+        *wishes.values_list("candle_closed_at", "action", "price")[:MOST_SIGNALS],
+    ]
+    # of one moment, what a limit sold comes before the bot's
+    return [PastSignal(*row) for row in sorted(found, key=lambda row: row[0])]
 
 
 def _ask_for_balances(account: ExchangeAccount) -> bool:

@@ -113,6 +113,11 @@ class Cycle(models.Model):
         ]
         indexes = [
             models.Index(fields=["lease_until"], condition=models.Q(state="RUNNING"), name="cycles_running"),
+            models.Index(
+                fields=["subscription", "-candle_opened_at"],
+                condition=models.Q(action__in=["BUY", "SELL"]),
+                name="cycles_with_a_wish",
+            ),
         ]
 
     def __str__(self) -> str:

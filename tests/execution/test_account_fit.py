@@ -14,13 +14,18 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from bots.models import Bot
 from exchanges.models import ExchangeAccount
+from execution.account_fit import newest_signals
 from execution.models import BotRecord
 from marketplace import roles
+from subscriptions.models import Subscription
 from tests.factories import (
     make_backtest,
     make_bot,
+    make_cycle,
     make_exchange_account,
+    make_fill,
     make_market,
+    make_order,
     make_staff,
     make_subscription,
     sign_in_staff,
@@ -31,7 +36,7 @@ pytestmark = pytest.mark.django_db
 ADDRESS = "/bots/steady/with-my-account/"
 SIGNALS = [("BUY", 100.0), ("SELL", 110.0), ("SELL", 110.0), ("BUY", 100.0)]
 PERCENTAGE = {"buy_order_type": "PERCENTAGE", "buy_order_value": "10"}
-QUERIES = 7  # session, person, bot, version, its record, market, accounts to choose
+QUERIES = 8  # session, person, bot, version, its run and its record, market, accounts to choose
 
 
 @pytest.fixture
@@ -215,6 +220,31 @@ def test_a_bot_without_a_record_says_so(bot: Bot, bobs: Client) -> None:
     assert "We have seen no signal of v1.0.0 yet." in text(bobs)
     make_signals(bot, [])
     assert "We have seen no signal of v1.0.0 yet." in text(bobs)
+
+
+def test_the_run_on_paper_goes_on_where_the_backtest_ended(bot: Bot, bobs: Client) -> None:
+    make_signals(bot)
+    run = make_subscription(bot=bot, timeframe="1d")
+    Subscription.objects.filter(pk=run.pk).update(trader=None)
+    make_cycle(run, action="HOLD", age=5)
+    make_cycle(run, action="BUY", signal_source="bot", price=Decimal(100), age=4)
+    stopped = make_cycle(run, action="BUY", signal_source="stop_loss", price=Decimal(90), age=3)
+    make_fill(make_order(stopped, side="SELL", source="stop_loss"), price=Decimal(90))
+    make_cycle(run, action="SELL", signal_source="bot", skip="no_position", price=Decimal(95), age=2)
+    make_cycle(make_subscription(bot=bot, timeframe="1d"), action="BUY", price=Decimal(100))
+    version = run.version
+
+    newest = newest_signals(version)
+
+    assert newest is not None
+    told = [(each.action, each.price) for each in newest.signals]
+    assert told == [*SIGNALS, ("BUY", 100), ("SELL", 90), ("SELL", 95)]
+    assert "5 of 7 signals" in text(bobs)
+
+    Subscription.objects.filter(pk=run.pk).update(timeframe="1h")  # others than the backtest's
+    elsewhere = newest_signals(version)
+    assert elsewhere is not None
+    assert len(elsewhere.signals) == 3
 
 
 def test_the_bots_page_pulls_it_in_for_who_is_signed_in(bot: Bot, bobs: Client) -> None:
