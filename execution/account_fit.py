@@ -180,7 +180,7 @@ def _in_backtest(told: Sequence[Mapping[str, Any]]) -> list[PastSignal]:
 
 def _on_paper(run: Subscription) -> list[PastSignal]:
     """Return the newest signals of our own run: what the bot wanted, and what limits sold meanwhile."""
-    cycles = run.cycles.filter(action__in=[BUY, SELL], price__isnull=False)
+    cycles = run.cycles.filter(action__in=[BUY, SELL])
     wishes = cycles.exclude(signal_source__in=SOURCES).order_by("-candle_opened_at")
     exits = Fill.objects.filter(order__subscription=run, order__source__in=SOURCES)
     found = [
@@ -190,7 +190,8 @@ def _on_paper(run: Subscription) -> list[PastSignal]:
         *wishes.values_list("candle_closed_at", "action", "price")[:MOST_SIGNALS],
     ]
     # of one moment, what a limit sold comes before the bot's
-    return [PastSignal(*row) for row in sorted(found, key=lambda row: row[0])]
+    in_time = sorted(found, key=lambda row: row[0])
+    return [PastSignal(at, action, price) for at, action, price in in_time if price is not None]
 
 
 def _ask_for_balances(account: ExchangeAccount) -> bool:
