@@ -22,6 +22,7 @@ from exchanges.templatetags.amounts import NOTHING, money, percent, plain, signe
 from execution.metric_rows import Shown, shown
 from execution.metric_words import span_text
 from execution.models import Backtest
+from execution.spreadsheets import cell
 from execution.words import SOURCES, limit_rows, sizing_rows, value_words
 
 HEAT_STEPS = (0.05, 2.0, 5.0, 10.0)  # percent a month, from hardly anything to much
@@ -36,7 +37,6 @@ TRADE_COLUMNS = {
     "return_fraction": "Return",
 }
 NUMBER_COLUMNS = ("entry_price", "exit_price", "amount", "fees", "pnl")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 type Report = Mapping[str, Any]
 type Rows = list[tuple[str, str]]
@@ -123,7 +123,7 @@ def trades_csv(report: Report) -> str:
                 trade["closed_at"],
                 *numbers,
                 *(trade[name] for name in fractions),
-                *(_inert(trade[name]) for name in words),
+                *(cell(trade[name]) for name in words),
             ]
         )
     return text.getvalue()
@@ -223,10 +223,6 @@ def _closed_trade(number: int, raw: Mapping[str, Any]) -> ClosedTrade:
     held = span_text((closed_at - opened_at) / timedelta(days=1))
     sold_by = SOURCES.get(raw["exit_source"], "")
     return ClosedTrade(number, opened_at, closed_at, held, raw["return_fraction"] * 100, sold_by, raw)
-
-
-def _inert(words: str) -> str:
-    return f"'{words}" if words.startswith(FORMULA_STARTS) else words
 
 
 def _markers(backtest: Backtest) -> list[list[Any]]:

@@ -24,9 +24,9 @@ from bot_sdk.equity import DailyEquity, daily_equity
 from bot_sdk.execution_statistics import execution_statistics, slippage_percent
 from bot_sdk.ledger import LedgerError
 from bot_sdk.metrics import measure
-from exchanges.models import Market
 from execution.models import Cycle, CycleQuerySet, Fill, Order, SubscriptionPerformance
-from execution.orders import SIGNAL, booking_order, fee_in
+from execution.orders import SIGNAL, booking_order
+from execution.round_trips import UNREAD, sdk_fill
 from subscriptions.models import Subscription
 
 BATCH = 100  # subscriptions that are read, measured and written together
@@ -85,7 +85,7 @@ class _Batch:
         days = self._days[subscription.pk]
         start = subscription.allocated_capital, self._first_prices.get(subscription.pk, days[0].price)
         equity, market = _extended(known, start, days)
-        fills = [_sdk_fill(fill, subscription.market) for fill in self._fills[subscription.pk]]
+        fills = [sdk_fill(fill, subscription.market) for fill in self._fills[subscription.pk]]
         trades = list(sdk.trades_of(fills, rules=subscription.market.rules))
         return SubscriptionPerformance(
             subscription=subscription,
@@ -164,8 +164,7 @@ class _Batch:
     def _read_fills(self) -> dict[int, list[Fill]]:
         fills: dict[int, list[Fill]] = defaultdict(list)
         found = Fill.objects.filter(order__subscription__in=self._ids).select_related("order__cycle")
-        # of a cycle its price is read: what the bot printed may be long
-        for fill in found.defer(*(f"order__cycle__{name}" for name in ("log", "receipt", "asked"))):
+        for fill in found.defer(*UNREAD):
             fills[fill.order.subscription_id].append(fill)
         for those in fills.values():
             those.sort(key=booking_order)
@@ -218,18 +217,3 @@ def _within(day: date) -> datetime:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def _sdk_fill(fill: Fill, market: Market) -> sdk.Fill:
-    order = fill.order
-    return sdk.Fill(
-        side=order.side,
-        amount=fill.amount,
-        price=fill.price,
-        fee=fill.fee,
-        at=fill.filled_at,
-        fee_in=fee_in(fill.fee_currency, market),
-        reason=order.reason,
-        source=order.source,
-        decided_price=order.cycle.price if order.cycle else None,
-    )

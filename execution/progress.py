@@ -4,11 +4,12 @@ import hashlib
 from datetime import datetime
 
 from bot_sdk.timeframes import next_close
-from execution.models import Cycle, Position
+from execution.models import NOT_FINAL, Cycle, Order, Position
 from execution.valuation import Price
 from subscriptions.models import Subscription
 
 CYCLES_THAT_CHANGE = 20  # older ones are finished
+ORDERS_SHOWN = 20  # the newest, beside all that are open
 
 
 def next_run_at(timeframe: str, at: datetime) -> datetime:
@@ -19,8 +20,10 @@ def next_run_at(timeframe: str, at: datetime) -> datetime:
 def token(subscription: Subscription, price: Price | None) -> str:
     """Return a short text that differs whenever the subscription's page would show something else.
 
-    One query; select bot, version and position beforehand.
+    Three queries; select bot, version and position beforehand.
     """
+    orders = Order.objects.filter(subscription=subscription)
+    states = orders.values_list("pk", "state", "message")
     cycles = Cycle.objects.of(subscription).values_list("pk", "state", "order__state")[:CYCLES_THAT_CHANGE]
     position: Position | None = getattr(subscription, "position", None)
     facts = (
@@ -28,5 +31,7 @@ def token(subscription: Subscription, price: Price | None) -> str:
         position and (position.updated_at, position.past.is_halted),
         price and price.at,
         list(cycles),
+        list(states[:ORDERS_SHOWN]),
+        list(states.filter(state__in=NOT_FINAL)),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

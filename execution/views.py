@@ -25,10 +25,10 @@ from execution.closing import sell_and_stop
 from execution.envelope import quotes_of, together_of
 from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable
 from execution.forms import EnvelopeForm, StateForm
-from execution.models import Cycle, Order, SubscriptionPerformance
+from execution.models import NOT_FINAL, Cycle, Order, SubscriptionPerformance
 from execution.overview import Overview, overview
 from execution.performance_words import performance_page
-from execution.progress import next_run_at, token
+from execution.progress import ORDERS_SHOWN, next_run_at, token
 from execution.run_now import run_now
 from execution.valuation import newest_prices, value
 from execution.words import SKIPS
@@ -38,7 +38,6 @@ from subscriptions.models import Subscription, SubscriptionQuerySet, TradingStat
 from subscriptions.real_money import asks_who_it_is
 
 CYCLES_PER_PAGE = 25
-ORDERS_SHOWN = 20
 SKIPS_SHOWN = timedelta(days=30)
 
 STATE_IS_SET = {
@@ -286,7 +285,7 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
     is_running = Subscription.objects.active().filter(pk=found.pk).exists()
     is_stopped = found.state == Subscription.State.STOPPED
     cycles = Cycle.objects.of(found).select_related("subscription__market", "order")
-    orders = Order.objects.filter(subscription=found).annotate(
+    with_fills = Order.objects.filter(subscription=found).annotate(
         filled_amount=Sum("fills__amount"),
         cost=Sum("fills__cost"),
         fee=Sum("fills__fee"),
@@ -294,6 +293,8 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
         price=Sum("fills__cost") / Sum("fills__amount"),
         filled_at=Max("fills__filled_at"),
     )
+    # grouping drops the model's own order
+    orders = with_fills.select_related("subscription__market").order_by("-created_at", "-pk")
     return {
         "subscription": found,
         "valuation": value(found, price),
@@ -303,8 +304,8 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
         "protection": protection.protection_of(found, now, is_running=is_running),
         "is_halted": hasattr(found, "position") and found.position.past.is_halted,
         "cycles": Paginator(cycles, CYCLES_PER_PAGE).get_page(request.GET.get("page")),
-        # grouping drops the model's own order
-        "orders": orders.select_related("subscription__market").order_by("-created_at", "-pk")[:ORDERS_SHOWN],
+        "open_orders": orders.filter(state__in=NOT_FINAL),
+        "orders": orders.exclude(state__in=NOT_FINAL)[:ORDERS_SHOWN],
         "orders_shown": ORDERS_SHOWN,
         "parameters": _parameters(found),
         "is_stopped": is_stopped,

@@ -91,12 +91,12 @@ LIMIT_SOURCES: dict[str, str] = {
     Source.PLATFORM: "the platform",
     Source.NOBODY: "nobody",
 }
-QUESTIONS: dict[str, str] = {
-    "current_price": "The price now",
-    "balance": "Free balance",
-    "position": "What is held",
-    "account_info": "The account",
-    "candles": "Newest candles",
+QUESTIONS: dict[tuple[str, int], str] = {  # by name and number of arguments
+    ("current_price", 0): "The price now",
+    ("balance", 1): "Free balance of {}",
+    ("position", 0): "What is held",
+    ("account_info", 0): "The account",
+    ("candles", 1): "The newest {} candles",
 }
 SAME = "The same came out: the same answer, value and reason, from the same code, settings and candles."
 SAME_FROM_OTHERS = "The same answer came out, although something that went in is not what it was."
@@ -183,8 +183,9 @@ def short_verdict(verdict: str) -> str:
 
 def question_words(asked: Mapping[str, Any]) -> str:
     """Return what a bot asked, as a cycle keeps it."""
-    known = QUESTIONS.get(asked["question"], asked["question"])
-    return " ".join([known, *map(str, asked["arguments"])])
+    name, arguments = asked["question"], asked["arguments"]
+    known = QUESTIONS.get((name, len(arguments)))
+    return known.format(*arguments) if known else " ".join([name, *map(str, arguments)])
 
 
 def answer_words(asked: Mapping[str, Any]) -> str:
@@ -192,9 +193,9 @@ def answer_words(asked: Mapping[str, Any]) -> str:
     answer = asked["answer"]
     if asked["question"] == "candles" and isinstance(answer, dict) and "rows" in answer:
         return f"{answer['rows']} candles, with the fingerprint {answer['sha256']}"
-    if not isinstance(answer, dict):
-        return value_words(answer)
-    return ", ".join(f"{name.replace('_', ' ')} {value_words(value)}" for name, value in answer.items())
+    if isinstance(answer, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_fact(value)}" for name, value in answer.items())
+    return _fact(answer)
 
 
 def replay_words(replay: Replay) -> str:
@@ -240,6 +241,10 @@ def outcome(cycle: Cycle) -> str:
     if cycle.skip:
         return skip_words(cycle.skip)
     return "No order." if cycle.signal_action in ("", Action.HOLD) else "The order was not placed."
+
+
+def _fact(value: object) -> str:
+    return plain(value) if isinstance(value, float) else value_words(value)
 
 
 def _limit_value(name: str, value: Decimal | int | None) -> str:

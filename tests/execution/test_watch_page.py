@@ -1,5 +1,6 @@
 import html
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from accounts.models import User
 from bot_sdk.ledger import apply_fill
 from bot_sdk.parameters import Parameter
 from bots.models import BotVersion
-from execution.models import Cycle, Fill, Order, Position
+from execution.models import GUARD, Cycle, Fill, Order, Position
 from marketplace import celery_app
 from subscriptions.models import Subscription
 from tests.factories import (
@@ -322,7 +323,20 @@ def test_the_live_part_is_silent_until_something_changes(
     assert "<html" not in news.content.decode()
 
 
-@pytest.mark.parametrize("change", ["cycle", "order", "fill", "candle", "state", "version"])
+def make_stop(subscription: Subscription) -> Order:
+    """One that rests at the exchange and belongs to no cycle."""
+    return Order.objects.create(
+        subscription=subscription,
+        client_order_id=uuid.uuid4(),
+        leg=GUARD,
+        moment_at=NOON,
+        side="SELL",
+        amount=1,
+        state=Order.State.OPEN,
+    )
+
+
+@pytest.mark.parametrize("change", ["cycle", "order", "stop", "fill", "candle", "state", "version"])
 def test_every_change_is_news(bobs_browser: Client, subscription: Subscription, change: str) -> None:
     order = make_order(make_cycle(subscription, age=1), state=Order.State.SENDING)
     before = seen(bobs_browser, subscription)
@@ -330,6 +344,7 @@ def test_every_change_is_news(bobs_browser: Client, subscription: Subscription, 
     changes: dict[str, Callable[[], object]] = {
         "cycle": lambda: make_cycle(subscription),
         "order": lambda: Order.objects.filter(pk=order.pk).update(state=Order.State.FILLED),
+        "stop": lambda: make_stop(subscription),
         "fill": lambda: buy(subscription),
         "candle": lambda: make_candles(subscription.market, count=1),
         "state": lambda: Subscription.objects.update(state="PAUSED"),
@@ -348,8 +363,8 @@ def test_the_page_polls_until_the_subscription_is_stopped(
     polling = text(bobs_browser, url_of(subscription))
     Subscription.objects.update(state="STOPPED")
 
-    assert "hx-trigger" in polling
-    assert "hx-trigger" not in text(bobs_browser, url_of(subscription))
+    assert 'hx-trigger="every' in polling
+    assert 'hx-trigger="every' not in text(bobs_browser, url_of(subscription))
 
 
 def test_asking_for_news_costs_few_queries(
@@ -358,7 +373,8 @@ def test_asking_for_news_costs_few_queries(
     buy(subscription)
     before = seen(bobs_browser, subscription)
 
-    with django_assert_num_queries(5):  # session, person, subscription, newest price, newest cycles
+    # session, person, subscription, newest price, newest cycles, newest orders, open orders
+    with django_assert_num_queries(7):
         bobs_browser.get(url_of(subscription, "live/"), {"seen": before})
 
 
@@ -416,7 +432,7 @@ def test_the_page_takes_as_many_queries_with_many_cycles(
     for age in range(cycles):
         buy(subscription, "0.001", age=age)
 
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(15):
         bobs_browser.get(url_of(subscription))
 
 
