@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import FloatField
 from django.db.models.fields.json import KT
@@ -41,6 +42,8 @@ from execution.errors import BacktestError
 from execution.metric_rows import by_group
 from execution.models import Backtest, BacktestQuerySet
 from execution.views import View
+from subscriptions import drafts, lifecycle
+from subscriptions.errors import StaffDoNotTrade
 
 BACKTESTS_PER_PAGE = 20
 TRADES_PER_PAGE = 25
@@ -186,6 +189,33 @@ def share(request: HttpRequest, pk: UUID) -> HttpResponse:
     shared = "Whoever has the link may read it now."
     messages.success(request, shared if found.is_shared else "Nobody but you may read it now.")
     return redirect(found)
+
+
+@login_required
+@require_POST
+def subscribe(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Fill the form of a new subscription in with the settings of a backtest."""
+    found = _shown(request, pk)
+    bot = get_object_or_404(Bot.objects.published(), pk=found.version.bot_id)
+    assert isinstance(request.user, User)
+    assert bot.current_version
+    try:
+        lifecycle.refuse_staff(request.user)
+    except StaffDoNotTrade as error:
+        raise PermissionDenied(str(error)) from error
+    drafts.begin_like(
+        trader=request.user,
+        version=bot.current_version,
+        market=found.market,
+        timeframe=found.timeframe,
+        allocated_capital=found.capital,
+        documents={
+            "strategy_config": found.strategy_config,
+            "execution_config": found.execution_config,
+            "risk_config": found.risk_config,
+        },
+    )
+    return redirect("subscriptions:subscribe_step", bot.slug, "review")
 
 
 def _shown(request: HttpRequest, pk: UUID) -> Backtest:

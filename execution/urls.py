@@ -37,6 +37,7 @@ urlpatterns = [
     path("backtests/<uuid:pk>/chart.json", backtest_views.chart, name="backtest_chart"),
     path("backtests/<uuid:pk>/trades.csv", backtest_views.trades, name="backtest_trades"),
     path("backtests/<uuid:pk>/cancel/", backtest_views.cancel, name="cancel_backtest"),
+    path("backtests/<uuid:pk>/subscribe/", backtest_views.subscribe, name="subscribe_like_backtest"),
     path("backtests/<uuid:pk>/share/", backtest_views.share, name="share_backtest"),
     path("exchange-accounts/<int:pk>/reconciliation/", views.reconciliation, name="reconciliation"),
     path("exchange-accounts/<int:pk>/reconciliations/", views.reconciliations, name="reconciliations"),

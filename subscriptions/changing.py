@@ -54,14 +54,19 @@ def moved(subscription: Subscription, to: BotVersion) -> Settings:
 
     A parameter keeps its value where the version still takes it, and has the version's default otherwise.
     """
+    now = settings_of(subscription)
+    return Settings(to, fitting(now.strategy_config, to), now.execution_config, now.risk_config)
+
+
+def fitting(strategy_config: Mapping[str, Any], to: BotVersion) -> dict[str, Any]:
+    """Return a value for each parameter of the version: this one where it takes it, or else its default."""
     strategy: dict[str, Any] = {}
     for parameter in to.declared_parameters:
         try:
-            strategy |= validate([parameter], _only(parameter.name, subscription.strategy_config))
+            strategy |= validate([parameter], _only(parameter.name, strategy_config))
         except ConfigError:
             strategy[parameter.name] = parameter.default
-    now = settings_of(subscription)
-    return Settings(to, strategy, now.execution_config, now.risk_config)
+    return strategy
 
 
 def changed(

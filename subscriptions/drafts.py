@@ -5,15 +5,19 @@ There is one draft for each bot. It has what the form takes and nothing that it 
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Unpack
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from bots.models import Bot
-from subscriptions import lifecycle
+from bots.models import Bot, BotVersion
+from exchanges.models import ExchangeAccount, Market
+from exchanges.templatetags.amounts import plain
+from subscriptions import changing, lifecycle
 from subscriptions.errors import SubscriptionError
+from subscriptions.forms import initial_settings
 from subscriptions.lifecycle import Wish
 from subscriptions.models import Subscription, SubscriptionDraft
 
@@ -36,6 +40,33 @@ def keep(*, trader: User, bot: Bot, entered: Mapping[str, Any]) -> SubscriptionD
     draft.revision += 1
     draft.save()
     return draft
+
+
+def begin_like(
+    *,
+    trader: User,
+    version: BotVersion,
+    market: Market,
+    timeframe: str,
+    allocated_capital: Decimal,
+    documents: Mapping[str, Mapping[str, Any]],
+    account: ExchangeAccount | None = None,
+) -> SubscriptionDraft:
+    """Fill the draft for the version's bot in with what was settled elsewhere; on paper, if that was live.
+
+    `documents` are named as a subscription's are. A parameter that does not fit the version has its default.
+    """
+    is_live = account is not None and account.environment == ExchangeAccount.Environment.LIVE
+    fitting = {"strategy_config": changing.fitting(documents["strategy_config"], version)}
+    entered = {
+        "account": "" if account is None or is_live else str(account.pk),
+        "exchange_type": market.exchange,
+        "trading_pair": market.trading_pair,
+        "timeframe": timeframe,
+        "allocated_capital": plain(allocated_capital),
+        **initial_settings(**{**documents, **fitting}),
+    }
+    return keep(trader=trader, bot=version.bot, entered=entered)
 
 
 @transaction.atomic

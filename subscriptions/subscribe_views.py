@@ -16,15 +16,13 @@ from accounts.models import User
 from bot_sdk.parameters import ConfigError
 from bots.models import Bot, BotVersion
 from exchanges.models import ExchangeAccount
-from exchanges.templatetags.amounts import plain
-from subscriptions import changing, drafts, lifecycle
+from subscriptions import drafts, lifecycle
 from subscriptions.errors import StaffDoNotTrade, SubscriptionError
 from subscriptions.forms import (
     LONGEST_INTEGER,
     RISK_FIELDS,
     PairSearchForm,
     SubscribeForm,
-    initial_settings,
     revision_in,
 )
 from subscriptions.models import Subscription, SubscriptionDraft
@@ -137,16 +135,15 @@ def _begin_like(request: HttpRequest, place: Place) -> HttpResponse:
         raise Http404
     own = Subscription.objects.of(request.user).with_names()
     model = get_object_or_404(own, pk=like, bot=place.bot)
-    documents = model.documents | {"strategy_config": changing.moved(model, place.version).strategy_config}
-    entered = {
-        "account": "" if model.account is None or model.is_live else str(model.account.pk),
-        "exchange_type": model.market.exchange,
-        "trading_pair": model.market.trading_pair,
-        "timeframe": model.timeframe,
-        "allocated_capital": plain(model.allocated_capital),
-        **initial_settings(**documents),
-    }
-    drafts.keep(trader=place.person, bot=place.bot, entered=entered)
+    drafts.begin_like(
+        trader=place.person,
+        version=place.version,
+        market=model.market,
+        timeframe=model.timeframe,
+        allocated_capital=model.allocated_capital,
+        documents=model.documents,
+        account=model.account,
+    )
     return redirect(place.address(place.steps[-1]))
 
 

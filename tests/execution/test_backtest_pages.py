@@ -606,3 +606,26 @@ def test_the_limits_that_held_are_shown(browser: Client, bob: User) -> None:
     page = text(browser, found.get_absolute_url())
 
     assert "15\N{NARROW NO-BREAK SPACE}% of the allocated capital" in page
+
+
+def test_a_backtest_leads_to_a_subscription_with_its_settings(
+    browser: Client, bob: User, charlie: User, mona: User, bot: Bot
+) -> None:
+    settled = {"strategy_config": {"period": 21, "gone": 3}, "risk_config": {"stop_loss_percent": 7.0}}
+    tried = make_backtest(bob, bot=bot, timeframe="4h", state="FAILED", **settled)
+    address = f"{tried.get_absolute_url()}subscribe/"
+
+    review = browser.post(address, follow=True)
+    values = {name: review.context["form"][name].value() for name in review.context["form"].fields}
+
+    assert review.redirect_chain == [("/bots/steady/subscribe/review/", 302)]
+    assert (values["strategy-period"], values["timeframe"]) == (21, "4h")
+    assert (values["stop_loss_percent"], values["allocated_capital"]) == ("7", "1000")
+    for person, status in ((charlie, 404), (mona, 404)):
+        other = Client()
+        other.force_login(person)
+        assert other.post(address).status_code == status
+    assert Client().post(address).headers["Location"].startswith("/accounts/login/")
+    mine = make_backtest(mona, bot=bot)
+    other.force_login(mona)
+    assert other.post(f"{mine.get_absolute_url()}subscribe/").status_code == 403
