@@ -6,9 +6,11 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from bots.views import readable_bots
+from execution.cautions import cautions
 from execution.market_statistics import FEWEST_DAYS, bots_by_fate, results, versions_by_state
 from execution.models import BotRecord
 from execution.record_words import backtest_record, forward_record, promises
+from subscriptions.models import Subscription
 
 
 @require_safe
@@ -18,18 +20,22 @@ def records(request: HttpRequest, slug: str) -> HttpResponse:
     version = bot.current_version
     kept = version.records.select_related("backtest__market") if version else BotRecord.objects.none()
     found = {record.kind: record for record in kept.defer("backtest__report", "backtest__log")}
-    run = version and version.subscriptions.forward_runs().select_related("market").first()
+    runs = version.subscriptions.forward_runs() if version else Subscription.objects.none()
+    run = runs.select_related("market").first()
     backtest, forward = found.get(BotRecord.Kind.BACKTEST), found.get(BotRecord.Kind.FORWARD)
+    against = version and cautions(bot, version, run=run, backtest=backtest, forward=forward)
+    is_part = "HX-Request" in request.headers
     context = {
         "bot": bot,
+        "is_part": is_part,
+        "cautions": against,
         "version": version,
         "backtest": backtest and backtest_record(backtest),
         "subscribers": found.get(BotRecord.Kind.SUBSCRIBERS),
         "forward": run and forward_record(run, forward),
         "promises": promises(bot, backtest, forward),
     }
-    part = "#records" if "HX-Request" in request.headers else ""
-    return render(request, f"execution/bot_records.html{part}", context)
+    return render(request, f"execution/bot_records.html{'#records' if is_part else ''}", context)
 
 
 @require_safe

@@ -12,8 +12,6 @@ from execution.models import Backtest, BotRecord
 from execution.sandbox import Verdict
 from subscriptions.models import Subscription
 
-DAYS_OF_A_WEEK = 7
-
 _FIRST = ("total_return_percent", "buy_and_hold_percent", "max_drawdown_percent")
 
 
@@ -99,10 +97,7 @@ def forward_record(run: Subscription, record: BotRecord | None) -> ForwardRecord
 
 
 def promises(bot: Bot, backtest: BotRecord | None, forward: BotRecord | None) -> list[Promise]:
-    """Return the developer's promises, each judged by both of our records.
-
-    On paper, less than a week tells nothing of what was promised for a week.
-    """
+    """Return the developer's promises, each judged by both of our records."""
     found = []
     trades, most = bot.promised_trades_per_week, bot.promised_max_drawdown_percent
     if trades is not None:
@@ -111,9 +106,7 @@ def promises(bot: Bot, backtest: BotRecord | None, forward: BotRecord | None) ->
             text=lambda came: f"{plain(round(came, 1))} a week",
             is_kept=lambda came: came >= trades,
         )
-        has_a_week = forward is not None and forward.days >= DAYS_OF_A_WEEK
-        on_paper = judge(forward) if has_a_week else Judged()
-        found.append(Promise(f"At least {plain(trades)} trades a week", judge(backtest), on_paper))
+        found.append(Promise(f"At least {plain(trades)} trades a week", judge(backtest), judge(forward)))
     if most is not None:
         judge = _Judge("max_drawdown_percent", text=percent, is_kept=lambda came: came <= most)
         found.append(Promise(f"A drawdown of at most {percent(most)}", judge(backtest), judge(forward)))

@@ -321,6 +321,34 @@ def test_a_withdrawn_version_is_not_measured() -> None:
     assert not Backtest.objects.exists()
 
 
+def test_what_speaks_against_a_bot_is_said_from_its_facts(client: Client) -> None:
+    make_market(taker_fee_fraction=Decimal("0.001"))
+    bot = make_bot(price_per_month=Decimal(20), risk_defaults={"max_position_size": 20.0}, timeframes=["4h"])
+    tasks.keep_records()
+    make_forward_record(
+        bot,
+        days=12,
+        total_return_percent=-3.0,
+        buy_and_hold_percent=4.5,
+        max_drawdown_percent=28.9,
+        trades_per_week=35.2,
+    )
+
+    words = re.sub(r"<.*?>", "", page(client, bot, **{"HX-Request": "true"}))
+
+    for line in (
+        "you have less than 25.00 USDT: an order on BTC/USDT on Binance has to be worth 5.00 USDT, "
+        "and it puts at most 20 % of its capital into a position.",
+        "you want to trade a young coin: before it decides it needs 8.33 days of candles.",
+        "you cannot stand seeing 28.9 % of your highest balance gone",
+        "that gave +4.50 % in 12 days, and the bot −3.00 %.",
+        "it makes about 35 trades a week, and each costs 0.2 % of what it moves",
+        "its price is 2 % a month of 1 000.00 USD",
+        "it is on paper for 12 days only",
+    ):
+        assert line in words
+
+
 def test_the_statistics_count_what_is_gone_as_well(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
