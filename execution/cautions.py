@@ -48,8 +48,8 @@ def cautions(
             f"you have little: its price is {share} a month of {capital}, which it has to earn first."
         )
     if forward is None or forward.days < LONG_ENOUGH:
-        days = forward.days if forward else 0
-        said.append(f"you want proof: it is on paper for {days} days only, and a backtest is none.")
+        so_far = f"for {forward.days} of {LONG_ENOUGH} days" if forward else "for no whole day"
+        said.append(f"you want proof: it has been on paper {so_far}, and a backtest is none.")
     return said
 
 

@@ -39,3 +39,26 @@ def test_the_list_follows_what_is_asked_and_leads_to_a_comparison(
     page.get_by_role("link", name="Band Bouncer").click()
 
     expect(page.get_by_role("heading", name="What subscribers got")).to_be_visible()
+    expect(page.get_by_text("you want proof")).to_be_visible()  # came along, into a place of its own
+
+
+def test_without_javascript_the_list_narrows_and_leads_to_what_is_gone(
+    page: Page, live_server: LiveServer
+) -> None:
+    make_bot(name="Calm Crosser", worst_drawdown_percent=4.0, days_on_paper=90, exchanges=["KRAKEN"])
+    make_bot(name="Band Bouncer", worst_drawdown_percent=40.0, exchanges=["KRAKEN"])
+    assert page.context.browser
+    plain = page.context.browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(live_server.url)
+
+    plain.locator("summary", has_text="Filters").click()
+    plain.get_by_label("Exchange").select_option("KRAKEN")
+    plain.get_by_label("Days on paper, from").fill("60")
+    plain.get_by_label("Drawdown in %, to").fill("5")
+    plain.get_by_role("button", name="Search").click()
+
+    expect(plain.locator(".bot-card h2")).to_have_text(["Calm Crosser"])
+    expect(plain).to_have_url(re.compile(r"exchange=KRAKEN.*days=60.*drawdown=5"))
+    plain.get_by_role("link", name="All bots ever published, in figures").click()
+    expect(plain.get_by_role("heading", name="2 bots")).to_be_visible()
+    plain.context.close()

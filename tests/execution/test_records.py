@@ -344,7 +344,7 @@ def test_what_speaks_against_a_bot_is_said_from_its_facts(client: Client) -> Non
         "that gave +4.50 % in 12 days, and the bot −3.00 %.",
         "it makes about 35 trades a week, and each costs 0.2 % of what it moves",
         "its price is 2 % a month of 1 000.00 USD",
-        "it is on paper for 12 days only",
+        "it has been on paper for 12 of 60 days",
     ):
         assert line in words
 
