@@ -22,6 +22,7 @@ RECEIPT_FORMAT = "decision receipt 1"
 require_safe_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
+@reload_when_signed_out
 @login_required
 @require_safe
 def cycle(request: HttpRequest, pk: int, cycle_pk: int) -> HttpResponse:

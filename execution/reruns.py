@@ -99,7 +99,8 @@ def ask_for_comparison(*, subscription: Subscription, version: BotVersion, perso
         if known is not None and known.state != Rerun.State.FAILED:
             return known
         _check_has_room(person)
-        fresh = {"asked_by": person, "asked_at": timezone.now(), "state": Rerun.State.WAITING, "message": ""}
+        fresh: dict[str, Any] = {"asked_by": person, "asked_at": timezone.now(), "finished_at": None}
+        fresh |= {"state": Rerun.State.WAITING, "message": ""}
         comparison, _ = Comparison.objects.update_or_create(**key, defaults=fresh)
         transaction.on_commit(lambda: enqueue(comparison))
     return comparison

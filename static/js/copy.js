@@ -12,6 +12,12 @@ function addButton(code) {
     setTimeout(() => (button.textContent = "Copy"), 2000);
   });
   code.after(" ", button);
+  delete code.dataset.copy;
 }
 
-if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach(addButton);
+function addButtons() {
+  if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach(addButton);
+}
+
+addButtons();
+document.addEventListener("htmx:afterSwap", addButtons);

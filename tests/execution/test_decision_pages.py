@@ -152,6 +152,18 @@ def test_a_replay_that_is_refused_says_why(client: Client, cycle: Cycle, bob: Us
     assert not cycle.replays.exists()
 
 
+def test_a_cycle_that_runs_updates_its_page_until_it_is_over(
+    client: Client, subscription: Subscription
+) -> None:
+    cycle = make_cycle(subscription, state="RUNNING", verdict="", action="")
+
+    running = text(client, url_of(cycle))
+    Cycle.objects.update(state="DONE", verdict="OK", action="HOLD")
+
+    assert f'hx-get="{url_of(cycle)}" hx-trigger="every' in running
+    assert "hx-trigger" not in text(client, url_of(cycle))
+
+
 def test_a_cycle_in_which_no_bot_ran_has_nothing_to_replay(
     client: Client, subscription: Subscription
 ) -> None:
