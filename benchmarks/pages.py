@@ -1,7 +1,8 @@
 """Requests a second of the pages that people read most, beside an empty page of the same server and run.
 
 The server is the one that `make run` starts: gunicorn with two workers of four threads each, PostgreSQL and
-Valkey on the same machine. The load comes from `benchmarks.load_client`, a process of its own.
+Valkey on the same machine. The load comes from `benchmarks.load_client`, a process of its own. On a machine
+that is busy with other things, the share by CPU of server and database tells more than the share by time.
 """
 
 import os
@@ -16,6 +17,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 
 from accounts.models import User
@@ -52,31 +54,67 @@ PAGES = [
 ]
 
 
+@dataclass(frozen=True)
+class Load:
+    """What came of one load: answers a second, and the CPU milliseconds of server and database for each."""
+
+    per_second: float
+    cpu_milliseconds: float
+
+
+@dataclass(frozen=True)
+class Server:
+    port: int
+    pid: int
+
+    def ask(self, path: str, cookie: str) -> Load:
+        client = [sys.executable, "-m", "benchmarks.load_client", HOST, str(self.port), path, cookie]
+        before = self._cpu_seconds()
+        done = subprocess.run(
+            [*client, str(SECONDS)], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        answered, seconds, _ = done.split()
+        after = self._cpu_seconds()
+        spent = sum(after[pid] - before.get(pid, 0.0) for pid in after)
+        return Load(int(answered) / float(seconds), spent * 1000 / max(int(answered), 1))
+
+    def _cpu_seconds(self) -> dict[int, float]:
+        """Return what each worker of the server and each of the database's processes has spent so far."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+            backends = [pid for (pid,) in cursor.fetchall()]
+        workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return {pid: _spent(pid) for pid in [*map(int, workers), *backends]}
+
+
 def report() -> None:
     load.fill(bots=BOTS, subscriptions=SUBSCRIPTIONS)
     collect_when_changed()
-    print(f"requests a second with {BOTS} bots and {SUBSCRIPTIONS} subscriptions, beside an empty page")
-    print(f"(median of {PAIRS} pairs in turn, least and most; load average before {os.getloadavg()[0]:.1f})")
+    print(
+        f"pages with {BOTS} bots and {SUBSCRIPTIONS} subscriptions, beside an empty page of the same server;"
+    )
+    print(f"median of {PAIRS} pairs in turn (least to most); load average before {os.getloadavg()[0]:.1f}")
     with serving(is_kept=False) as bare, serving(is_kept=True) as real:
         for page in PAGES:
-            port = real if page.is_kept else bare
+            server = real if page.is_kept else bare
             cookie = _cookie(page.trader) if page.trader else ""
-            _per_second(port, page.path, cookie)  # so that nothing is imported or compiled later
-            pairs = [
-                (_per_second(port, HELLO, ""), _per_second(port, page.path, cookie)) for _ in range(PAIRS)
-            ]
-            ratios = [asked / empty for empty, asked in pairs]
+            server.ask(page.path, cookie)  # so that nothing is imported or compiled later
+            pairs = [(server.ask(HELLO, ""), server.ask(page.path, cookie)) for _ in range(PAIRS)]
+            rates = [asked.per_second / empty.per_second for empty, asked in pairs]
+            costs = [empty.cpu_milliseconds / asked.cpu_milliseconds for empty, asked in pairs]
             print(
-                f"{page.name:34}{median(ratios):5.2f} ({min(ratios):.2f} to {max(ratios):.2f}),"
-                f" {median(asked for _, asked in pairs):5.0f} of {median(empty for empty, _ in pairs):5.0f}",
+                f"{page.name:34}{median(rates):5.2f} ({min(rates):.2f} to {max(rates):.2f}) of its requests a"
+                f" second, {median(asked.per_second for _, asked in pairs):.0f};"
+                f" by CPU {median(costs):.2f} ({min(costs):.2f} to {max(costs):.2f}),"
+                f" {median(asked.cpu_milliseconds for _, asked in pairs):.1f} ms each",
                 flush=True,
             )
     print()
 
 
 @contextmanager
-def serving(*, is_kept: bool) -> Iterator[int]:
-    """Serve the product with the empty page on a port, which is given."""
+def serving(*, is_kept: bool) -> Iterator[Server]:
+    """Serve the product with the empty page."""
     port = free_port()
     environment = os.environ | {"PAGES_KEPT": "yes" if is_kept else "no", "ENV_FILE": ""}
     command = web_command(f"http://{HOST}:{port}", "benchmarks.pages_server")
@@ -88,16 +126,17 @@ def serving(*, is_kept: bool) -> Iterator[int]:
                 if server.poll() is not None:
                     raise RuntimeError(f"The server did not start:\n{log.read_text()[-2000:]}")
                 time.sleep(0.1)
-            yield port
+            yield Server(port, server.pid)
         finally:
             process.stop(server)
 
 
-def _per_second(port: int, path: str, cookie: str) -> float:
-    client = [sys.executable, "-m", "benchmarks.load_client", HOST, str(port), path, cookie, str(SECONDS)]
-    printed = subprocess.run(client, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    answered, seconds, _ = printed.split()
-    return int(answered) / float(seconds)
+def _spent(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:  # it has just ended
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _cookie(username: str) -> str:

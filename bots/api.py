@@ -31,6 +31,7 @@ from rest_framework.views import APIView
 from accounts.api_access import WritesWithFullToken
 from accounts.serializers import EmptySerializer
 from bots import drafting, packages, publishing, uploads
+from bots.catalogue import WholeCatalogue
 from bots.models import Artifact, Bot, BotQuerySet, BotVersion, BotVersionQuerySet
 from bots.serializers import (
     BotFactsSerializer,
@@ -64,7 +65,12 @@ OPEN_TO_READERS = (IsAuthenticatedOrReadOnly, WritesWithFullToken)
 PUBLISHES = (IsAuthenticated, WritesWithFullToken, MayPublish)
 
 
+class CataloguePages(api_settings.DEFAULT_PAGINATION_CLASS):
+    django_paginator_class = WholeCatalogue
+
+
 class Bots(ListAPIView):
+    pagination_class = CataloguePages
     permission_classes = (*OPEN_TO_READERS, MayPublish)
     serializer_class = BotSerializer
     queryset = Bot.objects.published().select_related("developer", "category").order_by("name")

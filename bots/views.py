@@ -17,7 +17,7 @@ from accounts.moment import kept_for_visitors
 from bot_sdk.gate_steps import GATE_STEPS
 from bot_sdk.model_files import MODEL_ENDINGS
 from bots.cards import card_html, facts_of
-from bots.catalogue import BEST_RECORD, categories_with_bots, listed, with_version
+from bots.catalogue import BEST_RECORD, WholeCatalogue, categories_with_bots, listed, with_version
 from bots.forms import CatalogueForm
 from bots.models import Bot, BotQuerySet, GateRun, Review
 from bots.runtime import installed_libraries
@@ -31,18 +31,15 @@ LIST_ID = "bots"  # of the part of the catalogue that follows what is asked
 @kept_for_visitors
 def catalogue(request: HttpRequest) -> HttpResponse:
     categories = categories_with_bots()
-    bot_count = sum(category.bot_count for category in categories)
     form = CatalogueForm(request.GET, categories=categories)
     bots = listed(form.cleaned_data) if form.is_valid() else with_version(Bot.objects.none())
-    paginator = Paginator(bots, CARDS_PER_PAGE)
-    if form.is_valid() and not form.is_narrowed:
-        paginator.count = bot_count  # nothing is left to count
-    page = paginator.get_page(request.GET.get("page"))
+    is_whole = form.is_valid() and not form.is_narrowed
+    page = (WholeCatalogue if is_whole else Paginator)(bots, CARDS_PER_PAGE).get_page(request.GET.get("page"))
     assert isinstance(page.object_list, BotQuerySet)
     context = {
         "form": form,
         "categories": categories,
-        "bot_count": bot_count,
+        "bot_count": sum(category.bot_count for category in categories),
         "page": page,
         "cards": [card_html(facts) for facts in facts_of(page.object_list)],
     }
