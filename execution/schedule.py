@@ -52,6 +52,7 @@ def install() -> None:
     _every(1, IntervalSchedule.DAYS, "Check exchange accounts' keys", "exchanges.tasks.check_accounts", [])
     _every(1, IntervalSchedule.DAYS, "Move old candles to the history", "exchanges.tasks.archive_candles", [])
     _every(1, IntervalSchedule.DAYS, "Forget old notifications", "accounts.tasks.forget_notifications", [])
+    _every(1, IntervalSchedule.DAYS, "Forget old drafts", "subscriptions.tasks.forget_drafts", [])
     _every(1, IntervalSchedule.DAYS, "Sweep the storage of bots' files", "bots.tasks.sweep_artifacts", [])
     for exchange in settings.SUPPORTED_EXCHANGES:
         name = f"Refresh markets of {exchange}"

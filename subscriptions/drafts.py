@@ -4,7 +4,7 @@ There is one draft for each bot. It has what the form takes and nothing that it 
 """
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Unpack
 
@@ -32,8 +32,8 @@ def find(*, trader: User, bot: Bot) -> SubscriptionDraft | None:
 
 @transaction.atomic
 def keep(*, trader: User, bot: Bot, entered: Mapping[str, Any]) -> SubscriptionDraft:
-    """Add to the draft what was entered by field. The trader's old drafts are deleted."""
-    mine = SubscriptionDraft.objects.filter(trader=trader)
+    """Add to the draft what was entered by field; one that is too old begins anew."""
+    mine = SubscriptionDraft.objects.filter(trader=trader, bot=bot)
     mine.filter(changed_at__lt=timezone.now() - KEPT_FOR).delete()
     draft, _ = mine.select_for_update(of=["self"]).get_or_create(trader=trader, bot=bot)
     draft.entered |= entered
@@ -83,6 +83,11 @@ def forget(*, trader: User, bot: Bot, names: Collection[str]) -> None:
 def discard(*, trader: User, bot: Bot) -> None:
     """Forget everything that was entered for the bot."""
     SubscriptionDraft.objects.filter(trader=trader, bot=bot).delete()
+
+
+def forget_old(at: datetime) -> None:
+    """Delete what nobody went on with."""
+    SubscriptionDraft.objects.filter(changed_at__lt=at - KEPT_FOR).delete()
 
 
 @transaction.atomic

@@ -1,10 +1,11 @@
 """What workers do about subscriptions. Each task may come twice, late, or not at all."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from bots.models import BotVersion
 from exchanges.models import ExchangeAccount
-from subscriptions import lifecycle
+from subscriptions import drafts, lifecycle
 from subscriptions.models import Subscription
 
 
@@ -29,3 +30,9 @@ def tell_of_stopped_bot(bot_id: int) -> None:
 def tell_of_new_version(version_id: int) -> None:
     """Tell those who have an older version of a bot that this one is offered now."""
     lifecycle.tell_of_new_version(version=BotVersion.objects.select_related("bot").get(pk=version_id))
+
+
+@shared_task(time_limit=300)
+def forget_drafts() -> None:
+    """Delete what was entered for subscriptions that nobody went on with."""
+    drafts.forget_old(timezone.now())

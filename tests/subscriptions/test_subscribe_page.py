@@ -17,6 +17,7 @@ from exchanges.models import Market
 from subscriptions.forms import RISK_FIELDS
 from subscriptions.models import Subscription, SubscriptionDraft
 from subscriptions.steps import steps_of
+from subscriptions.tasks import forget_drafts
 from tests.factories import make_bot, make_exchange_account, make_market, make_subscription
 
 PARAMETERS = [
@@ -419,6 +420,8 @@ def test_a_draft_is_ones_own_and_ends_after_two_weeks(
     with time_machine.travel(timezone.now() + timedelta(days=15)):
         client.force_login(User.objects.get(username="bob"))
         assert client.get(address("risk")).context["form"]["stop_loss_percent"].value() != "7"
+        forget_drafts()
+    assert not SubscriptionDraft.objects.exists()
 
 
 def test_a_step_or_all_of_it_begins_again_with_what_is_proposed(bot: Bot, bobs_browser: Client) -> None:
