@@ -1,8 +1,10 @@
 """All that was ever published here, in figures, so that what has gone is not forgotten."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from django.db.models import Aggregate, Case, Count, Exists, F, FloatField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, FloatField, OuterRef, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
@@ -11,7 +13,7 @@ from execution.models import BotRecord
 
 FEWEST_DAYS = 7  # of a record that counts
 
-_Kind = BotRecord.Kind
+_FIGURES = ("total_return", "buy_and_hold", "max_drawdown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,6 @@ class Results:
     median_drawdown_percent: float | None
     gained: int
     beat_market: int  # had more than buying and holding
-
-
-class _Median(Aggregate):
-    function = "PERCENTILE_CONT"
-    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = FloatField()
 
 
 def bots_by_fate() -> dict[str, int]:
@@ -56,26 +52,24 @@ def versions_by_state() -> dict[str, int]:
 
 def results(kind: str) -> list[Results]:
     """Return what came of all versions ever published by one kind of record, and of those offered or not."""
-    figures = {
-        name: Cast(KeyTextTransform(f"{name}_percent", "figures"), FloatField())
-        for name in ("total_return", "buy_and_hold", "max_drawdown")
-    }
+    figures = [KeyTextTransform(f"{name}_percent", "figures") for name in _FIGURES]
     offered = BotVersion.objects.offered().filter(pk=OuterRef("version"))
     measured = BotRecord.objects.filter(kind=kind, measured_at__isnull=False, days__gte=FEWEST_DAYS)
-    known = measured.annotate(**figures, is_offered=Exists(offered)).order_by()
+    found = measured.values_list(Exists(offered), *(Cast(figure, FloatField()) for figure in figures))
+    rows = list(found)
     return [
-        _results("All ever published", known),
-        _results("Offered now", known.filter(is_offered=True)),
-        _results("No longer offered", known.filter(is_offered=False)),
+        _results("All ever published", rows),
+        _results("Offered now", [row for row in rows if row[0]]),
+        _results("No longer offered", [row for row in rows if not row[0]]),
     ]
 
 
-def _results(whose: str, known: QuerySet[BotRecord]) -> Results:
-    found = known.aggregate(
-        count=Count("pk"),
-        median_percent=_Median("total_return"),
-        median_drawdown_percent=_Median("max_drawdown"),
-        gained=Count("pk", filter=Q(total_return__gt=0)),
-        beat_market=Count("pk", filter=Q(total_return__gt=F("buy_and_hold"))),
+def _results(whose: str, rows: Sequence[tuple[bool, float, float, float]]) -> Results:
+    return Results(
+        whose=whose,
+        count=len(rows),
+        median_percent=median(total for _, total, _, _ in rows) if rows else None,
+        median_drawdown_percent=median(drawdown for _, _, _, drawdown in rows) if rows else None,
+        gained=sum(total > 0 for _, total, _, _ in rows),
+        beat_market=sum(total > held for _, total, held, _ in rows),
     )
-    return Results(whose, **found)

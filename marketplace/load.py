@@ -121,6 +121,7 @@ def _record(version: BotVersion) -> BotRecord:
         figures=dict.fromkeys(FIGURES)
         | {
             "total_return_percent": shown["return_percent"],
+            "buy_and_hold_percent": 10.0,
             "max_drawdown_percent": version.bot.worst_drawdown_percent,
             "trades": 52,
             SCORE: version.bot.record_score,

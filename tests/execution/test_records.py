@@ -21,7 +21,7 @@ from tests.execution.test_backtesting import BEGIN, SWINGING
 from tests.factories import make_bot, make_market, make_subscription
 
 NOW = datetime(2026, 3, 9, 8, tzinfo=UTC)
-STATISTICS_QUERIES = 8  # fates, states, and three rows of each kind of record
+STATISTICS_QUERIES = 4  # fates, states, and the two kinds of records
 RECORD_QUERIES = 5  # the bot, its version, the records, its run on paper and what that is worth
 
 pytestmark = pytest.mark.django_db
