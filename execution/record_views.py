@@ -21,7 +21,7 @@ def records(request: HttpRequest, slug: str) -> HttpResponse:
     kept = version.records.select_related("backtest__market") if version else BotRecord.objects.none()
     found = {record.kind: record for record in kept.defer("backtest__report", "backtest__log")}
     runs = version.subscriptions.forward_runs() if version else Subscription.objects.none()
-    run = runs.select_related("market").first()
+    run = runs.select_related("market", "position").first()
     backtest, forward = found.get(BotRecord.Kind.BACKTEST), found.get(BotRecord.Kind.FORWARD)
     against = version and cautions(bot, version, run=run, backtest=backtest, forward=forward)
     is_part = "HX-Request" in request.headers

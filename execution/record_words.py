@@ -58,6 +58,11 @@ class ForwardRecord:
     def is_paused(self) -> bool:
         return self.run.state != Subscription.State.ACTIVE
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether the drawdown limit has ended its buying, which for these runs nobody lifts."""
+        return hasattr(self.run, "position") and self.run.position.past.is_halted
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -86,7 +91,7 @@ def backtest_record(record: BotRecord) -> BacktestRecord:
 
 
 def forward_record(run: Subscription, record: BotRecord | None) -> ForwardRecord:
-    """Return what to show of a run. Select its market beforehand; it takes a query or two."""
+    """Return what to show of a run. Select its market and position beforehand; it takes a query or two."""
     valued = run.cycles.filter(equity__isnull=False).values_list("equity", flat=True)
     if record is None:
         decided = run.cycles.filter(verdict=Verdict.OK).count()  # of an hour

@@ -1,6 +1,7 @@
 """The marketplace's own runs on paper: as a subscriber's, and nobody's subscription."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -228,7 +229,10 @@ def test_what_a_run_has_done_becomes_a_record_with_the_candles_that_it_missed(cl
         forward_runs.keep()
     page = f"/bots/{bot.slug}/records/"
     assert "Candles decided</dt><dd>0" in client.get(page).content.decode()
-    position_of(the_run())
+    assert "drawdown limit" not in client.get(page).content.decode()
+    position = position_of(the_run())
+    position.risk_state = replace(position.past, is_halted=True).to_dict()
+    position.save()
     opened_at = BEGUN.replace(minute=0)
     for hour, equity in ((0, 10_000), (1, 9_700), (4, 9_800), (24, 10_300)):
         candle = opened_at + hour * HOUR
@@ -256,3 +260,4 @@ def test_what_a_run_has_done_becomes_a_record_with_the_candles_that_it_missed(cl
     assert "<strong>10 300.00" in html
     assert '<td>2 % <span class="text-gain">Kept</span></td>' in html
     assert "<td>n/a</td></tr>" in html  # two days say nothing of a week
+    assert "It has reached the drawdown limit" in html
