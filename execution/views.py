@@ -162,8 +162,8 @@ def reconciliations(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "execution/reconciliations.html", context)
 
 
-@require_POST
 @asks_who_it_is
+@require_POST
 def lift_halt(request: HttpRequest, pk: int) -> HttpResponse:
     """Let the bot buy again after its drawdown limit has halted it."""
     found = get_object_or_404(_watched(request), pk=pk)

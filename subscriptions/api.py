@@ -134,11 +134,11 @@ class Version(APIView):
 
 def _asked(request: Request, pk: int, body: type[StrictSerializer]) -> tuple[Subscription, dict[str, Any]]:
     """Return one's own subscription and the checked body of what is to be changed of it."""
-    asked = body(data=request.data)
-    asked.is_valid(raise_exception=True)
     own = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
     if own.is_live:
         require_password(request)
+    asked = body(data=request.data)
+    asked.is_valid(raise_exception=True)
     return own, asked.validated_data
 
 

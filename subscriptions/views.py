@@ -103,8 +103,8 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
     return _change(request, pk, lifecycle.pause, "Paused: the bot decides nothing until you resume it.")
 
 
-@require_POST
 @asks_who_it_is
+@require_POST
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
     return _change(request, pk, lifecycle.resume, "Resumed: the bot decides again from the next candle on.")
 

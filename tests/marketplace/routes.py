@@ -84,7 +84,7 @@ subscriptions:pairs                  -                 L22222222L L55555555L
 subscriptions:move                   subscription      L24444444L L24444444L
 subscriptions:change                 subscription      L24444444L L24444444L
 subscriptions:pause                  subscription      L55555555L L24444444L
-subscriptions:resume                 subscription      5555555555 L24444444L
+subscriptions:resume                 subscription      L55555555L L24444444L
 subscriptions:stop                   subscription      L55555555L L24444444L
 execution:dashboard                  -                 L22222222L L55555555L
 execution:dashboard_live             -                 L22222222L L55555555L
@@ -132,6 +132,8 @@ execution:cancel_backtest            backtest          L55555555L L24444444L
 execution:cancel_backtest            shared-backtest   L55555555L L24444444L
 execution:share_backtest             backtest          L55555555L L24444444L
 execution:share_backtest             shared-backtest   L55555555L L24444444L
+execution:subscribe_like_backtest    backtest          L55555555L L24444444L
+execution:subscribe_like_backtest    shared-backtest   L55555555L L22223333L
 
 # staff's own pages
 execution:platform                   -                 L44444422L L44444422L
@@ -209,6 +211,9 @@ api:subscription                     subscription      L244444442 L555555553
 api:pause                            subscription      L555555555 L244444443
 api:resume                           subscription      L555555555 L244444443
 api:stop                             subscription      L555555555 L244444443
+api:settings                         subscription      L555555555 L244444443
+api:version_of_subscription          subscription      L555555555 L244444443
+api:sell_and_stop                    subscription      L555555555 L244444443
 api:performance                      subscription      L244444442 L555555553
 api:trades                           subscription      L244444442 L555555553
 api:execute                          subscription      L555555555 L244444443
