@@ -100,6 +100,11 @@ execution:receipt                    cycle             L24444444L L55555555L
 execution:comparison                 comparison        L24444444L L24444444L
 execution:go_live                    subscription      L24444444L LPPPPPPPPL
 execution:skips                      subscription      L24444444L L55555555L
+execution:logs                       subscription      L24444444L L55555555L
+execution:trades                     subscription      L24444444L L55555555L
+execution:cycles_file                subscription      L24444442L L55555555L
+execution:orders_file                subscription      L24444442L L55555555L
+execution:trades_file                subscription      L24444442L L55555555L
 execution:run                        subscription      L55555555L L24444444L
 execution:close                      subscription      L55555555L L24444444L
 execution:lift_halt                  subscription      L55555555L L24444444L
