@@ -29,6 +29,10 @@ bots:guide                           -                 2222222222 5555555555
 bots:guide_page                      guide             2222222222 5555555555
 execution:bot_records                bot               2222222222 5555555555
 execution:bot_records                hidden-bot        4442424424 5555555555
+execution:statistics                 -                 2222222222 5555555555
+manifest                             -                 2222222222 5555555555
+service_worker                       -                 2222222222 5555555555
+offline                              -                 2222222222 5555555555
 favicon                              -                 2222222222 5555555555
 healthz                              -                 2222222222 5555555555
 manifest                             -                 2222222222 5555555555
@@ -80,6 +84,7 @@ subscriptions:subscribe              bot               L22223333L L22223333L
 subscriptions:subscribe              hidden-bot        L44444444L L44444444L
 subscriptions:subscribe_step         step              L22223333L L22223333L
 subscriptions:risk_summary           bot               L22223333L L55555555L
+execution:with_my_account            bot               L22223333L L55555555L
 subscriptions:pairs                  -                 L22222222L L55555555L
 subscriptions:move                   subscription      L24444444L L24444444L
 subscriptions:change                 subscription      L24444444L L24444444L
@@ -107,7 +112,7 @@ execution:orders_file                subscription      L24444442L L55555555L
 execution:trades_file                subscription      L24444442L L55555555L
 execution:run                        subscription      L55555555L L24444444L
 execution:close                      subscription      L55555555L L24444444L
-execution:lift_halt                  subscription      L55555555L L24444444L
+execution:lift_halt                  subscription      5555555555 L24444444L
 execution:reconciliation             account           L24444444L L55555555L
 execution:reconciliations            account           L24444444L L55555555L
 exchanges:accounts                   -                 L22222222L L55555555L
@@ -133,6 +138,8 @@ execution:backtest_chart             backtest          L24444444L 5555555555
 execution:backtest_chart             shared-backtest   2222222222 5555555555
 execution:backtest_trades            backtest          L24444444L 5555555555
 execution:backtest_trades            shared-backtest   2222222222 5555555555
+execution:subscribe_like_backtest    backtest          L55555555L L24444444L
+execution:subscribe_like_backtest    shared-backtest   L55555555L L22223333L
 execution:cancel_backtest            backtest          L55555555L L24444444L
 execution:cancel_backtest            shared-backtest   L55555555L L24444444L
 execution:share_backtest             backtest          L55555555L L24444444L
@@ -292,7 +299,10 @@ subscriptions.tradingswitch           -    -    v    v
 
 
 # what is sent where an empty body would be refused before it is asked whose the thing is
-BODIES = {"api:reviews": {"stars": 4, "text": "It does what it says."}}
+BODIES = {
+    "api:reviews": {"stars": 4, "text": "It does what it says."},
+    "api:version_of_subscription": {"to_version": "v1.3.0", "revision": 0},
+}
 
 ROLES = {
     "AN": "anonymous",

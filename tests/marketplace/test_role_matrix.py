@@ -35,12 +35,18 @@ SEEKERS = ("TA", "TB", "DA", "MO")  # who also ask for what does not exist
 STAFF = ("MO", "FI", "OP", "SU")
 OTHER_METHODS = {"HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}
 SESSION = {"django_session"}  # a refused request may write there, and nowhere else
-# a read that writes: the page opens one's first channel, and who reads a version is noted
-EXPORTS = ("execution:cycles_file", "execution:orders_file", "execution:trades_file")
+# a read that writes: the page opens one's first channel, and what staff read is noted
 WRITTEN_BY_READS = {
     "accounts:notifications": {"accounts_notificationchannel"},
-    "admin:bots_versiontoreview_package": {"accounts_auditentry", "accounts_audithead"},
-    **dict.fromkeys(EXPORTS, {"accounts_auditentry", "accounts_audithead"}),
+    **dict.fromkeys(
+        (
+            "admin:bots_versiontoreview_package",
+            "execution:cycles_file",
+            "execution:orders_file",
+            "execution:trades_file",
+        ),
+        {"accounts_auditentry", "accounts_audithead"},
+    ),
 }
 # what a program may try beside the address: another's id, and what no list sorts or is searched by
 ODD_QUERY = {
@@ -158,10 +164,8 @@ def plain(text: str, address: str) -> str:
 
 
 def secrets_from(role: str, row: Row) -> list[str]:
-    if role in STAFF and (row.name.startswith("admin:") or row.of.startswith("hidden")):
-        return []  # who judges bots reads them
-    if role == "SU" and row.name in EXPORTS:
-        return []  # which is written down
+    if role in STAFF and (row.name.startswith("admin:") or (row.of != "-" and row.reads[role] == "2")):
+        return []  # whom the table lets see a person's things
     owner = "TA" if role == "TK" else role
     return [secret for person, secrets in SECRETS.items() if person != owner for secret in secrets]
 
