@@ -106,6 +106,13 @@ def _links(state: StateCore) -> None:
                 token.attrSet("href", state.env["link_to"](str(token.attrGet("href"))))
 
 
+def _reachable_tables(state: StateCore) -> None:
+    """A table scrolls on a narrow screen, which has to work from the keyboard."""
+    for token in state.tokens:
+        if token.type == "table_open":
+            token.attrSet("tabindex", "0")
+
+
 def _only_words(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
     """Show of a picture what it says in words."""
     return escape(self.renderInlineAsText(tokens[index].children, options, env))
@@ -131,6 +138,7 @@ def _guide_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True, "highlight": _colored}).enable("table")
     parser.core.ruler.push("anchors", _anchors)
     parser.core.ruler.push("links", _links)
+    parser.core.ruler.push("reachable_tables", _reachable_tables)
     return parser
 
 

@@ -4,9 +4,11 @@
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 
   // Storage throws where the reader has blocked it; the choice then lasts for the page only.
+  // The admin keeps its own choice by the same name, and "auto" where there is none.
   function remembered() {
     try {
-      return localStorage.getItem(KEY);
+      const choice = localStorage.getItem(KEY);
+      return ["light", "dark"].includes(choice) ? choice : null;
     } catch {
       return null;
     }

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection, connections
 from django.test import Client
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from accounts.models import User
 from exchanges.markets import refresh_markets
@@ -19,6 +20,11 @@ from execution import schedule
 from tests.factories import sign_in_staff
 
 ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / ".local" / "screenshots"
+type Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
+PATIENCE_MILLISECONDS = 30_000  # a browser that draws nothing notices late on a busy machine
+HEIGHTS = {1280: 900, 390: 844}  # of a desktop and a phone, by their widths
 
 
 def chromium() -> str:
@@ -98,3 +104,32 @@ def sign_in(page: Page, address: str, person: User) -> None:
         client.force_login(person)
     session = client.cookies["sessionid"].value
     page.context.add_cookies([{"name": "sessionid", "value": session, "url": address}])
+
+
+def show(page: Page, *, width: int, theme: Theme) -> None:
+    """Have the page as wide as a phone (390) or a desktop (1280), and light or dark; nothing moves on it."""
+    page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    # pages without our script, as the admin's, follow the system by themselves
+    themed = page.locator(f"html:not([data-bs-theme]), html[data-bs-theme={theme}]")
+    expect(themed).to_be_attached(timeout=PATIENCE_MILLISECONDS)
+
+
+def is_too_wide(page: Page) -> bool:
+    """Whether the page has to be scrolled sideways."""
+    return bool(page.evaluate("document.scrollingElement.scrollWidth > window.innerWidth"))
+
+
+def capture(page: Page, journey: str, step: str) -> None:
+    """Keep the page as it looks on a desktop and on a phone, light and dark, in .local/screenshots.
+
+    Each picture is <journey>/<step>-<width>-<theme>.png. Fails where one would have to scroll sideways.
+    Afterwards the page is as a desktop shows it, light.
+    """
+    for width in HEIGHTS:
+        for theme in THEMES:
+            show(page, width=width, theme=theme)
+            path = SCREENSHOTS / journey / f"{step}-{width}-{theme}.png"
+            page.screenshot(path=path, full_page=True, animations="disabled")
+        assert not is_too_wide(page), f"{journey}, {step}: wider than {width} px"
+    show(page, width=1280, theme="light")
