@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from execution.models import Backtest
+from tests.e2e.conftest import capture
 from tests.execution.found import make_found
 from tests.factories import make_user
 
@@ -20,6 +21,7 @@ def test_a_shared_backtest_is_drawn_and_its_trades_are_sorted(
     page.goto(live_server.url + found.get_absolute_url())
     expect(page.locator("#chart canvas").first).to_be_visible()
     expect(page.locator("#luck-chart canvas").first).to_be_visible()
+    capture(page, "backtest", "result")
     page.locator("#trades").get_by_role("link", name=re.compile("Profit")).click()
 
     expect(page).to_have_url(re.compile("sort=-pnl"))

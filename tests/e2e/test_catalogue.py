@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from tests.e2e.conftest import capture
 from tests.factories import make_bot, make_category, make_market
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,9 +34,12 @@ def test_the_list_follows_what_is_asked_and_leads_to_a_comparison(
     page.get_by_label("Candles").select_option("")
     expect(page).to_have_url(re.compile(r"/\?category=bands$"))  # and with it a list of its own
     expect(cards).to_have_text(["Band Bouncer"])  # the form knows of the category
+    capture(page, "catalogue", "filtered")
 
     page.get_by_label("Compare Band Bouncer").check()
     page.get_by_role("button", name="Compare the chosen bots").click()
+    expect(page).to_have_url(re.compile("/compare/"))
+    capture(page, "catalogue", "comparison")
     page.get_by_role("link", name="Band Bouncer").click()
 
     expect(page.get_by_role("heading", name="What subscribers got")).to_be_visible()

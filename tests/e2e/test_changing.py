@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from subscriptions.models import Subscription
-from tests.e2e.conftest import sign_in
+from tests.e2e.conftest import capture, sign_in
 from tests.execution.test_watch_page import buy
 from tests.factories import make_bot, make_subscription, make_user, trader_of
 from tests.subscriptions.test_changing import NEW
@@ -28,12 +28,15 @@ def test_a_subscriber_changes_settings_and_stops_by_choice(
     plain.get_by_role("button", name="Edit again").click()
     expect(plain.get_by_label("Period")).to_have_value("12")
     plain.get_by_role("button", name="Show what changes").click()
+    expect(plain.get_by_role("button", name="Change from the next candle on")).to_be_visible()
+    capture(plain, "changing", "what-changes")
     plain.get_by_role("button", name="Change from the next candle on").click()
     expect(plain.get_by_text("Period: 12 instead of 10")).to_be_visible()
 
     plain.locator("#stop").click()
     plain.get_by_role("button", name="Sell, then stop for good").click()
     expect(plain.get_by_text("Selling what is held at the market")).to_be_visible()
+    capture(plain, "changing", "stopped")
     subscription.refresh_from_db()
     assert subscription.strategy_config == {"period": 12, "mode": "wild", "gained": 1.5}
     assert subscription.state == Subscription.State.CLOSING

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from marketplace import demo
+from tests.e2e.conftest import capture
 from tests.factories import make_bot
 
 FIRST_FILL_MILLISECONDS = 150_000  # two candles and a slow machine
@@ -29,10 +30,13 @@ def test_a_trader_subscribes_and_sees_a_fill(page: Page, background: None, live_
     page.get_by_role("link", name="Change market").click()
     page.get_by_label("Timeframe").select_option("1m")
     page.get_by_role("button", name="Back to the review").click()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    capture(page, "first-trade", "review")
     page.get_by_role("button", name="Start", exact=True).click()
 
     expect(page.get_by_text("always buys").first).to_be_visible(timeout=FIRST_FILL_MILLISECONDS)
     expect(page.get_by_text("Filled").first).to_be_visible(timeout=FIRST_FILL_MILLISECONDS)
+    capture(page, "first-trade", "filled")
 
     page.locator("[id^=cycle-]").last.click()
     page.get_by_role("button", name="Make it again and compare").click()

@@ -1,8 +1,5 @@
 """In a real browser: staff turn a version down, approve the next one, and no text runs on their page."""
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -10,7 +7,7 @@ from pytest_django.live_server_helper import LiveServer
 from bots import drafting, uploads
 from bots.models import Bot, BotVersion, GateRun, GateStep
 from marketplace import roles
-from tests.e2e.conftest import sign_in
+from tests.e2e.conftest import capture, sign_in
 from tests.e2e.payloads import PAYLOADS
 from tests.e2e.test_publishing import ALONE, WATCH
 from tests.factories import BUYING_BOT, make_category, make_staff, make_user
@@ -37,7 +34,7 @@ def make_draft_bot() -> Bot:
 
 
 def test_a_moderator_turns_one_version_down_and_approves_the_next(
-    page: Page, live_server: LiveServer, tmp_path: Path
+    page: Page, live_server: LiveServer
 ) -> None:
     bot = make_draft_bot()
     submit(bot, "v1.0.0", BUYING_BOT)
@@ -59,6 +56,7 @@ def test_a_moderator_turns_one_version_down_and_approves_the_next(
     page.goto(f"{live_server.url}/developers/bots/{bot.slug}/v1.0.0/")
     expect(page.get_by_text("Say when it sells.")).to_be_visible()
     expect(page.get_by_text("The description does not say what the bot does")).to_be_visible()
+    capture(page, "moderation", "turned-down")
     assert not Bot.objects.published().exists()
 
     submit(bot, "v1.0.1", BUYING_BOT + "# sells never\n")
@@ -66,7 +64,8 @@ def test_a_moderator_turns_one_version_down_and_approves_the_next(
     sign_in(page, live_server.url, moderator)
     page.goto(f"{live_server.url}/admin/bots/versiontoreview/")
     page.get_by_role("link", name="Dip Buyer v1.0.1").click()
-    page.screenshot(path=os.environ.get("SCREENSHOTS", tmp_path) / Path("review.png"), full_page=True)
+    expect(page.get_by_role("form", name="Approve")).to_be_visible()
+    capture(page, "moderation", "review")
     page.get_by_role("form", name="Approve").get_by_role("button", name="Approve").click()
     expect(page.get_by_text("It is in the audit log.")).to_be_visible()
 

@@ -14,7 +14,7 @@ from bots import drafting, markdown, moderation, storage
 from bots.models import Artifact, Bot, BotVersion, GateRun, GateStep, Review
 from marketplace.roles import MODERATOR
 from subscriptions.models import SubscriberReview, Subscription
-from tests.e2e.conftest import sign_in
+from tests.e2e.conftest import capture, sign_in
 from tests.e2e.payloads import PAYLOADS, RUN
 from tests.factories import BUYING_BOT, make_category, make_market, make_staff, make_user
 
@@ -76,9 +76,11 @@ def test_a_developer_publishes_two_versions_and_a_subscriber_moves_by_choice(
     upload_code(page, tmp_path / "bot.py", DIP_BUYER)
     expect(page.get_by_label("Code of bot.py")).to_have_value(re.compile("class DipBuyer"))
     upload_config(page, tmp_path / "scaler.json")
+    capture(page, "publishing", "draft")
     submit(page, "v1.0.0")
     expect(page.get_by_role("heading", name="It does not look ahead")).to_be_visible()
     expect(page.get_by_label("Buy below")).to_be_disabled()
+    capture(page, "publishing", "checked")
     first = BotVersion.objects.get()
     assert storage.read_code(first) == DIP_BUYER
     moderation.approve(version=first, reviewer=moderator)
@@ -98,6 +100,7 @@ def test_a_developer_publishes_two_versions_and_a_subscriber_moves_by_choice(
 
     trader.reload()
     expect(trader.get_by_role("heading", name="v1.1.0 is offered")).to_be_visible()
+    capture(trader, "publishing", "offered")
     assert Subscription.objects.get(trader__username="bob").version == first
     trader.get_by_role("link", name="See what would change").click()
     trader.get_by_role("button", name="Move to v1.1.0").click()

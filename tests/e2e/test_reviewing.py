@@ -1,8 +1,5 @@
 """In a real browser: a subscriber reviews a bot, its developer answers, and a moderator hides the review."""
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -10,7 +7,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import User
 from marketplace import roles
 from subscriptions.models import SubscriberReview
-from tests.e2e.conftest import sign_in
+from tests.e2e.conftest import capture, sign_in
 from tests.factories import make_bot, make_review, make_staff, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,10 +18,7 @@ def become(page: Page, live_server: LiveServer, person: User) -> None:
     sign_in(page, live_server.url, person)
 
 
-def test_a_review_is_written_answered_and_hidden(page: Page, live_server: LiveServer, tmp_path: Path) -> None:
-    def picture(name: str) -> None:
-        page.screenshot(path=os.environ.get("SCREENSHOTS", tmp_path) / Path(f"{name}.png"), full_page=True)
-
+def test_a_review_is_written_answered_and_hidden(page: Page, live_server: LiveServer) -> None:
     alice, bob, charlie = (make_user(name) for name in ("alice", "bob", "charlie"))
     bot = make_bot(alice, name="Steady", slug="steady")
     for stars in (5, 5, 4, 2):
@@ -39,7 +33,7 @@ def test_a_review_is_written_answered_and_hidden(page: Page, live_server: LiveSe
     expect(page.get_by_text("Choose 1 to 5 stars.")).to_be_visible()
     page.get_by_label("2 stars").check()
     page.get_by_label("What you found").fill("It sold late.\n\nCall me at 555.")
-    picture("review-form")
+    capture(page, "reviewing", "review-form")
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_text("Your review is published.")).to_be_visible()
     expect(page.get_by_text("of 5 stars on average, 5 reviews")).to_be_visible()
@@ -54,7 +48,7 @@ def test_a_review_is_written_answered_and_hidden(page: Page, live_server: LiveSe
     become(page, live_server, charlie)
     page.goto(f"{live_server.url}/bots/steady/")
     expect(page.get_by_role("link", name="Report the review by bob")).to_be_visible()
-    picture("reviews-on-bot")
+    capture(page, "reviewing", "reviews-on-bot")
     page.get_by_role("link", name="Report the review by bob").click()
     page.get_by_label("Reason").fill("It has a phone number.")
     page.get_by_role("button", name="Report").click()
@@ -62,19 +56,17 @@ def test_a_review_is_written_answered_and_hidden(page: Page, live_server: LiveSe
 
     become(page, live_server, make_staff("mona", roles.MODERATOR))
     page.goto(f"{live_server.url}/staff/reviews/")
-    picture("reported-reviews")
+    capture(page, "reviewing", "reported-reviews")
     page.get_by_role("link", name="Judge the review by bob").click()
     expect(page.get_by_text("It has a phone number.")).to_be_visible()
     page.get_by_label("Reason").fill("No phone numbers.")
-    picture("judge-review")
+    capture(page, "reviewing", "judge-review")
     page.get_by_role("button", name="Hide").click()
     expect(page.get_by_text("Hidden. It is in the audit log.")).to_be_visible()
 
     become(page, live_server, bob)
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.emulate_media(color_scheme="dark")
     page.goto(f"{live_server.url}/bots/steady/reviews/")
     expect(page.get_by_text("No phone numbers.")).to_be_visible()
     expect(page.get_by_text("Call me at 555.")).to_have_count(0)
-    picture("reviews-phone")
+    capture(page, "reviewing", "hidden")
     assert SubscriberReview.objects.shown().count() == 4

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from marketplace import roles
+from tests.e2e.conftest import capture
 from tests.factories import PASSWORD, make_bot, make_staff
 
 HOSTILE = '<img src=x onerror="document.title=1"><b x-init="document.title=1">'
@@ -25,6 +26,7 @@ def test_a_moderator_sets_up_an_app_and_reads_a_hostile_name_as_text(
     page.get_by_label("Password", exact=True).fill(PASSWORD)  # asked for again before anything is set up
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
+    capture(page, "staff", "second-factor")
     secret = page.locator("#totp-secret").inner_text()
     code = format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
     page.get_by_label("Code").fill(code)
@@ -37,4 +39,5 @@ def test_a_moderator_sets_up_an_app_and_reads_a_hostile_name_as_text(
     page.get_by_role("link", name="Bots", exact=True).last.click()
 
     expect(page.locator("#result_list")).to_contain_text(HOSTILE)
+    capture(page, "staff", "list")
     expect(page).to_have_title(re.compile("Select bot"))
