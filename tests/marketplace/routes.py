@@ -35,9 +35,6 @@ service_worker                       -                 2222222222 5555555555
 offline                              -                 2222222222 5555555555
 favicon                              -                 2222222222 5555555555
 healthz                              -                 2222222222 5555555555
-manifest                             -                 2222222222 5555555555
-offline                              -                 2222222222 5555555555
-service_worker                       -                 2222222222 5555555555
 
 # what subscribers say of a bot; moderators judge what is reported
 subscriptions:reviews                bot               2222222222 5555555555
