@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from bot_sdk.backtest import Backtest, summarize
 from bot_sdk.desk import FillAt
 from bot_sdk.equity import DailyEquity, daily_equity, drawdowns, monthly_returns
+from bot_sdk.excursions import with_excursions
 from bot_sdk.execution_statistics import execution_statistics, slippage_percent
 from bot_sdk.metrics import measure
 from bot_sdk.risk import BOT
 from bot_sdk.robustness import deflated_sharpe_percent, monte_carlo
-from bot_sdk.trades import Trade, trades_of, with_excursions
+from bot_sdk.trades import Trade, trades_of
 
 DEEPEST = 5  # stays below a peak that are listed
 CHART_BARS = 1500

@@ -5,20 +5,14 @@ still open is none. The ledger does the arithmetic, so the trades' profits add u
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bot_sdk.action import BUY
 from bot_sdk.ledger import ZERO, FeeIn, Holding, apply_fill
 from bot_sdk.market_rules import MarketRules
 from bot_sdk.money import QUOTE_STEP, cost_of, exact
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,36 +87,6 @@ def trades_of(fills: Iterable[Fill], *, rules: MarketRules | None = None) -> Ite
             legs = []
 
 
-def with_excursions(
-    trades: Sequence[Trade],
-    opened_at: Sequence[datetime],
-    lows: Sequence[float],
-    highs: Sequence[float],
-) -> list[Trade]:
-    """Return the trades with their worst and best price, from candles by opening time, oldest first.
-
-    A candle counts that opens while the trade is open, the one it closes in with its whole range. Where a
-    trade has no candle only its own exit price counts.
-    """
-    opens = _microseconds(opened_at)
-    low, high = np.asarray(lows, dtype=np.float64), np.asarray(highs, dtype=np.float64)
-    firsts = np.searchsorted(opens, _microseconds([trade.opened_at for trade in trades]))
-    ends = np.searchsorted(opens, _microseconds([trade.closed_at for trade in trades]))
-    seen = []
-    for trade, first, end in zip(trades, firsts.tolist(), ends.tolist(), strict=True):
-        entry, last = float(trade.entry_price), float(trade.exit_price)
-        lowest = low[first:end].min(initial=min(entry, last))
-        highest = high[first:end].max(initial=max(entry, last))
-        seen.append(
-            replace(
-                trade,
-                mae_fraction=float(lowest / entry - 1),
-                mfe_fraction=float(highest / entry - 1),
-            )
-        )
-    return seen
-
-
 def _is_flat(amount: Decimal, price: Decimal, rules: MarketRules | None) -> bool:
     return amount == 0 or (rules is not None and rules.orderable(amount, price) == 0)
 
@@ -160,7 +124,3 @@ def _totals(legs: Iterable[Fill]) -> tuple[Decimal, Decimal]:
 
 def _average(cost: Decimal, amount: Decimal) -> Decimal:
     return (cost / amount).quantize(QUOTE_STEP)
-
-
-def _microseconds(times: Sequence[datetime]) -> NDArray[np.int64]:
-    return np.array([(at - _EPOCH) // _MICROSECOND for at in times], dtype=np.int64)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot_sdk.excursions import with_excursions
 from bot_sdk.ledger import FeeIn, Holding, apply_fill
 from bot_sdk.trade_metrics import line_values, trade_values
-from bot_sdk.trades import Fill, Trade, trades_of, with_excursions
+from bot_sdk.trades import Fill, Trade, trades_of
 from tests.bot_sdk.samples import make_rules
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
