@@ -141,8 +141,6 @@ execution:cancel_backtest            backtest          L55555555L L24444444L
 execution:cancel_backtest            shared-backtest   L55555555L L24444444L
 execution:share_backtest             backtest          L55555555L L24444444L
 execution:share_backtest             shared-backtest   L55555555L L24444444L
-execution:subscribe_like_backtest    backtest          L55555555L L24444444L
-execution:subscribe_like_backtest    shared-backtest   L55555555L L22223333L
 
 # staff's own pages
 execution:platform                   -                 L44444422L L44444422L
