@@ -296,6 +296,7 @@ subscriptions.tradingswitch           -    -    v    v
 # what is sent where an empty body would be refused before it is asked whose the thing is
 BODIES = {
     "api:reviews": {"stars": 4, "text": "It does what it says."},
+    "api:settings": {"revision": 0, "risk_config": {"stop_loss_percent": 4}},
     "api:version_of_subscription": {"to_version": "v1.3.0", "revision": 0},
 }
 
