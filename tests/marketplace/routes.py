@@ -109,7 +109,7 @@ execution:orders_file                subscription      L24444442L L55555555L
 execution:trades_file                subscription      L24444442L L55555555L
 execution:run                        subscription      L55555555L L24444444L
 execution:close                      subscription      L55555555L L24444444L
-execution:lift_halt                  subscription      5555555555 L24444444L
+execution:lift_halt                  subscription      L55555555L L24444444L
 execution:reconciliation             account           L24444444L L55555555L
 execution:reconciliations            account           L24444444L L55555555L
 exchanges:accounts                   -                 L22222222L L55555555L
