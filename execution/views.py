@@ -162,7 +162,7 @@ def reconciliations(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "execution/reconciliations.html", context)
 
 
-@asks_who_it_is
+@asks_who_it_is()
 @require_POST
 def lift_halt(request: HttpRequest, pk: int) -> HttpResponse:
     """Let the bot buy again after its drawdown limit has halted it."""

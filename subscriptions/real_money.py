@@ -12,18 +12,21 @@ from subscriptions.models import Subscription
 View = Callable[[HttpRequest, int], HttpResponse]
 
 
-def asks_who_it_is(view: View) -> View:
+def asks_who_it_is(*, at_step: str | None = None) -> Callable[[View], View]:
     """Have a post that changes one's own live subscription wait for password or second factor.
 
-    A form of several steps says `store` with the one that changes something.
+    `at_step` is the one step of a form of several that changes something; None: every post does.
     """
 
-    @login_required
-    @wraps(view)
-    def guarded(request: HttpRequest, pk: int) -> HttpResponse:
-        changes = request.method == "POST" and request.POST.get("step", "store") == "store"
-        if changes and Subscription.objects.of(request.user).live().filter(pk=pk).exists():
-            return reauthentication_required(view)(request, pk)  # type: ignore[no-any-return]
-        return view(request, pk)
+    def guard(view: View) -> View:
+        @login_required
+        @wraps(view)
+        def guarded(request: HttpRequest, pk: int) -> HttpResponse:
+            changes = request.method == "POST" and at_step in (None, request.POST.get("step"))
+            if changes and Subscription.objects.of(request.user).live().filter(pk=pk).exists():
+                return reauthentication_required(view)(request, pk)  # type: ignore[no-any-return]
+            return view(request, pk)
 
-    return guarded
+        return guarded
+
+    return guard

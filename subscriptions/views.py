@@ -29,6 +29,8 @@ from subscriptions.real_money import asks_who_it_is
 from subscriptions.risk_words import risk_sentences
 from subscriptions.setting_words import differences
 
+STORE = "store"  # the step of the settings' form that changes something
+
 
 @login_required
 @require_safe
@@ -41,7 +43,7 @@ def form_of_version(request: HttpRequest, slug: str, number: str) -> HttpRespons
     return render(request, "subscriptions/form_of_version.html", {"version": version, "form": form})
 
 
-@asks_who_it_is
+@asks_who_it_is()
 def move(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what another version would change, and have it when that is wanted."""
     found = _own(request, pk)
@@ -70,7 +72,7 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "subscriptions/move.html", context)
 
 
-@asks_who_it_is
+@asks_who_it_is(at_step=STORE)
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     """The settings in a form; then what would change; then it is changed."""
     found = _own(request, pk)
@@ -81,7 +83,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     if data is not None and form.is_valid():
         try:
             planned = changing.changed(found, **form.configs)
-            if data.get("step") == "store":
+            if data.get("step") == STORE:
                 changing.change(subscription=found, revision=revision_in(request.POST), **form.configs)
                 messages.success(request, "Changed. It holds from the next candle on.")
                 return redirect(found)
@@ -103,7 +105,7 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
     return _change(request, pk, lifecycle.pause, "Paused: the bot decides nothing until you resume it.")
 
 
-@asks_who_it_is
+@asks_who_it_is()
 @require_POST
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
     return _change(request, pk, lifecycle.resume, "Resumed: the bot decides again from the next candle on.")

@@ -275,10 +275,14 @@ def test_changing_what_is_live_asks_for_the_password(
     assert (
         f'method="post" action="{move_page}"' in bobs_browser.get(f"{move_page}?to=v1.1.0").content.decode()
     )
-    moving = bobs_browser.post(move_page, {"to": "v1.1.0", "revision": "0"})
+    wanted_move = {"to": "v1.1.0", "revision": "0"}
+    moving = bobs_browser.post(move_page, wanted_move)
+    moving_unasked = bobs_browser.post(move_page, wanted_move | {"step": "preview"})
     bobs_browser.post(f"/subscriptions/{live.pk}/pause/")
+    resuming_unasked = bobs_browser.post(f"/subscriptions/{live.pk}/resume/", {"step": "preview"})
+    lifting = bobs_browser.post(f"/subscriptions/{live.pk}/lift-halt/")
     resuming = bobs_browser.post(f"/subscriptions/{live.pk}/resume/")
-    for answer in (asked, moving, resuming):
+    for answer in (asked, moving, moving_unasked, lifting, resuming_unasked, resuming):
         assert "/reauthenticate/" in answer.headers["Location"]
     live.refresh_from_db()
     assert (live.revision, live.state) == (0, "PAUSED")
