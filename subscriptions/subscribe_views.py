@@ -165,7 +165,10 @@ def _enter(request: HttpRequest, place: Place) -> HttpResponse:
         raise BadRequest("No field takes so much.")
     form = place.form(sent)
     _plan(place, form)
-    accepted = {name: value for name, value in sent.items() if name not in form.errors}
+    # a tick may be any text, and the database takes no NUL
+    accepted = {
+        name: value for name, value in sent.items() if name not in form.errors and "\x00" not in value
+    }
     drafts.keep(trader=person, bot=bot, entered=accepted)
     form.keep_errors_of(step.fields)
     if wanted == "back" and place.last_step:

@@ -395,6 +395,14 @@ def test_an_empty_post_is_answered_with_messages(bot: Bot, bobs_browser: Client)
     assert "Enter a trading pair, such as BTC/USDT." in answer.content.decode()
 
 
+def test_a_tick_with_what_the_database_refuses_is_not_kept(bot: Bot, bobs_browser: Client, bob: User) -> None:
+    answer = enter(bobs_browser, "parameters", **{"strategy-is_bold": "on\0"})
+
+    assert answer.status_code == 302
+    kept = SubscriptionDraft.objects.get(trader=bob, bot=bot).entered
+    assert ("strategy-is_bold" in kept, kept["strategy-period"]) == (False, "21")
+
+
 def test_what_was_entered_is_there_after_a_sign_in_on_another_device(
     bot: Bot, bobs_browser: Client, bob: User
 ) -> None:
