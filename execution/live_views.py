@@ -91,6 +91,7 @@ def go_live(request: HttpRequest, pk: int) -> HttpResponse:
                 account=form.cleaned_data["account"],
                 allocated_capital=form.cleaned_data["allocated_capital"],
                 revision=revision_in(request.POST),
+                version=request.POST.get("version", ""),
                 stops_rehearsal=form.cleaned_data["stops_rehearsal"],
             )
         except ConfigError as error:

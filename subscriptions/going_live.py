@@ -18,6 +18,8 @@ from subscriptions import changing, lifecycle
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription
 
+OTHER_VERSION = "{version} is offered by now, not what this page began with. Look at it again."
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -110,13 +112,14 @@ def go_live(
     account: ExchangeAccount,
     allocated_capital: Decimal,
     revision: int,
+    version: str,
     stops_rehearsal: bool,
 ) -> Subscription:
     """Start trading with real money as `subscription` does without it; return what was started.
 
-    `allocated_capital` is in quote, and `revision` that of the subscription as its trader saw it. Once it is
-    live on an account it does not go live there again until that is stopped. Raises ConfigError and
-    SubscriptionError; nothing is started then.
+    `allocated_capital` is in quote; `revision` is that of the subscription, and `version` the number of the
+    version that is to begin, as its trader saw them. Once it is live on an account it does not go live there
+    again until that is stopped. Raises ConfigError and SubscriptionError; nothing is started then.
     """
     with transaction.atomic():
         tried = Subscription.objects.select_for_update(of=["self"]).with_names().get(pk=subscription.pk)
@@ -127,6 +130,8 @@ def go_live(
         if tried.gone_live.filter(account=account).exclude(state=Subscription.State.STOPPED).exists():
             raise SubscriptionError(f"It is live on {account.label} already. Stop that one first.")
         live = planned(subscription=tried, account=account, allocated_capital=allocated_capital)
+        if live.version.number != version:
+            raise SubscriptionError(OTHER_VERSION.format(version=live.version.number))
         live.save()
     if stops_rehearsal:
         lifecycle.stop(subscription=tried)

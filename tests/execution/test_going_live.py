@@ -72,8 +72,8 @@ def address(subscription: Subscription) -> str:
 
 
 def confirmed(account: ExchangeAccount, /, **changes: Any) -> dict[str, Any]:
-    sent = {"account": account.pk, "allocated_capital": "2000", "revision": "0", "is_confirmed": "on"}
-    return sent | changes
+    sent = {"account": account.pk, "allocated_capital": "2000", "revision": "0", "version": "v1.0.0"}
+    return sent | {"is_confirmed": "on"} | changes
 
 
 def live_ones() -> list[Subscription]:
@@ -164,7 +164,10 @@ def test_the_version_that_is_offered_now_goes_live_and_is_told_of(
     assert "The record above is of v1.0.0" in page
 
     give_password(bobs_browser)
-    bobs_browser.post(address(tried), confirmed(account))
+    seen_before = bobs_browser.post(address(tried), confirmed(account))
+    assert "v1.1.0 is offered by now" in seen_before.content.decode()
+    assert live_ones() == []
+    bobs_browser.post(address(tried), confirmed(account, version="v1.1.0"))
 
     [live] = live_ones()
     assert (live.version.number, live.strategy_config["period"]) == ("v1.1.0", 10)
