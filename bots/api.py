@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import FileResponse
+from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -251,6 +251,8 @@ class OneFile(APIView):
     def delete(self, request: Request, pk: int, number: str, kind: str, filename: str) -> Response:
         """Take a file from your draft."""
         own = _own_version(request, pk, number)
+        if "\x00" in kind + filename:  # which the database refuses
+            raise Http404
         artifact = get_object_or_404(own.artifacts, kind=kind, filename=filename)
         uploads.remove_file(version=own, artifact=artifact)
         return Response(status=204)

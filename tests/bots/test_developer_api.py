@@ -260,7 +260,8 @@ def test_a_package_gives_a_draft_all_its_files_and_one_is_removed(
     assert [each["filename"] for each in put.json()["files"]] == ["bot.py", "scaler.pkl"]
     assert (removed.status_code, removed.content) == (204, b"")
     assert [each.filename for each in draft.artifacts.all()] == ["bot.py"]
-    for address in ("WEIGHTS/scaler.pkl", "CONFIG/bot.py", "CODE/..%2fbot.py", f"CODE/{'x' * 5000}"):
+    nowhere = ("WEIGHTS/scaler.pkl", "CONFIG/bot.py", "CODE/..%2fbot.py", "CODE/%00", "%00/bot.py")
+    for address in (*nowhere, f"CODE/{'x' * 5000}"):
         assert error(program.delete(f"{files}/{address}"), 404)
     drafting.submit(version=draft)
     assert "files cannot change" in error(program.delete(f"{files}/CODE/bot.py"), 409)["message"]
