@@ -113,7 +113,7 @@ def write(*, trader: User, bot: Bot, stars: int, text: str) -> SubscriberReview:
         subject=f"{bot.name}: a review of {stars} of {SubscriberReview.MOST_STARS} stars",
         text=review.text,
         review=review,
-        key=f"subscriber-review:{review.pk}",
+        key=f"subscriber-review:{bot.pk}:{trader.pk}",  # once, however often it is taken back and written
     )
     return review
 

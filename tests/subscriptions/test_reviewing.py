@@ -79,6 +79,17 @@ def test_a_week_with_the_bot_lets_its_trader_write(bot: Bot, bob: User, alice: U
     assert told(alice) == ["Steady: a review of 4 of 5 stars"]
 
 
+def test_a_review_that_is_taken_back_and_written_again_is_told_of_once(
+    bot: Bot, bob: User, alice: User
+) -> None:
+    had_for(7, bob, bot)
+
+    for _ in range(3):
+        reviewing.withdraw(review=reviewing.write(trader=bob, bot=bot, **SAID))
+
+    assert len(told(alice)) == 1
+
+
 def test_less_than_a_week_does_not(bot: Bot, bob: User) -> None:
     had_for(6.99, bob, bot)
     had_for(6.99, bob, bot)
