@@ -91,15 +91,16 @@ def forget_old(at: datetime) -> None:
 
 
 @transaction.atomic
-def start(*, revision: int, **wish: Unpack[Wish]) -> Subscription:
+def start(*, seen: str, **wish: Unpack[Wish]) -> Subscription:
     """Subscribe as `lifecycle.subscribe` does, and raise what that raises; a draft starts one subscription.
 
-    `revision` is the draft's as its trader saw it. Raises SubscriptionError when there is no such any more.
+    `seen` is what the draft said of itself on the page. Raises SubscriptionError when it is another by now.
     """
-    seen = SubscriptionDraft.objects.filter(trader=wish["trader"], bot=wish["bot"], revision=revision)
-    deleted, _ = seen.delete()
-    if not deleted:
+    mine = SubscriptionDraft.objects.filter(trader=wish["trader"], bot=wish["bot"])
+    draft = mine.select_for_update(of=["self"]).first()
+    if draft is None or draft.seen != seen:
         raise SubscriptionError(
             "Nothing was started by this: it was started before, or changed in another window. Look again."
         )
+    draft.delete()
     return lifecycle.subscribe(**wish)

@@ -23,7 +23,6 @@ from subscriptions.forms import (
     RISK_FIELDS,
     PairSearchForm,
     SubscribeForm,
-    revision_in,
 )
 from subscriptions.models import Subscription, SubscriptionDraft
 from subscriptions.overview_words import overview
@@ -189,7 +188,7 @@ def _review(request: HttpRequest, place: Place) -> HttpResponse:
     if request.method == "POST" and planned is not None:
         try:
             started = drafts.start(
-                revision=revision_in(request.POST), trader=place.person, bot=place.bot, **form.choices
+                seen=request.POST.get("seen", ""), trader=place.person, bot=place.bot, **form.choices
             )
         except ConfigError as error:
             form.show(error.problems)

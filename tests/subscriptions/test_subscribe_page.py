@@ -105,7 +105,7 @@ def start(browser: Client) -> Any:
     page = browser.get(address("review"))
     if page.status_code != 200:
         return page
-    return browser.post(address("review"), {"revision": page.context["place"].draft.revision})
+    return browser.post(address("review"), {"seen": page.context["place"].draft.seen})
 
 
 def subscribe_by_page(browser: Client, **changes: Any) -> Any:
@@ -479,10 +479,10 @@ def test_the_review_shows_all_and_each_part_leads_to_its_step_and_back(
 
 def test_what_has_become_wrong_leads_from_the_review_to_its_step(bot: Bot, bobs_browser: Client) -> None:
     enter_all(bobs_browser)
-    seen = bobs_browser.get(address("review")).context["place"].draft.revision
+    seen = bobs_browser.get(address("review")).context["place"].draft.seen
     Market.objects.filter(trading_pair="BTC/USDT").update(is_active=False)
 
-    answer = bobs_browser.post(address("review"), {"revision": seen}, follow=True)
+    answer = bobs_browser.post(address("review"), {"seen": seen}, follow=True)
 
     assert answer.redirect_chain == [(address("market") + "?then=review", 302)]
     assert list(answer.context["form"].errors) == ["trading_pair"]
@@ -491,16 +491,28 @@ def test_what_has_become_wrong_leads_from_the_review_to_its_step(bot: Bot, bobs_
 
 def test_one_draft_starts_one_subscription_as_it_was_seen(bot: Bot, bobs_browser: Client) -> None:
     enter_all(bobs_browser)
-    seen = bobs_browser.get(address("review")).context["place"].draft.revision
+    seen = bobs_browser.get(address("review")).context["place"].draft.seen
     enter(bobs_browser, "capital", allocated_capital="9000")  # in another window
 
-    refused = bobs_browser.post(address("review"), {"revision": seen})
+    refused = bobs_browser.post(address("review"), {"seen": seen})
     assert "changed in another window" in refused.content.decode()
     start(bobs_browser)
-    again = bobs_browser.post(address("review"), {"revision": seen + 1})
+    again = bobs_browser.post(address("review"), {"seen": seen})
 
     assert again.headers["Location"] == "/dashboard/"
     assert Subscription.objects.get().allocated_capital == 9000
+
+
+def test_what_was_seen_of_a_draft_starts_none_that_was_begun_after_it(bot: Bot, bobs_browser: Client) -> None:
+    enter_all(bobs_browser)
+    seen = bobs_browser.get(address("review")).context["place"].draft.seen
+    enter(bobs_browser, "account", go="anew")
+    enter_all(bobs_browser, allocated_capital="9000")
+
+    refused = bobs_browser.post(address("review"), {"seen": seen})
+
+    assert "changed in another window" in refused.content.decode()
+    assert not Subscription.objects.exists()
 
 
 def test_a_bot_without_parameters_has_no_step_for_them(bot: Bot, bobs_browser: Client) -> None:
