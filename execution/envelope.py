@@ -28,6 +28,10 @@ class Together:
     exposure: Decimal
     loss_today: Decimal
 
+    @property
+    def result_today(self) -> Decimal:
+        return -self.loss_today
+
 
 def objection(
     subscription: Subscription, side: str, cost: Decimal, *, is_locked: bool = False

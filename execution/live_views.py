@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account.decorators import reauthentication_required
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +24,7 @@ from subscriptions import changing, going_live
 from subscriptions.errors import SubscriptionError
 from subscriptions.forms import AccountField, AmountField, revision_in
 from subscriptions.models import Subscription
-from subscriptions.risk_words import risk_sentences
+from subscriptions.risk_words import loss_sentences, risk_sentences
 from subscriptions.setting_words import differences
 
 SHORT_TRIAL = timedelta(days=14)
@@ -139,6 +140,7 @@ def _page(
         "checks": checks,
         "problems": problems,
         "is_ready": is_ready and not problems,
+        "is_switched_on": not settings.EXCHANGE_TESTNET_MODE,
         "version": version,
         "differences": differences(changing.settings_of(found), changing.moved(found, version))
         if version
@@ -146,7 +148,9 @@ def _page(
         "buy_now": going_live.usual_buy(found, found.allocated_capital),
         "buy": going_live.usual_buy(found, capital),
         "fee_percent": found.market.taker_fee_fraction * 100,
-        "loss": risk_sentences(capital=capital, risk=found.risk, market=found.market, account=account),
+        "loss": risk_sentences(capital=capital, risk=found.risk, market=found.market, account=account)
+        if account
+        else loss_sentences(capital=capital, risk=found.risk, market=found.market),
         "trial": _trial(found),
     }
 

@@ -20,13 +20,17 @@ def risk_sentences(
 
     `capital` is in the market's quote currency, `risk` the limits in force, and `account` None for paper.
     """
+    return [*loss_sentences(capital=capital, risk=risk, market=market), _whose_money(account)]
+
+
+def loss_sentences(*, capital: Decimal, risk: RiskConfig, market: Market) -> list[str]:
+    """Return the same without whose money it is."""
     loss, quote = possible_loss(capital=capital, risk=risk, rules=market.rules), market.quote
     return [
         _on_position(loss, risk, quote),
         _in_day(loss, quote),
         _in_all(loss, risk, capital, quote),
         ALWAYS,
-        _whose_money(account),
     ]
 
 
