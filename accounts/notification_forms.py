@@ -78,7 +78,7 @@ class TimesForm(forms.ModelForm):
 
     class Meta:
         model = NotificationTimes
-        fields = ["time_zone", "quiet_from", "quiet_until", "digest"]
+        fields = ["quiet_from", "quiet_until", "time_zone", "digest"]
         labels = {"quiet_from": "Quiet from", "quiet_until": "Quiet until", "digest": "Other notifications"}
         help_texts = {
             "quiet_until": "In these hours nothing is sent; it goes when they end. Empty: at any hour.",
