@@ -36,7 +36,7 @@ function countDown() {
 // How old the page is: the server answers also when nothing is new.
 function sayAge() {
   const element = document.querySelector("[data-checked]");
-  if (element) element.textContent = `· checked ${Math.round((Date.now() - checkedAt) / 1000)} s ago`;
+  if (element) element.textContent = `checked ${Math.round((Date.now() - checkedAt) / 1000)} s ago`;
 }
 
 sayAge();

@@ -378,9 +378,10 @@ def test_the_statistics_count_what_is_gone_as_well(
     for fate, count in (("Offered now", 3), ("Retired by their developers", 1), ("Suspended by staff", 1)):
         assert f"<dt>{fate}</dt><dd>{count}</dd>" in words
     everything, offered, gone = re.findall(r'<th scope="row">.*?</tr>', words)[:3]
-    assert "<td>4</td>" in everything
+    assert '"Measured">4</td>' in everything
     assert "+1.50" in everything
-    assert "<td>2 of 4</td><td>1 of 4</td>" in everything
+    assert '"Gained">2 of 4</td>' in everything
+    assert '"More than buy and hold">1 of 4</td>' in everything
     assert "+17.50" in offered
     assert "21.00" in gone
-    assert "<td>0 of 2</td>" in gone
+    assert '"Gained">0 of 2</td>' in gone
