@@ -103,8 +103,8 @@ def assumptions(backtest: Backtest) -> list[str]:
         )
     return [
         f"{filled}, {terms.slippage_percent.normalize():f} % worse than that price, in full.",
-        f"The fee is the market's taker fee, {terms.rules.taker_fee_fraction * 100:.4g} % of the cost, for "
-        "every order.",
+        f"The fee is the market's taker fee, {(terms.rules.taker_fee_fraction * 100).normalize():f} % of the "
+        "cost, for every order.",
         f"Inside a candle prices go {way}: where a stop and a target lie in one candle, {first} comes first. "
         "Each sells at its own price, or at the open where a candle begins beyond it.",
         "Limit orders are filled in full at their own price by the first candle that trades through it; to "
