@@ -1,10 +1,10 @@
 """What the admin's classes share: records that nobody edits, and changes that are written down."""
 
-from typing import Any
+from typing import Any, override
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts import audit
 from accounts.models import User
@@ -24,6 +24,26 @@ class RecordAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class ReadsAudited(admin.ModelAdmin):
+    """Writes into the audit log which person's row staff look at."""
+
+    @override
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        response = super().render_change_form(request, context, add, change, form_url, obj)
+        if obj is not None and request.method in ("GET", "HEAD"):
+            assert isinstance(request.user, User)
+            audit.record(actor=request.user, action=f"{obj._meta.model_name}.read", target=obj)
+        return response
 
 
 class Audited(admin.ModelAdmin):

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin_records import RecordAdmin
+from accounts.admin_records import ReadsAudited, RecordAdmin
 from exchanges.models import Candle, ExchangeAccount, Market
 
 
@@ -40,7 +40,7 @@ class CandleAdmin(RecordAdmin):
 
 
 @admin.register(ExchangeAccount)
-class ExchangeAccountAdmin(RecordAdmin):
+class ExchangeAccountAdmin(ReadsAudited, RecordAdmin):
     """Staff see whose account is in what state; the keys, sealed as they are, are shown to nobody."""
 
     list_display = ["label", "owner", "exchange", "environment", "state", "key_id", "checked_at"]

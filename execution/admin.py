@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from accounts.admin_links import link_to
-from accounts.admin_records import RecordAdmin
+from accounts.admin_records import ReadsAudited, RecordAdmin
 from accounts.models import User
 from execution import settling
 from execution.errors import OrderError
@@ -32,7 +32,7 @@ from execution.models import (
 )
 
 
-class TradingRecordAdmin(RecordAdmin):
+class TradingRecordAdmin(ReadsAudited, RecordAdmin):
     @admin.display(description="subscription")
     def subscription_link(
         self, row: Cycle | Order | Position | SubscriptionPerformance | Comparison
@@ -121,7 +121,7 @@ class OrderAdmin(TradingRecordAdmin):
 
 
 @admin.register(Fill)
-class FillAdmin(RecordAdmin):
+class FillAdmin(ReadsAudited, RecordAdmin):
     list_display = ["filled_at", "order_link", "price", "amount", "cost", "fee", "fee_currency"]
     list_filter = ["fee_currency", "order__side"]
     search_fields = ["trade_id", "order__client_order_id"]

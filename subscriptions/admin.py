@@ -4,7 +4,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin_links import link_to
-from accounts.admin_records import RecordAdmin
+from accounts.admin_records import ReadsAudited, RecordAdmin
 from accounts.models import User
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
@@ -20,7 +20,7 @@ from subscriptions.models import (
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(admin.ModelAdmin):
+class SubscriptionAdmin(ReadsAudited):
     """Staff see everything and may pause; settings and capital are the trader's own."""
 
     list_display = [

@@ -15,13 +15,14 @@ from accounts import notifying, tokens
 from accounts.models import AnsweredRequest, AuditEntry, NotificationTimes, User
 from bots import moderation
 from bots.models import Bot, BotVersion, GateRun, GateStep, Review
+from exchanges.models import ExchangeAccount
 from execution import performance, schedule, strikes
-from execution.models import BotRecord, CodeShape, Comparison, Replay
+from execution.models import BotRecord, CodeShape, Comparison, Cycle, Order, Position, Replay
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from marketplace import demo
 from subscriptions import reviewing
-from subscriptions.models import SubscriptionChange, SubscriptionDraft, TradingState
+from subscriptions.models import Subscription, SubscriptionChange, SubscriptionDraft, TradingState
 from subscriptions.switches import set_envelope, set_trader_state
 from tests.factories import (
     PASSWORD,
@@ -125,6 +126,22 @@ def test_what_happened_cannot_be_edited_or_deleted(staff: Client, name: str) -> 
     assert staff.post(page_of(model, "change", row.pk), {}).status_code == 403
     assert staff.post(page_of(model, "delete", row.pk), {"post": "yes"}).status_code == 403
     assert staff.get(page_of(model, "add")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "model", [Subscription, Cycle, Order, Position, ExchangeAccount], ids=lambda model: model._meta.model_name
+)
+def test_who_looks_at_a_traders_row_is_written_down(staff: Client, model: type[Model]) -> None:
+    row = model._default_manager.first()
+    assert row is not None
+    staff.get(page_of(model, "changelist"))
+    before = AuditEntry.objects.count()
+
+    staff.get(page_of(model, "change", row.pk))
+
+    entry = AuditEntry.objects.latest("number")
+    assert (AuditEntry.objects.count(), entry.actor_name) == (before + 1, "mona")
+    assert (entry.action, entry.object_id) == (f"{model._meta.model_name}.read", str(row.pk))
 
 
 def test_staff_pause_subscriptions_and_the_trader_is_told_who(staff: Client) -> None:

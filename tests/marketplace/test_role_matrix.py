@@ -35,6 +35,16 @@ SEEKERS = ("TA", "TB", "DA", "MO")  # who also ask for what does not exist
 STAFF = ("MO", "FI", "OP", "SU")
 OTHER_METHODS = {"HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}
 SESSION = {"django_session"}  # a refused request may write there, and nowhere else
+READS_AUDITED = (
+    "subscriptions_subscription",
+    "execution_cycle",
+    "execution_order",
+    "execution_position",
+    "execution_subscriptionperformance",
+    "execution_comparison",
+    "execution_fill",
+    "exchanges_exchangeaccount",
+)
 # a read that writes: the page opens one's first channel, and what staff read is noted
 WRITTEN_BY_READS = {
     "accounts:notifications": {"accounts_notificationchannel"},
@@ -44,6 +54,7 @@ WRITTEN_BY_READS = {
             "execution:cycles_file",
             "execution:orders_file",
             "execution:trades_file",
+            *(f"admin:{model}_change" for model in READS_AUDITED),
         ),
         {"accounts_auditentry", "accounts_audithead"},
     ),
