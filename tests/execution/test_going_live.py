@@ -225,10 +225,22 @@ def test_the_operator_may_forbid_it(
     settings.EXCHANGE_TESTNET_MODE = True
     give_password(bobs_browser)
 
+    seen = bobs_browser.get(address(tried)).content.decode()
     posted = bobs_browser.post(address(tried), confirmed(account))
 
+    assert "Real money is switched off on this marketplace." in seen
     assert "This has to be so first: Live trading is switched on" in posted.content.decode()
     assert live_ones() == []
+
+
+def test_nothing_is_called_paper_before_there_is_an_account(
+    bobs_browser: Client, tried: Subscription
+) -> None:
+    page = bobs_browser.get(address(tried)).content.decode()
+
+    assert "What you can lose" in page
+    assert "none of it is real money" not in page
+    assert "Real money is switched off" not in page
 
 
 def test_ones_own_bot_stays_on_paper(client: Client, alice: User) -> None:

@@ -156,6 +156,7 @@ def test_the_days_loss_of_all_bots_together_ends_buying(bob: User) -> None:
     set_envelope(trader=bob, quote="USDT", max_exposure=None, max_daily_loss=Decimal("100.6"))
 
     assert envelope.together_of(bob, "USDT", is_on_paper=True).loss_today == Decimal("100.6")
+    assert envelope.together_of(bob, "USDT", is_on_paper=True).result_today == Decimal("-100.6")
     assert envelope.objection(second, "BUY", Decimal(1)) == SkipReason.TRADER_DAILY_LOSS
     set_envelope(trader=bob, quote="USDT", max_exposure=None, max_daily_loss=Decimal("100.61"))
     assert envelope.objection(second, "BUY", Decimal(1)) is None
