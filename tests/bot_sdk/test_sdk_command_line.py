@@ -248,7 +248,7 @@ def test_options_reach_the_terms(tmp_path: Path, candles: str, capsys: pytest.Ca
     report = json.loads(path.read_text())
     assert "filled at the close" in report["assumptions"][0]
     assert "0.3 % worse" in report["assumptions"][0]
-    assert "0.200 %" in report["assumptions"][1]
+    assert " 0.2 % of the cost" in report["assumptions"][1]
     assert report["trades"][0]["amount"] * report["trades"][0]["entry_price"] == pytest.approx(500)
     assert {fill["source"] for fill in report["fills"]} == {"bot", "take_profit"}
 

@@ -2,12 +2,11 @@ import json
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from importlib import import_module
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 from django.test import Client
-
-from marketplace.wsgi import application
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +30,9 @@ def test_utf8_by_any_name_is_taken(charset: str) -> None:
 @pytest.fixture
 def served() -> Iterator[HTTPConnection]:
     """The application as the web server has it, over HTTP."""
+    application = import_module(
+        "marketplace.wsgi"
+    ).application  # built now that the static files' folder is there
     with make_server("127.0.0.1", 0, application, handler_class=Quiet) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
