@@ -32,6 +32,7 @@ SILENCE = timedelta(minutes=5)  # of its worker, after which a gate counts as lo
 SIGN_EVERY = timedelta(seconds=1)
 MOST_ATTEMPTS = 3  # workers that are lost over one version before a person has to look
 TOLD_SECONDS = 300  # before the workers are told again of one that waits
+UNTAKEN = timedelta(minutes=30)  # that a gate waits before the operator is asked for a worker
 SHOWN = 10  # versions in one message to the operator
 LATER = "The checks stopped for a reason on our side, which is not the bot. They go on by themselves."
 STANDS = "The checks stopped again and again. We were told, and look at it; nothing is needed from you."
@@ -91,6 +92,8 @@ def sweep(at: datetime) -> None:
     if standing.update(message=STANDS):
         listed = ", ".join(str(each.version) for each in standing.select_related("version__bot")[:SHOWN])
         alarm(Trouble.GATE_STANDS_STILL, f"workers were lost {MOST_ATTEMPTS} times over {listed}.")
+    if untaken := waiting.filter(seen_at=None, created_at__lt=at - UNTAKEN).count():
+        alarm(Trouble.GATE_STANDS_STILL, f"{untaken} wait for checks. Does a worker run for the queue gates?")
     for gate in waiting.filter(attempts__lt=MOST_ATTEMPTS):
         # noted where the message lies, so that whatever loses one loses both
         if shared_redis().set(f"gate-told-of:{gate.pk}:{gate.attempts}", 1, nx=True, ex=TOLD_SECONDS):

@@ -389,6 +389,18 @@ def test_a_gate_that_waits_is_told_of_again(alice: User, published: list[tuple[s
     assert published == [(drafting.GATE_TASK, [run.pk])]
 
 
+def test_the_operator_is_told_when_no_worker_takes_gates(
+    alice: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = submitted(alice)
+
+    gate.sweep(run.created_at + timedelta(minutes=29))
+    assert "gates" not in caplog.text
+    gate.sweep(run.created_at + timedelta(minutes=31))
+
+    assert "1 wait for checks. Does a worker run for the queue gates?" in caplog.text
+
+
 def test_a_version_that_costs_every_worker_its_life_is_left_to_the_operator(
     alice: User, published: list[tuple[str, list[Any]]], caplog: pytest.LogCaptureFixture
 ) -> None:
