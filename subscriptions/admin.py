@@ -55,7 +55,10 @@ class SubscriptionAdmin(ReadsAudited):
     @admin.action(description="Pause selected subscriptions", permissions=["change"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
         assert isinstance(request.user, User)
-        for subscription in queryset:
+        if queryset.filter(trader=None).exists():
+            ours = "The marketplace's own runs follow what is offered; stop the version or its bot instead."
+            self.message_user(request, ours, messages.WARNING)
+        for subscription in queryset.exclude(trader=None):
             try:
                 lifecycle.pause_by_staff(subscription=subscription, staff=request.user)
             except SubscriptionError as error:

@@ -160,6 +160,18 @@ def test_staff_pause_subscriptions_and_the_trader_is_told_who(staff: Client) -> 
     )
 
 
+def test_staff_do_not_pause_the_marketplaces_own_runs(staff: Client) -> None:
+    run = make_subscription()
+    Subscription.objects.filter(pk=run.pk).update(trader=None, account=None)
+    data = {"action": "pause_selected", "_selected_action": [run.pk]}
+
+    page = staff.post(reverse("admin:subscriptions_subscription_changelist"), data, follow=True)
+
+    assert "stop the version or its bot instead" in page.content.decode()
+    run.refresh_from_db()
+    assert run.state == "ACTIVE"
+
+
 def test_people_who_are_added_in_the_admin_can_sign_in(client: Client, mona: User) -> None:
     sign_in_staff(client, mona)
     for name in ("nina", "otto"):
