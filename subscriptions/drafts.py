@@ -30,6 +30,14 @@ def find(*, trader: User, bot: Bot) -> SubscriptionDraft | None:
     return young.filter(trader=trader, bot=bot).first()
 
 
+def mark_of(draft: SubscriptionDraft, version: BotVersion) -> str:
+    """Return what a page says of the draft that it shows with this version offered.
+
+    Neither a later draft nor a later state is called so.
+    """
+    return f"{draft.pk}.{draft.revision}.{version.pk}"
+
+
 @transaction.atomic
 def keep(*, trader: User, bot: Bot, entered: Mapping[str, Any]) -> SubscriptionDraft:
     """Add to the draft what was entered by field; one that is too old begins anew."""
@@ -94,13 +102,15 @@ def forget_old(at: datetime) -> None:
 def start(*, seen: str, **wish: Unpack[Wish]) -> Subscription:
     """Subscribe as `lifecycle.subscribe` does, and raise what that raises; a draft starts one subscription.
 
-    `seen` is what the draft said of itself on the page. Raises SubscriptionError when it is another by now.
+    `seen` is the draft's mark on the page. Raises SubscriptionError when it is another by now.
     """
     mine = SubscriptionDraft.objects.filter(trader=wish["trader"], bot=wish["bot"])
     draft = mine.select_for_update(of=["self"]).first()
-    if draft is None or draft.seen != seen:
+    version = wish["bot"].current_version
+    if draft is None or version is None or mark_of(draft, version) != seen:
         raise SubscriptionError(
-            "Nothing was started by this: it was started before, or changed in another window. Look again."
+            "Nothing was started by this: it was started before, changed in another window, or another "
+            "version is offered now. Look again."
         )
     draft.delete()
     return lifecycle.subscribe(**wish)

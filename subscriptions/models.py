@@ -234,11 +234,6 @@ class SubscriptionDraft(models.Model):
     def __str__(self) -> str:
         return f"{self.trader}'s draft for {self.bot}"
 
-    @property
-    def seen(self) -> str:
-        """What a page says of the draft that it shows; neither a later one nor a later state is called so."""
-        return f"{self.pk}.{self.revision}"
-
 
 class SubscriptionChange(models.Model):
     """What a trader changed of a subscription, and when; never changed afterwards."""

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from bot_sdk.parameters import ConfigError
@@ -19,7 +19,6 @@ from exchanges.models import ExchangeAccount
 from subscriptions import drafts, lifecycle
 from subscriptions.errors import StaffDoNotTrade, SubscriptionError
 from subscriptions.forms import (
-    LONGEST_INTEGER,
     RISK_FIELDS,
     PairSearchForm,
     SubscribeForm,
@@ -65,6 +64,11 @@ class Place:
             return reverse("subscriptions:subscribe", args=[self.bot.slug])
         return reverse("subscriptions:subscribe_step", args=[self.bot.slug, step.name])
 
+    @property
+    def seen(self) -> str:
+        """What the page says of the draft that it shows; empty without one."""
+        return drafts.mark_of(self.draft, self.version) if self.draft else ""
+
     def links(self) -> list[tuple[Step, str]]:
         return [(step, self.address(step)) for step in self.steps]
 
@@ -81,8 +85,6 @@ class Place:
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscribe(request: HttpRequest, slug: str, step: str = "account") -> HttpResponse:
     place = _place(request, slug, step)
-    if request.GET.get("like"):
-        return _begin_like(request, place)
     if place.step.name == "review":
         return _review(request, place)
     if request.method == "POST":
@@ -92,6 +94,24 @@ def subscribe(request: HttpRequest, slug: str, step: str = "account") -> HttpRes
     loss = _loss(_plan(place, form)) if is_planned else []
     form.keep_errors_of(place.step.fields if _is_on_review(request) else ())
     return _show(request, place, form, loss=loss)
+
+
+@login_required
+@require_POST
+def clone(request: HttpRequest, pk: int) -> HttpResponse:
+    """Fill the draft in like one of the person's own subscriptions, and lead to the review of it."""
+    model = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+    place = _place(request, model.bot.slug, "review")
+    drafts.begin_like(
+        trader=place.person,
+        version=place.version,
+        market=model.market,
+        timeframe=model.timeframe,
+        allocated_capital=model.allocated_capital,
+        documents=model.documents,
+        account=model.account,
+    )
+    return redirect(place.address(place.step))
 
 
 @login_required
@@ -125,25 +145,6 @@ def _place(request: HttpRequest, slug: str, name: str) -> Place:
     if step is None:
         raise Http404
     return Place(person, bot, version, steps, step, drafts.find(trader=person, bot=bot))
-
-
-def _begin_like(request: HttpRequest, place: Place) -> HttpResponse:
-    """Fill the draft in like one of the person's own subscriptions, and lead to the review of it."""
-    like = request.GET["like"]
-    if not (like.isascii() and like.isdigit() and len(like) <= LONGEST_INTEGER):
-        raise Http404
-    own = Subscription.objects.of(request.user).with_names()
-    model = get_object_or_404(own, pk=like, bot=place.bot)
-    drafts.begin_like(
-        trader=place.person,
-        version=place.version,
-        market=model.market,
-        timeframe=model.timeframe,
-        allocated_capital=model.allocated_capital,
-        documents=model.documents,
-        account=model.account,
-    )
-    return redirect(place.address(place.steps[-1]))
 
 
 def _enter(request: HttpRequest, place: Place) -> HttpResponse:

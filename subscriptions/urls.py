@@ -18,6 +18,7 @@ urlpatterns = [
     path("staff/reviews/", review_views.reported, name="reported_reviews"),
     path("staff/reviews/<int:pk>/", review_views.judge, name="judge_review"),
     path("subscriptions/pairs/", subscribe_views.pairs, name="pairs"),
+    path("subscriptions/<int:pk>/clone/", subscribe_views.clone, name="clone"),
     path("subscriptions/<int:pk>/version/", views.move, name="move"),
     path("subscriptions/<int:pk>/settings/", views.change, name="change"),
     path("subscriptions/<int:pk>/pause/", views.pause, name="pause"),

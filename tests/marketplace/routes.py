@@ -86,6 +86,7 @@ subscriptions:pairs                  -                 L22222222L L55555555L
 subscriptions:move                   subscription      L24444444L L24444444L
 subscriptions:change                 subscription      L24444444L L24444444L
 subscriptions:pause                  subscription      L55555555L L24444444L
+subscriptions:clone                  subscription      L55555555L L24444444L
 subscriptions:resume                 subscription      L55555555L L24444444L
 subscriptions:stop                   subscription      L55555555L L24444444L
 execution:dashboard                  -                 L22222222L L55555555L

@@ -227,9 +227,9 @@ def test_a_clone_begins_with_the_same_settings(bobs_browser: Client, bob: User, 
         strategy_config={"period": 50, "mode": "wild", "lost": 7},
         risk_config={"cool_down_minutes": 45},
     )
-    assert f"/bots/steady/subscribe/?like={first.pk}" in text(bobs_browser, first.get_absolute_url())
+    assert address(first, "clone") in text(bobs_browser, first.get_absolute_url())
 
-    answer = bobs_browser.get(f"/bots/steady/subscribe/?like={first.pk}")
+    answer = bobs_browser.post(address(first, "clone"))
     assert answer.headers["Location"] == "/bots/steady/subscribe/review/"
     start(bobs_browser)
 
@@ -241,8 +241,7 @@ def test_a_clone_begins_with_the_same_settings(bobs_browser: Client, bob: User, 
 def test_a_clone_gets_the_newest_version_with_what_fits_it(
     bobs_browser: Client, subscription: Subscription, newer: BotVersion
 ) -> None:
-    like = f"/bots/steady/subscribe/?like={subscription.pk}"
-    form = bobs_browser.get(like, follow=True).context["form"]
+    form = bobs_browser.post(address(subscription, "clone"), follow=True).context["form"]
 
     assert (form["strategy-period"].value(), form["strategy-mode"].value()) == (10, "wild")
 
@@ -264,8 +263,7 @@ def test_others_subscriptions_are_not_there(
     for page in PAGES:
         assert client.get(address(subscription, page)).status_code == 404
         assert client.post(address(subscription, page), {"to": "v1.1.0", "revision": 0}).status_code == 404
-    for like in (str(subscription.pk), "x", "9" * 400):
-        assert client.get(f"/bots/steady/subscribe/?like={like}").status_code == 404
+    assert client.post(address(subscription, "clone")).status_code == 404
 
 
 def test_a_stopped_subscription_is_not_changed(bobs_browser: Client, subscription: Subscription) -> None:

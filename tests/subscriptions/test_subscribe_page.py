@@ -18,7 +18,7 @@ from subscriptions.forms import RISK_FIELDS
 from subscriptions.models import Subscription, SubscriptionDraft
 from subscriptions.steps import steps_of
 from subscriptions.tasks import forget_drafts
-from tests.factories import make_bot, make_exchange_account, make_market, make_subscription
+from tests.factories import BUYING_BOT, make_bot, make_exchange_account, make_market, make_subscription
 
 PARAMETERS = [
     Parameter("period", "integer", 14, "Period", 2, 100, (), "Candles to look back."),
@@ -105,7 +105,7 @@ def start(browser: Client) -> Any:
     page = browser.get(address("review"))
     if page.status_code != 200:
         return page
-    return browser.post(address("review"), {"seen": page.context["place"].draft.seen})
+    return browser.post(address("review"), {"seen": page.context["place"].seen})
 
 
 def subscribe_by_page(browser: Client, **changes: Any) -> Any:
@@ -479,7 +479,7 @@ def test_the_review_shows_all_and_each_part_leads_to_its_step_and_back(
 
 def test_what_has_become_wrong_leads_from_the_review_to_its_step(bot: Bot, bobs_browser: Client) -> None:
     enter_all(bobs_browser)
-    seen = bobs_browser.get(address("review")).context["place"].draft.seen
+    seen = bobs_browser.get(address("review")).context["place"].seen
     Market.objects.filter(trading_pair="BTC/USDT").update(is_active=False)
 
     answer = bobs_browser.post(address("review"), {"seen": seen}, follow=True)
@@ -491,7 +491,7 @@ def test_what_has_become_wrong_leads_from_the_review_to_its_step(bot: Bot, bobs_
 
 def test_one_draft_starts_one_subscription_as_it_was_seen(bot: Bot, bobs_browser: Client) -> None:
     enter_all(bobs_browser)
-    seen = bobs_browser.get(address("review")).context["place"].draft.seen
+    seen = bobs_browser.get(address("review")).context["place"].seen
     enter(bobs_browser, "capital", allocated_capital="9000")  # in another window
 
     refused = bobs_browser.post(address("review"), {"seen": seen})
@@ -505,7 +505,7 @@ def test_one_draft_starts_one_subscription_as_it_was_seen(bot: Bot, bobs_browser
 
 def test_what_was_seen_of_a_draft_starts_none_that_was_begun_after_it(bot: Bot, bobs_browser: Client) -> None:
     enter_all(bobs_browser)
-    seen = bobs_browser.get(address("review")).context["place"].draft.seen
+    seen = bobs_browser.get(address("review")).context["place"].seen
     enter(bobs_browser, "account", go="anew")
     enter_all(bobs_browser, allocated_capital="9000")
 
@@ -513,6 +513,19 @@ def test_what_was_seen_of_a_draft_starts_none_that_was_begun_after_it(bot: Bot, 
 
     assert "changed in another window" in refused.content.decode()
     assert not Subscription.objects.exists()
+
+
+def test_another_version_than_was_seen_is_not_started(bot: Bot, bobs_browser: Client) -> None:
+    enter_all(bobs_browser)
+    seen = bobs_browser.get(address("review")).context["place"].seen
+    publish_version(bot=bot, number="v9.0.0", code=BUYING_BOT)
+
+    refused = bobs_browser.post(address("review"), {"seen": seen})
+
+    assert "another version is offered now" in refused.content.decode()
+    assert not Subscription.objects.exists()
+    start(bobs_browser)
+    assert Subscription.objects.get().version.number == "v9.0.0"
 
 
 def test_a_bot_without_parameters_has_no_step_for_them(bot: Bot, bobs_browser: Client) -> None:
