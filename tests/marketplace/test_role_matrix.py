@@ -267,7 +267,6 @@ def mixed(cast: Cast) -> list[tuple[str, str, Callable[[Any], tuple[str, dict[st
             uuid4(),
         ),
         ("TA", "GET", lambda pk: (f"{bot}/backtest/", {"again": pk}), his["backtest"]["pk"], uuid4()),
-        ("TA", "GET", lambda pk: (f"{bot}/subscribe/", {"like": pk}), his["subscription"]["pk"], nothing),
         ("TA", "POST", lambda pk: (f"{bot}/subscribe/", {"account": pk}), his["account"]["pk"], nothing),
         (
             "TA",
