@@ -1,7 +1,11 @@
 """A request that may safely be sent again: with an `Idempotency-Key` it has one effect, and one answer.
 
-The key's row is written first, so a twin that comes meanwhile waits for it and then reads the answer. What
-fails leaves no row behind: it had no effect, and the next attempt is a new one.
+Key, effect and answer are one transaction. So whoever is killed at whatever moment leaves all three behind or
+none, and the next attempt gets the answer, or is the first. The key's row is written first, so a twin that
+comes meanwhile waits for it and then reads the answer. What fails leaves no row behind: it had no effect.
+
+What an operation waits for it registers with `transaction.on_commit`. Then no row is locked any more, and the
+answer goes out when that is over.
 """
 
 import hashlib

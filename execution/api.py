@@ -17,6 +17,7 @@ from execution.models import Fill
 from execution.run_now import run_now
 from execution.serializers import PerformanceSerializer, QueuedSerializer, TradeSerializer
 from execution.valuation import newest_prices, value
+from subscriptions.api import answer_when_quiet
 from subscriptions.models import Subscription
 from subscriptions.serializers import SubscriptionSerializer
 
@@ -79,7 +80,7 @@ class SellAndStop(APIView):
         def sell() -> Response:
             return Response(SubscriptionSerializer(sell_and_stop(subscription=own)).data)
 
-        return idempotency.answer_once(request, sell)
+        return answer_when_quiet(request, own, sell)
 
 
 def _run(own: Subscription) -> Response:

@@ -7,6 +7,7 @@ until what is held is sold or its trader stops it as it is. So nothing is lost w
 from contextlib import suppress
 
 from celery import current_app
+from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from subscriptions import lifecycle, switches
@@ -19,12 +20,17 @@ WATCH_TASK = "execution.tasks.watch_market"
 def sell_and_stop(*, subscription: Subscription) -> Subscription:
     """Have all that is held sold by one market order, and the subscription stopped once it is.
 
-    When it returns, nothing else is ordered any more. Raises SubscriptionError while nothing can be sold.
+    When it returns (or the transaction around it ends), nothing else is ordered any more. Raises
+    SubscriptionError while nothing can be sold.
     """
     standing = switches.standing_of(subscription.trader_id)
     if standing.state == TradingState.HALTED:
         raise SubscriptionError("Trading is halted, so nothing can be sold now. You can stop and keep it.")
     closing = lifecycle.close(subscription=subscription)
-    with suppress(OperationalError):  # without a broker the next look comes by the clock
-        current_app.send_task(WATCH_TASK, [closing.market_id], retry=False)
+    transaction.on_commit(lambda: _have_watched(closing.market_id))
     return closing
+
+
+def _have_watched(market_id: int) -> None:
+    with suppress(OperationalError):  # without a broker the next look comes by the clock
+        current_app.send_task(WATCH_TASK, [market_id], retry=False)

@@ -110,7 +110,7 @@ class Settings(APIView):
                 raise _invalid(error) from error
             return Response(SubscriptionSerializer(changed).data)
 
-        return idempotency.answer_once(request, change)
+        return answer_when_quiet(request, own, change)
 
 
 class Version(APIView):
@@ -129,7 +129,17 @@ class Version(APIView):
             moved = changing.move(subscription=own, to=version, revision=given["revision"])
             return Response(SubscriptionSerializer(moved).data)
 
-        return idempotency.answer_once(request, move)
+        return answer_when_quiet(request, own, move)
+
+
+def answer_when_quiet(request: Request, own: Subscription, change: Callable[[], Response]) -> Response:
+    """Answer as `answer_once` does, once nothing can be leaving that the change forbids.
+
+    The change waits by itself; a repeat of the request, which changes nothing, is not answered earlier.
+    """
+    answer = idempotency.answer_once(request, change)
+    lifecycle.wait_until_quiet(Subscription.objects.filter(pk=own.pk))
+    return answer
 
 
 def _asked(request: Request, pk: int, body: type[StrictSerializer]) -> tuple[Subscription, dict[str, Any]]:

@@ -296,7 +296,16 @@ def stop(*, subscription: Subscription) -> Subscription:
 
 
 def wait_until_quiet(subscriptions: SubscriptionQuerySet) -> None:
-    """Return when no order of theirs can be leaving any more; for who has just forbidden it.
+    """Wait until no order of theirs can be leaving any more; for who has just forbidden it.
+
+    In a transaction the wait comes at its end: before, nobody else sees what was forbidden, and who has sent
+    an order could not say so, for the row is locked.
+    """
+    transaction.on_commit(lambda: _wait_until_quiet(subscriptions))
+
+
+def _wait_until_quiet(subscriptions: SubscriptionQuerySet) -> None:
+    """Return when it is quiet.
 
     Whoever sends holds the subscription's lock while asking whether it may, and then says on the row until
     when it may be leaving: at most some seconds. So those that are asking are waited for first.

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import Event, Notification, User
 from bot_sdk.risk import Signal
@@ -58,10 +59,14 @@ def closing_intent(subscription: Subscription) -> Intent:
     )
 
 
-def test_what_is_held_is_sold_once_and_then_it_is_stopped(published: list[tuple[str, list[int]]]) -> None:
+def test_what_is_held_is_sold_once_and_then_it_is_stopped(
+    published: list[tuple[str, list[int]]],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
     subscription = holding()
 
-    assert sell_and_stop(subscription=subscription).state == Subscription.State.CLOSING
+    with django_capture_on_commit_callbacks(execute=True):
+        assert sell_and_stop(subscription=subscription).state == Subscription.State.CLOSING
     assert published == [("execution.tasks.watch_market", [subscription.market_id])]
     assert markets_to_watch() == [subscription.market_id]
     for _ in range(2):

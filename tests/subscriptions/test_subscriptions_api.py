@@ -1,11 +1,14 @@
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts import tokens
@@ -287,6 +290,35 @@ def test_twins_at_once_have_one_effect_and_one_answer(bob: User, wish: dict[str,
     assert {response.status_code for response in responses} == {201}
     assert len({response.content for response in responses}) == 1
     assert Subscription.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_a_change_waits_for_an_order_on_its_way_no_row_is_locked(bob: User, bot: Bot) -> None:
+    running = make_subscription(bob, bot=bot, strategy_config={"rsi_period": 14})
+    row = Subscription.objects.filter(pk=running.pk)
+    row.update(sending_until=timezone.now() + timedelta(seconds=30))
+    program, wanted = Program(bob), {"revision": 0, "risk_config": {}}
+
+    def change() -> Any:
+        try:
+            return program.send(f"{ADDRESS}{running.pk}/settings", wanted, Idempotency_Key="one")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(change)
+        while not row.filter(revision=1).exists():
+            assert timezone.now() < row.get().sending_until  # type: ignore[operator]
+            time.sleep(0.02)
+        assert not answer.done()
+        row.update(sending_until=None)  # the order has left, and whoever sent it can say so
+        told = answer.result()
+
+    leaves_until = timezone.now() + timedelta(seconds=0.3)
+    row.update(sending_until=leaves_until)
+    again = program.send(f"{ADDRESS}{running.pk}/settings", wanted, Idempotency_Key="one")
+    assert (told.status_code, again.content) == (200, told.content)
+    assert timezone.now() >= leaves_until
 
 
 @pytest.fixture
