@@ -3,9 +3,9 @@
 It is a subscription without a trader, with the settings of our backtests. So whatever decides, orders, values
 and stops for traders does it for these runs, too, and nothing that goes by people counts them.
 
-A version has one run for good. While it is not offered its run is paused, and once it is offered again the
-same one goes on: so nobody begins anew to be rid of a bad record. A version in quarantine keeps its run,
-which then decides nothing, as its subscribers' do.
+A version has one run for good. While it is not offered, or its market not listed, its run is paused, and
+once it is again the same one goes on: so nobody begins anew to be rid of a bad record. A version in
+quarantine keeps its run, which then decides nothing, as its subscribers' do.
 """
 
 import logging
@@ -23,6 +23,7 @@ from execution.models import BotRecord, Cycle, SubscriptionPerformance
 from execution.performance import BATCH
 from execution.record_lines import FIGURES, thinned
 from execution.reference import REFERENCE_EXECUTION, reference_of
+from execution.rounds import Round
 from execution.sandbox import Verdict
 from subscriptions import lifecycle
 from subscriptions.lifecycle import parse_settings
@@ -34,7 +35,7 @@ NOT_OFFERED = "Its version is not offered now."
 
 logger = logging.getLogger(__name__)
 
-_MINUTE = timedelta(minutes=1)
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 _GOES_ON = Q(
     version__state__in=[BotVersion.State.PUBLISHED, BotVersion.State.QUARANTINED],
     bot__state=Bot.State.LISTED,
@@ -44,20 +45,28 @@ _GOES_ON = Q(
 def keep() -> None:
     """Pause the runs of what is not offered any more, resume those of what is again, and begin those missing.
 
-    As many are begun as there is room for, of those that were published first.
+    As many are begun as there is room for, of those that were published first. What cannot be run now is
+    passed over until all others have had their turn.
     """
     runs = Subscription.objects.forward_runs()
     for run in runs.filter(state=Subscription.State.ACTIVE).exclude(_GOES_ON):
         lifecycle.pause(subscription=run, reason=NOT_OFFERED)
-    for run in runs.filter(_GOES_ON, state=Subscription.State.PAUSED, state_reason=NOT_OFFERED):
-        lifecycle.resume(subscription=run)
+    for run in runs.filter(_GOES_ON, state=Subscription.State.PAUSED).select_related("market"):
+        is_listed_again = run.market.is_active and run.state_reason == lifecycle.not_listed(run.market)
+        if is_listed_again or run.state_reason == NOT_OFFERED:
+            lifecycle.resume(subscription=run)
     known = runs.filter(version=OuterRef("pk"))
     missing = BotVersion.objects.offered().filter(~Exists(known)).select_related("bot")
     room = MOST_RUNS_A_MINUTE - _runs_a_minute()
     begun = []
-    for version in missing.order_by(F("published_at").asc(nulls_first=True), "pk")[:MOST_BEGUN]:
+    turns = Round("forward-runs")
+    for version in turns.take(
+        missing.order_by(F("published_at").asc(nulls_first=True), "pk"), most=MOST_BEGUN
+    ):
         new = _run_of(version)
-        if new is not None and (room := room - _MINUTE / duration(new.timeframe)) >= 0:
+        if new is None:
+            turns.pass_over(version)
+        elif (room := room - _MINUTE / duration(new.timeframe)) >= 0:
             begun.append(new)
     # another worker may have begun one of them meanwhile
     Subscription.objects.bulk_create(begun, ignore_conflicts=True)
@@ -67,7 +76,9 @@ def measure(at: datetime) -> None:
     """Make records of what the runs have done until they were last measured as subscriptions.
 
     Beside records.FIGURES, `figures` has the candles `decided` and those `missed`: when we were down or late,
-    when the version was not offered or in quarantine, when the exchange had none, and when the bot failed.
+    when the version was not offered or in quarantine, when the market was not listed, when the exchange had
+    no candle, and when the bot failed. What was missed makes no record longer: it counts as many days as the
+    candles that were decided would fill.
     """
     first = Cycle.objects.filter(subscription=OuterRef("pk")).order_by("candle_opened_at")
     runs = Subscription.objects.forward_runs().filter(
@@ -101,7 +112,7 @@ def _record_of(run: Any, at: datetime) -> BotRecord:
         version_id=run.version_id,
         kind=BotRecord.Kind.FORWARD,
         measured_at=at,
-        days=measured.days,
+        days=min(measured.days, -(-decided * step // _DAY)),
         figures=figures | {"decided": decided, "missed": (last - first) // step + 1 - decided},
         line=thinned(measured.daily["equity"]),
     )

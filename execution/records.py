@@ -25,13 +25,15 @@ from execution.gate_steps import REFERENCE_CAPITAL
 from execution.models import Backtest, BotRecord, SubscriptionPerformance
 from execution.ranking import note_exchanges, show_records
 from execution.record_lines import FIGURES, thinned
-from execution.reference import REFERENCE_EXECUTION, reference_of
+from execution.reference import REFERENCE_EXECUTION, Reference, reference_of
+from execution.rounds import Round
 from subscriptions.models import Subscription
 
 logger = logging.getLogger(__name__)
 
 LONGEST_PERIOD = timedelta(days=365)
 MOST_CANDLES = 100_000  # of one record; 1m over 69 days
+MOST_LOOKED_AT = 100  # at a time, to find those that can be backtested
 MOST_UNFINISHED = 2  # of the marketplace's own backtests, so that traders' have their turn
 SETTLED = timedelta(days=1)  # so old are the newest candles that are asked for
 AGAIN_AFTER = timedelta(days=1)  # when a backtest failed
@@ -48,8 +50,8 @@ def keep(at: datetime) -> None:
     show_records()
     note_exchanges()
     room = MOST_UNFINISHED - Backtest.objects.filter(requested_by=None).unfinished().count()
-    for version in _to_backtest(at)[: max(room, 0)]:
-        _ask(version, at)
+    if room > 0:
+        _ask_for(room, at)
 
 
 def measure_subscribers(at: datetime) -> None:
@@ -89,11 +91,21 @@ def _to_backtest(at: datetime) -> QuerySet[BotVersion]:
     return missing.select_related("bot").order_by("-published_at", "-pk")
 
 
-def _ask(version: BotVersion, at: datetime) -> None:
-    reference = reference_of(version.bot)
-    if reference is None:
-        logger.warning("%s has no record yet: its pairs are not traded here", version)
-        return
+def _ask_for(room: int, at: datetime) -> None:
+    turns = Round("backtests")
+    for version in turns.take(_to_backtest(at), most=MOST_LOOKED_AT):
+        reference = reference_of(version.bot)
+        if reference is None:
+            logger.warning("%s has no record yet: its pairs are not traded here", version)
+            turns.pass_over(version)
+            continue
+        _ask(version, reference, at)
+        room -= 1
+        if not room:
+            return
+
+
+def _ask(version: BotVersion, reference: Reference, at: datetime) -> None:
     ends_at = floor("1d", at - SETTLED)
     days = min(LONGEST_PERIOD, MOST_CANDLES * duration(reference.timeframe)) // timedelta(days=1)
     wish = Wish(

@@ -212,9 +212,13 @@ def pause_where_unlisted(*, exchange: str) -> list[Market]:
     markets = list(gone.filter(subscriptions__in=Subscription.objects.active()).distinct())
     for market in markets:
         running = Subscription.objects.active().filter(market=market)
-        reason = f"{market} is not listed any more. The exchange says what becomes of what is held there."
-        pause_and_tell(subscriptions=running, reason=reason)
+        pause_and_tell(subscriptions=running, reason=not_listed(market))
     return markets
+
+
+def not_listed(market: Market) -> str:
+    """Return the reason with which `pause_where_unlisted` pauses."""
+    return f"{market} is not listed any more. The exchange says what becomes of what is held there."
 
 
 def pause_on(*, account: ExchangeAccount) -> list[Subscription]:

@@ -17,6 +17,7 @@ from bot_sdk.risk import SkipReason
 from bots import publishing
 from bots.models import Bot, BotVersion
 from bots.publishing import publish_version
+from exchanges.models import Market
 from execution import envelope, forward_runs, performance, records, tasks, wave
 from execution.cycle import MarketView
 from execution.models import BotRecord, Order
@@ -101,6 +102,40 @@ def test_a_run_rests_while_its_version_is_not_offered_and_is_never_begun_anew() 
     forward_runs.keep()
     assert the_run().state == State.PAUSED
     assert not bot.versions.offered()
+
+
+def test_a_run_goes_on_once_its_market_is_listed_again() -> None:
+    market = make_market()
+    make_bot()
+    forward_runs.keep()
+    began = the_run().pk
+
+    Market.objects.update(is_active=False)
+    lifecycle.pause_where_unlisted(exchange=market.exchange)
+    forward_runs.keep()
+    assert (the_run().state, the_run().state_reason) == (State.PAUSED, lifecycle.not_listed(market))
+    Market.objects.update(is_active=True)
+    forward_runs.keep()
+    assert (the_run().pk, the_run().state) == (began, State.ACTIVE)
+
+
+def test_versions_that_cannot_begin_leave_the_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward_runs, "MOST_BEGUN", 2)
+    monkeypatch.setattr(records, "MOST_LOOKED_AT", 2)
+    make_market(trading_pair="ETH/USDT")
+    earlier = [make_bot(trading_pairs=["DOGE/EUR"]) for _ in range(3)]
+    able = make_bot(trading_pairs=["ETH/USDT"])
+    later = [make_bot(trading_pairs=["DOGE/EUR"]) for _ in range(3)]
+
+    for _ in range(2):
+        tasks.keep_records()
+    assert the_run().bot == able
+    assert BotRecord.objects.get(kind="BACKTEST").version.bot == able
+
+    make_market()  # whose pair is everybody's
+    for _ in range(4):
+        tasks.keep_records()
+    assert Subscription.objects.forward_runs().count() == len([*earlier, able, *later])
 
 
 def test_what_staff_have_paused_stays_so(mona: User) -> None:
@@ -250,7 +285,7 @@ def test_what_a_run_has_done_becomes_a_record_with_the_candles_that_it_missed(cl
     forward_runs.measure(now)
 
     record = BotRecord.objects.get(kind="FORWARD")
-    assert (record.measured_at, record.days) == (now, 2)
+    assert (record.measured_at, record.days) == (now, 1)  # on two days, and no gap makes it longer
     assert (record.figures["decided"], record.figures["missed"]) == (3, 23)
     assert record.figures["total_return_percent"] == pytest.approx(3)
     assert record.figures["max_drawdown_percent"] == pytest.approx(2)
