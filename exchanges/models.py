@@ -250,5 +250,10 @@ class ExchangeAccount(models.Model):
         return self.environment != self.Environment.PAPER
 
     @property
+    def is_live(self) -> bool:
+        """Whether what is on it is real money."""
+        return self.environment == self.Environment.LIVE
+
+    @property
     def is_being_checked(self) -> bool:
         return self.state == self.State.UNCHECKED

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from allauth.account.decorators import reauthentication_required
@@ -20,12 +19,10 @@ from exchanges.models import ExchangeAccount, ExchangeAccountQuerySet
 from exchanges.templatetags.amounts import plain
 from execution.models import Order
 from execution.valuation import Valuation, newest_prices, value
-from subscriptions import changing, going_live
+from subscriptions import going_live
 from subscriptions.errors import SubscriptionError
 from subscriptions.forms import AccountField, AmountField, revision_in
 from subscriptions.models import Subscription
-from subscriptions.risk_words import loss_sentences, risk_sentences
-from subscriptions.setting_words import differences
 
 SHORT_TRIAL = timedelta(days=14)
 
@@ -51,10 +48,7 @@ class ChoiceForm(forms.Form):
 class LiveForm(ChoiceForm):
     """The same, and that the trader means it."""
 
-    is_confirmed = forms.BooleanField(
-        label="I want this bot to trade with my real money, and I can afford to lose it",
-        error_messages={"required": "Tick this if you mean it. Nothing was started."},
-    )
+    is_confirmed = forms.BooleanField(label=going_live.CONFIRMATION, required=False)
     stops_rehearsal = forms.BooleanField(
         label="Stop the one without real money now; its record stays", required=False
     )
@@ -80,8 +74,10 @@ class Trial:
 def go_live(request: HttpRequest, pk: int) -> HttpResponse:
     own = Subscription.objects.of(request.user).with_names().select_related("position", "trader")
     found = get_object_or_404(own, pk=pk)
-    if found.is_live or found.state not in changing.CHANGEABLE:
-        messages.info(request, "Only what runs without real money, or is paused, can go live.")
+    try:
+        going_live.refuse_others(found)
+    except SubscriptionError as error:
+        messages.info(request, str(error))
         return redirect(found)
     accounts = going_live.accounts_for(found)
     form = LiveForm(request.POST if request.method == "POST" else None, accounts=accounts)
@@ -93,6 +89,7 @@ def go_live(request: HttpRequest, pk: int) -> HttpResponse:
                 allocated_capital=form.cleaned_data["allocated_capital"],
                 revision=revision_in(request.POST),
                 version=request.POST.get("version", ""),
+                is_confirmed=form.cleaned_data["is_confirmed"],
                 stops_rehearsal=form.cleaned_data["stops_rehearsal"],
             )
         except ConfigError as error:
@@ -117,40 +114,23 @@ def _page(
     begins_with = {"account": first and first.pk, "allocated_capital": plain(found.allocated_capital)}
     choice = ChoiceForm(sent if "allocated_capital" in sent else begins_with, accounts=accounts)
     choice.full_clean()
-    account: ExchangeAccount | None = choice.cleaned_data.get("account")
-    capital: Decimal = choice.cleaned_data.get("allocated_capital") or found.allocated_capital
-    checks = going_live.checks(found, account=account, allocated_capital=capital)
-    problems: list[str] = []
-    is_ready = choice.is_valid() and all(check.is_met for check in checks)
-    if is_ready and account is not None:
-        try:
-            going_live.planned(subscription=found, account=account, allocated_capital=capital)
-        except ConfigError as error:
-            problems = list(error.problems.values())
-        except SubscriptionError as error:
-            problems = [str(error)]
-    version = found.bot.current_version
+    preview = going_live.preview(
+        found,
+        account=choice.cleaned_data.get("account"),
+        allocated_capital=choice.cleaned_data.get("allocated_capital") or found.allocated_capital,
+    )
     return {
         "subscription": found,
         "accounts": accounts,
-        "account": account,
-        "capital": capital,
         "choice": choice,
         "form": form,
-        "checks": checks,
-        "problems": problems,
-        "is_ready": is_ready and not problems,
+        "preview": preview,
+        "is_ready": choice.is_valid() and preview.is_ready,
         "is_switched_on": not settings.EXCHANGE_TESTNET_MODE,
-        "version": version,
-        "differences": differences(changing.settings_of(found), changing.moved(found, version))
-        if version
-        else [],
         "buy_now": going_live.usual_buy(found, found.allocated_capital),
-        "buy": going_live.usual_buy(found, capital),
+        "buy": going_live.usual_buy(found, preview.allocated_capital),
         "fee_percent": found.market.taker_fee_fraction * 100,
-        "loss": risk_sentences(capital=capital, risk=found.risk, market=found.market, account=account)
-        if account
-        else loss_sentences(capital=capital, risk=found.risk, market=found.market),
+        "loss": preview.loss,
         "trial": _trial(found),
     }
 

@@ -7,25 +7,32 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
-from accounts.api_access import require_password
+from accounts.api_access import HasFullToken, require_password
 from accounts.serializers import EmptySerializer, StrictSerializer
 from bot_sdk.parameters import ConfigError
 from bots.models import Bot
 from exchanges.models import ExchangeAccount
-from subscriptions import changing, lifecycle
+from subscriptions import changing, going_live, lifecycle
+from subscriptions.errors import BeginsWithoutRealMoney
 from subscriptions.forms import ORDER_TYPE_FIELDS, RISK_FIELDS, SIZING_FIELDS
 from subscriptions.models import Subscription, SubscriptionQuerySet
 from subscriptions.serializers import (
     ChangeSerializer,
+    GoingLiveSerializer,
+    GoLiveSerializer,
+    LiveChoiceSerializer,
     MoveSerializer,
     NewSubscriptionSerializer,
     SubscriptionSerializer,
 )
+
+GOING_LIVE = "That is POST /api/subscriptions/{id}/go-live of it."
 
 # where in the body a value is that operations name as the form does
 PLACES = {
@@ -53,7 +60,7 @@ class Subscriptions(ListAPIView):
         parameters=[idempotency.PARAMETER],
     )
     def post(self, request: Request) -> Response:
-        """Start a bot. On a live account it takes a token whose password was given in the last minutes."""
+        """Start a bot on paper or on a test account. Real money is a later step: `go_live`."""
         asked = NewSubscriptionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         return idempotency.answer_once(request, lambda: _subscribe(request, asked.validated_data))
@@ -90,6 +97,53 @@ class Stop(APIView):
     def post(self, request: Request, pk: int) -> Response:
         """End it for good; its record stays."""
         return _change(request, pk, lifecycle.stop)
+
+
+class GoLive(APIView):
+    permission_classes = (IsAuthenticated, HasFullToken)  # it tells what a key may do
+
+    @extend_schema(
+        operation_id="going_live", parameters=[LiveChoiceSerializer], responses=GoingLiveSerializer
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Show what going live would do, what has to be so first, and what `go_live` has to be told."""
+        own = _own(request, pk)
+        going_live.refuse_others(own)
+        asked = LiveChoiceSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        account = going_live.accounts_for(own).first()
+        if "account_id" in asked.validated_data:
+            account = _account(request, asked.validated_data["account_id"])
+        capital = asked.validated_data.get("allocated_capital", own.allocated_capital)
+        preview = going_live.preview(own, account=account, allocated_capital=capital)
+        return Response(GoingLiveSerializer(preview).data)
+
+    @extend_schema(
+        operation_id="go_live",
+        request=GoLiveSerializer,
+        responses={201: SubscriptionSerializer},
+        parameters=[idempotency.PARAMETER],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Begin another subscription, which trades with real money as this one does without it.
+
+        It takes a token whose password, and code, was given in the last minutes.
+        """
+        own = _own(request, pk)
+        require_password(request)
+        asked = GoLiveSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wish = dict(asked.validated_data)
+        account = _account(request, wish.pop("account_id"))
+
+        def go() -> Response:
+            try:
+                live = going_live.go_live(subscription=own, account=account, **wish)
+            except ConfigError as error:
+                raise _invalid(error) from error
+            return Response(SubscriptionSerializer(live).data, status=201)
+
+        return answer_when_quiet(request, own, go)
 
 
 class Settings(APIView):
@@ -144,7 +198,7 @@ def answer_when_quiet(request: Request, own: Subscription, change: Callable[[], 
 
 def _asked(request: Request, pk: int, body: type[StrictSerializer]) -> tuple[Subscription, dict[str, Any]]:
     """Return one's own subscription and the checked body of what is to be changed of it."""
-    own = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+    own = _own(request, pk)
     if own.is_live:
         require_password(request)
     asked = body(data=request.data)
@@ -157,9 +211,7 @@ def _subscribe(request: Request, given: dict[str, Any]) -> Response:
     bot = get_object_or_404(subscribable, pk=given.pop("bot_id"))
     account_id, account = given.pop("account_id", None), None
     if account_id is not None:
-        account = get_object_or_404(ExchangeAccount.objects.of(request.user), pk=account_id)
-        if account.environment == ExchangeAccount.Environment.LIVE:
-            require_password(request)
+        account = _account(request, account_id)
     exchange = given.pop("exchange_type")
     try:
         started = lifecycle.subscribe(
@@ -167,7 +219,17 @@ def _subscribe(request: Request, given: dict[str, Any]) -> Response:
         )
     except ConfigError as error:
         raise _invalid(error) from error
+    except BeginsWithoutRealMoney as error:
+        raise ValidationError({"account_id": [f"{error} {GOING_LIVE}"]}) from error
     return Response(SubscriptionSerializer(started).data, status=201)
+
+
+def _own(request: Request, pk: int) -> Subscription:
+    return get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+
+
+def _account(request: Request, pk: int) -> ExchangeAccount:
+    return get_object_or_404(ExchangeAccount.objects.of(request.user), pk=pk)
 
 
 def _invalid(error: ConfigError) -> ValidationError:
@@ -184,7 +246,7 @@ def _change(
     request: Request, pk: int, change: Callable[..., Subscription], *, raises_risk: bool = False
 ) -> Response:
     EmptySerializer(data=request.data).is_valid(raise_exception=True)
-    own = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+    own = _own(request, pk)
     if raises_risk and own.is_live:
         require_password(request)
     return Response(SubscriptionSerializer(change(subscription=own)).data)

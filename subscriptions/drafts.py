@@ -64,10 +64,9 @@ def begin_like(
 
     `documents` are named as a subscription's are. A parameter that does not fit the version has its default.
     """
-    is_live = account is not None and account.environment == ExchangeAccount.Environment.LIVE
     fitting = {"strategy_config": changing.fitting(documents["strategy_config"], version)}
     entered = {
-        "account": "" if account is None or is_live else str(account.pk),
+        "account": "" if account is None or account.is_live else str(account.pk),
         "exchange_type": market.exchange,
         "trading_pair": market.trading_pair,
         "timeframe": timeframe,

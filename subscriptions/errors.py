@@ -6,5 +6,9 @@ class StaffDoNotTrade(SubscriptionError):
     """Somebody on staff who wants to subscribe; the text is for them."""
 
 
+class BeginsWithoutRealMoney(SubscriptionError):
+    """Somebody who wants to begin with real money, which is a later step; the text is for them."""
+
+
 class MayNotReview(SubscriptionError):
     """Somebody whose opinion of a bot does not count, or who may not judge it; the text is for them."""

@@ -22,7 +22,7 @@ from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.parameters import ConfigError, Parameter, validate
 from bots.models import Bot, BotVersion
 from exchanges.models import ExchangeAccount, Market, Timeframe
-from subscriptions.errors import StaffDoNotTrade, SubscriptionError
+from subscriptions.errors import BeginsWithoutRealMoney, StaffDoNotTrade, SubscriptionError
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
 MINIMUM_CAPITAL_IN_ORDERS = 2  # a smaller account could not even place one order after a loss
@@ -49,14 +49,20 @@ class Wish(TypedDict):
 
 @transaction.atomic
 def subscribe(**wish: Unpack[Wish]) -> Subscription:
-    """Start a bot for a trader, with capital that is this subscription's alone.
+    """Start a bot for a trader without real money, with capital that is this subscription's alone.
 
-    At an exchange it has to be free, and not set aside for other subscriptions.
+    On an exchange's test account it has to be free, and not set aside for other subscriptions.
 
     Raises ConfigError with one message per field for anything that is unknown, of the wrong type or out of
     range (a bot's own parameters are named with STRATEGY_PREFIX), SubscriptionError when the bot cannot be
-    subscribed to, or by its developer on paper only, and StaffDoNotTrade.
+    subscribed to, or by its developer on paper only, StaffDoNotTrade, and BeginsWithoutRealMoney for a live
+    account: only `going_live.go_live` uses one.
     """
+    account = wish.get("account")
+    if account is not None and account.is_live:
+        raise BeginsWithoutRealMoney(
+            f"{account.label} has real money. Start without it, and go live with what runs then."
+        )
     subscription = planned(**wish)
     subscription.save()
     return subscription
@@ -76,7 +82,10 @@ def planned(
     risk_config: Mapping[str, Any],
     account: ExchangeAccount | None = None,
 ) -> Subscription:
-    """Return the subscription that `subscribe` would start now, not saved. Raises what that raises."""
+    """Return the subscription that would start now, not saved, on a live account, too.
+
+    Raises what `subscribe` raises, but for BeginsWithoutRealMoney.
+    """
     refuse_staff(trader)
     version = bot.current_version
     if version is None or bot.state != Bot.State.LISTED:

@@ -153,7 +153,7 @@ class Subscription(models.Model):
     @property
     def is_live(self) -> bool:
         """Whether it trades with real money. Select `account` beforehand."""
-        return self.account is not None and self.account.environment == ExchangeAccount.Environment.LIVE
+        return self.account is not None and self.account.is_live
 
     @property
     def is_asked(self) -> bool:

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from accounts.serializers import StrictSerializer
 from exchanges.serializers import AmountField
-from subscriptions import forms
+from subscriptions import forms, going_live
 from subscriptions.forms import ORDER_TYPE_FIELDS, RISK_FIELDS, SIZING_FIELDS, SubscribeForm
 from subscriptions.models import Subscription
 
@@ -47,7 +47,10 @@ class RiskConfigSerializer(StrictSerializer):
 class NewSubscriptionSerializer(StrictSerializer):
     bot_id = serializers.IntegerField(min_value=1)
     account_id = serializers.IntegerField(
-        min_value=1, required=False, allow_null=True, help_text="one of your accounts; null is paper"
+        min_value=1,
+        required=False,
+        allow_null=True,
+        help_text="one of your accounts without real money; null is paper",
     )
     exchange_type = serializers.CharField(max_length=16, help_text="BINANCE, COINBASE or KRAKEN")
     trading_pair = serializers.CharField(max_length=32, help_text="base/quote, such as BTC/USDT")
@@ -77,11 +80,68 @@ class MoveSerializer(StrictSerializer):
     to_version = serializers.CharField(max_length=32, help_text="a published one of its bot, such as v1.1.0")
 
 
+class LiveChoiceSerializer(StrictSerializer):
+    """What going live is looked at with."""
+
+    account_id = serializers.IntegerField(
+        min_value=1, required=False, help_text="one of your live accounts; left out: the first that fits"
+    )
+    allocated_capital = AmountField(
+        required=False, help_text="in quote; left out: as much as the subscription has"
+    )
+
+
+class GoLiveSerializer(StrictSerializer):
+    """What its trader has seen and means; `going_live` shows it."""
+
+    account_id = serializers.IntegerField(min_value=1, help_text="one of your live accounts")
+    allocated_capital = AmountField(help_text=form_text("allocated_capital"))
+    revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text=REVISION_HELP)
+    version = serializers.CharField(
+        max_length=32, help_text="the number of the version that begins, as it was shown; another gets 409"
+    )
+    is_confirmed = serializers.BooleanField(help_text=f"true: {going_live.CONFIRMATION}")
+    stops_rehearsal = serializers.BooleanField(
+        default=False, help_text="true: the one without real money is stopped now; its record stays"
+    )
+
+
+class CheckSerializer(serializers.Serializer):
+    words = serializers.CharField()
+    is_met = serializers.BooleanField()
+
+
+class DifferenceSerializer(serializers.Serializer):
+    label = serializers.CharField()
+    old = serializers.CharField()
+    new = serializers.CharField()
+
+
+class GoingLiveSerializer(serializers.Serializer):
+    account_id = serializers.IntegerField(
+        source="account.pk", allow_null=True, default=None, help_text="null: you have none that fits"
+    )
+    allocated_capital = AmountField(help_text=form_text("allocated_capital"))
+    revision = serializers.IntegerField(help_text="of the subscription, for `go_live`")
+    version = serializers.CharField(
+        source="version.number", allow_null=True, default=None, help_text="that would begin; null: none is"
+    )
+    is_ready = serializers.BooleanField(help_text="whether all checks are met, and nothing is a problem")
+    checks = CheckSerializer(many=True, help_text="what has to be so first")
+    problems = serializers.ListField(child=serializers.CharField(), help_text="what else is wrong")
+    differences = DifferenceSerializer(many=True, help_text="to the settings that run without real money")
+    loss = serializers.ListField(child=serializers.CharField(), help_text="what you can lose")
+    confirmation = serializers.CharField(help_text="what `is_confirmed` says")
+
+
 class SubscriptionSerializer(serializers.ModelSerializer):
     bot_id = serializers.IntegerField()
     bot = serializers.CharField(source="bot.name")
     version = serializers.CharField(source="version.number")
     account_id = serializers.IntegerField(allow_null=True, help_text="null is paper")
+    rehearsal_id = serializers.IntegerField(
+        allow_null=True, help_text="the subscription that tried this without real money before; null: none"
+    )
     exchange_type = serializers.CharField(source="market.exchange")
     trading_pair = serializers.CharField(source="market.trading_pair")
     allocated_capital = AmountField(help_text=form_text("allocated_capital"))
@@ -100,6 +160,7 @@ class SubscriptionSerializer(serializers.ModelSerializer):
             "bot",
             "version",
             "account_id",
+            "rehearsal_id",
             "exchange_type",
             "trading_pair",
             "timeframe",

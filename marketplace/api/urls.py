@@ -49,6 +49,7 @@ urlpatterns = [
     path("subscriptions/<int:pk>/pause", subscriptions.Pause.as_view(), name="pause"),
     path("subscriptions/<int:pk>/resume", subscriptions.Resume.as_view(), name="resume"),
     path("subscriptions/<int:pk>/stop", subscriptions.Stop.as_view(), name="stop"),
+    path("subscriptions/<int:pk>/go-live", subscriptions.GoLive.as_view(), name="go_live"),
     path("subscriptions/<int:pk>/settings", subscriptions.Settings.as_view(), name="settings"),
     path("subscriptions/<int:pk>/version", subscriptions.Version.as_view(), name="version_of_subscription"),
     path("subscriptions/<int:pk>/sell-and-stop", execution.SellAndStop.as_view(), name="sell_and_stop"),

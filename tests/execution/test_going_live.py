@@ -25,6 +25,7 @@ from subscriptions.models import Subscription
 from tests.factories import (
     BUYING_BOT,
     PASSWORD,
+    Program,
     give_password,
     make_bot,
     make_exchange_account,
@@ -109,7 +110,7 @@ def test_real_money_waits_for_the_tick_and_the_password(
     assert live.documents == tried.documents
 
     unticked = bobs_browser.post(address(tried), confirmed(account, is_confirmed=""))
-    assert "Tick this if you mean it." in unticked.content.decode()
+    assert "Confirm this if you mean it." in unticked.content.decode()
     assert live_ones() == [live]
 
 
@@ -269,6 +270,54 @@ def test_others_subscriptions_and_accounts_are_not_there(
     foreign = live_account(charlie, label="Theirs")
     assert "Theirs" not in client.get(address(tried)).content.decode()
     client.post(address(tried), confirmed(foreign))
+    assert live_ones() == []
+
+
+def test_a_program_is_shown_the_checks_and_goes_live_as_the_page_does(
+    bob: User, tried: Subscription, account: ExchangeAccount, settings: Settings
+) -> None:
+    program, at = Program(bob), f"/api/subscriptions/{tried.pk}/go-live"
+    told = program.get(at, {"account_id": str(account.pk), "allocated_capital": "2000"}).json()
+    assert all(check["is_met"] for check in told["checks"])
+    assert (told["is_ready"], told["revision"], told["version"]) == (True, 0, "v1.0.0")
+    assert "real money, your own" in told["loss"][-1]
+    assert "afford to lose it" in told["confirmation"]
+    wanted = {name: told[name] for name in ("account_id", "allocated_capital", "revision", "version")}
+    wanted |= {"is_confirmed": True, "stops_rehearsal": True}
+
+    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = -10
+    assert program.send(at, wanted).json()["error"]["code"] == "password_needed"
+    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+    for wrong, status, words in (
+        ({"is_confirmed": False}, 400, "Confirm this"),
+        ({"revision": 7}, 409, "changed since"),
+        ({"version": "v0.9.0"}, 409, "v1.0.0 is offered by now"),
+        ({"allocated_capital": "9000"}, 400, "no other subscription may use"),
+        ({"account_id": make_exchange_account(bob, environment="PAPER").pk}, 409, "real money at Binance"),
+    ):
+        refused = program.send(at, wanted | wrong)
+        assert (refused.status_code, words in refused.content.decode()) == (status, True), wrong
+    assert live_ones() == []
+
+    answers = [program.send(at, wanted, Idempotency_Key="one") for _ in range(2)]
+    [live] = live_ones()
+    tried.refresh_from_db()
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert (answers[1].json()["id"], answers[1].json()["rehearsal_id"]) == (live.pk, tried.pk)
+    assert (live.account, live.allocated_capital, tried.state) == (account, Decimal(2000), "STOPPED")
+    assert program.get(at).status_code == 409  # what has ended cannot go live
+
+
+def test_a_program_does_not_go_live_with_what_is_anothers(
+    bob: User, charlie: User, tried: Subscription, account: ExchangeAccount
+) -> None:
+    at, theirs = f"/api/subscriptions/{tried.pk}/go-live", live_account(charlie)
+    wanted = {"allocated_capital": "2000", "revision": 0, "version": "v1.0.0", "is_confirmed": True}
+
+    assert Program(charlie).send(at, wanted | {"account_id": theirs.pk}).status_code == 404
+    assert Program(bob).send(at, wanted | {"account_id": theirs.pk}).status_code == 404
+    assert Program(bob).get(at, {"account_id": theirs.pk}).status_code == 404
+    assert Program(bob, is_read_only=True).get(at).status_code == 403  # it tells what a key may do
     assert live_ones() == []
 
 

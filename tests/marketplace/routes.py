@@ -219,6 +219,7 @@ api:subscription                     subscription      L244444442 L555555553
 api:pause                            subscription      L555555555 L244444443
 api:resume                           subscription      L555555555 L244444443
 api:stop                             subscription      L555555555 L244444443
+api:go_live                          subscription      L244444443 L244444443
 api:settings                         subscription      L555555555 L244444443
 api:version_of_subscription          subscription      L555555555 L244444443
 api:sell_and_stop                    subscription      L555555555 L244444443

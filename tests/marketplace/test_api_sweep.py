@@ -239,7 +239,7 @@ def body(draw: st.DrawFn, bodies: dict[str, st.SearchStrategy[Any]]) -> tuple[st
 @pytest.fixture
 def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
     """Alice has one of everything, in each state; the others have nothing."""
-    settings.ACCOUNT_RATE_LIMITS = False
+    settings.ACCOUNT_RATE_LIMITS, settings.EXCHANGE_TESTNET_MODE = False, False
     bot, category = make_bot(alice), make_category()
     numbers = {"v1.0.0": "PUBLISHED", "v1.1.0": "RETIRED", "v1.2.0": "CHECKING", "v1.3.0": "DRAFT"}
     for number, state in list(numbers.items())[1:]:
@@ -250,15 +250,22 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
     make_fill(make_order(make_cycle(active, age=1)))
     publish_version(bot=active.bot, number="v1.1.0", code=BUYING_BOT)
     account = make_exchange_account(alice)
+    real = make_exchange_account(
+        alice,
+        environment="LIVE",
+        permissions={"can_withdraw": False},
+        balances={"USDT": {"free": "5000", "locked": "0"}},
+        balances_at=timezone.now(),
+    )
     reviewed, had = make_review(make_bot(), alice), make_bot()
     Subscription.objects.filter(pk=make_subscription(alice, bot=had).pk).update(created_at=LONG_AGO)
     known: dict[str, list[Any]] = {
         "bots": [*[bot.pk] * 4, had.pk, reviewed.bot_id],
         "review_pk": [reviewed.pk],
         "subscriptions": [active.pk, paused.pk],
-        "exchanges": [account.pk],
+        "exchanges": [account.pk, real.pk],
         "number": list(numbers),
-        "version": ["v1.3.0", "v2.0.0"],
+        "version": ["v1.3.0", "v2.0.0", "v1.1.0"],
         "to_version": ["v1.1.0"],
         "revision": [0],
         "exchange": ["BINANCE"],
@@ -281,7 +288,7 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
         "model_type": ["WEIGHTS"],
         "framework": ["sklearn"],
         "bot_id": [bot.pk],
-        "account_id": [None],
+        "account_id": [None, real.pk],
         "exchange_type": ["BINANCE"],
         "trading_pair": ["BTC/USDT"],
         "timeframe": ["1m"],

@@ -22,7 +22,7 @@ from exchanges.models import ExchangeAccount
 from execution.models import Position
 from execution.orders import position_of
 from subscriptions import lifecycle
-from subscriptions.errors import SubscriptionError
+from subscriptions.errors import BeginsWithoutRealMoney, SubscriptionError
 from subscriptions.models import Subscription
 from subscriptions.tasks import pause_for_account
 from tests.factories import (
@@ -178,7 +178,10 @@ def test_a_live_account_is_out_of_use_where_live_trading_is_off(
     bob: User, bot: Bot, settings: Settings
 ) -> None:
     settings.EXCHANGE_TESTNET_MODE = False
-    subscription = subscribe(bob, bot, account=funded(bob, environment="LIVE"))
+    account = funded(bob, environment="LIVE")
+    with pytest.raises(BeginsWithoutRealMoney):  # but for `going_live`
+        subscribe(bob, bot, account=account)
+    subscription = make_subscription(bob, bot=bot, account=account)
     assert list(Subscription.objects.active()) == [subscription]
 
     settings.EXCHANGE_TESTNET_MODE = True

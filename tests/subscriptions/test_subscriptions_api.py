@@ -182,7 +182,7 @@ def test_hidden_bots_look_like_missing_ones_and_retired_ones_take_nobody(
     assert statuses == {"DRAFT": 404, "SUSPENDED": 404, "RETIRED": 409}
 
 
-def test_real_money_needs_a_password_that_was_given_lately(
+def test_nothing_begins_with_real_money_whatever_token_asks(
     bob: User, wish: dict[str, Any], settings: Settings
 ) -> None:
     settings.EXCHANGE_TESTNET_MODE = False
@@ -192,14 +192,12 @@ def test_real_money_needs_a_password_that_was_given_lately(
         balances={"USDT": {"free": "5000", "locked": "0"}},
         balances_at="2026-03-02T12:00Z",
     )
-    wish |= {"account_id": account.pk}
-    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = -10
-    refused = Program(bob).send(ADDRESS, wish)
-    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
-    taken = Program(bob).send(ADDRESS, wish)
 
-    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "password_needed")
-    assert (taken.status_code, taken.json()["account_id"]) == (201, account.pk)
+    refused = Program(bob).send(ADDRESS, wish | {"account_id": account.pk})
+
+    assert (refused.status_code, list(refused.json()["error"]["fields"])) == (400, ["account_id"])
+    assert "/api/subscriptions/{id}/go-live" in refused.json()["error"]["fields"]["account_id"]
+    assert not Subscription.objects.exists()
 
 
 def test_pause_resume_and_stop_do_what_the_buttons_do(bob: User) -> None:
