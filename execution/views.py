@@ -16,6 +16,7 @@ from django.views.decorators.http import conditional_page, require_POST, require
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts import second_factor
+from accounts.confirming import has_given_password
 from accounts.models import User
 from bot_sdk.parameters import ConfigError
 from exchanges.models import ExchangeAccount
@@ -35,7 +36,7 @@ from execution.words import SKIPS
 from subscriptions import changing, switches
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription, SubscriptionQuerySet, TradingState
-from subscriptions.real_money import asks_who_it_is
+from subscriptions.real_money import asks_before_widening, asks_who_it_is
 
 CYCLES_PER_PAGE = 25
 SKIPS_SHOWN = timedelta(days=30)
@@ -197,27 +198,33 @@ def limits(request: HttpRequest) -> HttpResponse:
     return render(request, "execution/limits.html", _limits(_person(request)))
 
 
-@login_required
+@asks_before_widening
 @require_POST
 def set_state(request: HttpRequest) -> HttpResponse:
     form = StateForm(request.POST)
     if form.is_valid():
         state = TradingState(form.cleaned_data["state"])
-        switches.set_trader_state(trader=_person(request), state=state, reason=form.cleaned_data["reason"])
+        switches.set_trader_state(
+            trader=_person(request),
+            state=state,
+            reason=form.cleaned_data["reason"],
+            has_shown_who=has_given_password(request),
+        )
         messages.success(request, STATE_IS_SET[state])
     else:
         messages.error(request, "Choose one of the three: trade normally, only sell, or stop all trading.")
     return redirect("execution:limits")
 
 
-@login_required
+@asks_before_widening
 @require_POST
 def set_envelope(request: HttpRequest) -> HttpResponse:
     person = _person(request)
     form = EnvelopeForm(request.POST, quotes=quotes_of(person))
     if form.is_valid():
         try:
-            switches.set_envelope(trader=person, **form.cleaned_data)
+            has_shown_who = has_given_password(request)
+            switches.set_envelope(trader=person, has_shown_who=has_shown_who, **form.cleaned_data)
         except ConfigError as error:
             for name, problem in error.problems.items():
                 form.add_error(name, problem)

@@ -10,5 +10,9 @@ class BeginsWithoutRealMoney(SubscriptionError):
     """Somebody who wants to begin with real money, which is a later step; the text is for them."""
 
 
+class WidensRealMoney(SubscriptionError):
+    """Somebody who lets real money do more and has not just shown who they are; the text is for them."""
+
+
 class MayNotReview(SubscriptionError):
     """Somebody whose opinion of a bot does not count, or who may not judge it; the text is for them."""

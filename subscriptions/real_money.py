@@ -7,6 +7,7 @@ from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 
+from subscriptions.errors import WidensRealMoney
 from subscriptions.models import Subscription
 
 View = Callable[[HttpRequest, int], HttpResponse]
@@ -30,3 +31,19 @@ def asks_who_it_is(*, at_step: str | None = None) -> Callable[[View], View]:
         return guarded
 
     return guard
+
+
+def asks_before_widening(
+    view: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Have a post wait for password or second factor when the operation raises WidensRealMoney."""
+
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        try:
+            return view(request)
+        except WidensRealMoney:
+            return reauthentication_required(view)(request)  # type: ignore[no-any-return]
+
+    return guarded

@@ -2,6 +2,8 @@
 
 No bot sees or lifts any of it. Whoever sends an order asks again at the last moment, under the subscription's
 lock; so an operation that makes things stricter returns only when nothing that it forbids can be leaving.
+
+Who has an account with real money shows once more who they are before they make anything less strict.
 """
 
 from collections.abc import Collection
@@ -16,7 +18,8 @@ from accounts import audit
 from accounts.models import Event, User
 from accounts.notifying import notify
 from bot_sdk.parameters import ConfigError
-from subscriptions.errors import SubscriptionError
+from exchanges.models import ExchangeAccount
+from subscriptions.errors import SubscriptionError, WidensRealMoney
 from subscriptions.lifecycle import LARGEST_CAPITAL, wait_until_quiet
 from subscriptions.models import Envelope, Subscription, TradingState, TradingSwitch
 
@@ -62,12 +65,15 @@ def halted_among(trader_ids: Collection[int | None]) -> set[int | None]:
     return set(trader_ids) if None in found else found
 
 
-def set_trader_state(*, trader: User, state: TradingState, reason: str = "") -> TradingSwitch:
+def set_trader_state(
+    *, trader: User, state: TradingState, reason: str = "", has_shown_who: bool = False
+) -> TradingSwitch:
     """Let all bots of a trader trade, only sell, or do nothing.
 
-    When it returns, no order goes out any more that it forbids.
+    `has_shown_who`: their password or second factor was given within the last minutes. When it returns, no
+    order goes out any more that it forbids. Raises WidensRealMoney.
     """
-    return _set(trader, state, reason, by=trader)
+    return _set(trader, state, reason, by=trader, has_shown_who=has_shown_who)
 
 
 def set_platform_state(*, state: TradingState, reason: str, by: User | None) -> TradingSwitch:
@@ -82,11 +88,17 @@ def set_platform_state(*, state: TradingState, reason: str, by: User | None) -> 
 
 
 def set_envelope(
-    *, trader: User, quote: str, max_exposure: Decimal | None, max_daily_loss: Decimal | None
+    *,
+    trader: User,
+    quote: str,
+    max_exposure: Decimal | None,
+    max_daily_loss: Decimal | None,
+    has_shown_who: bool = False,
 ) -> Envelope:
     """Limit what all bots of a trader together may hold and lose per day in `quote`; None is no limit.
 
-    Paper and exchange accounts are counted apart. Raises ConfigError by field name.
+    Paper and exchange accounts are counted apart. `has_shown_who`: the trader's password or second factor was
+    given within the last minutes. Raises ConfigError by field name, and WidensRealMoney.
     """
     limits = {"max_exposure": max_exposure, "max_daily_loss": max_daily_loss}
     expected = f"Enter an amount above zero and up to {LARGEST_CAPITAL:,}, or leave it empty."
@@ -97,15 +109,41 @@ def set_envelope(
     }
     if problems:
         raise ConfigError(problems)
-    envelope, _ = Envelope.objects.update_or_create(trader=trader, quote=quote, defaults=limits)
+    with transaction.atomic():
+        locked = Envelope.objects.select_for_update(of=["self"])
+        envelope, _ = locked.get_or_create(trader=trader, quote=quote)
+        if any(_is_wider(limit, than=getattr(envelope, name)) for name, limit in limits.items()):
+            _refuse_widening(trader, has_shown_who)
+        envelope.max_exposure, envelope.max_daily_loss = max_exposure, max_daily_loss
+        envelope.save()
     wait_until_quiet(Subscription.objects.filter(trader=trader, market__quote=quote))
     return envelope
 
 
-def _set(trader: User | None, state: TradingState, reason: str, *, by: User | None) -> TradingSwitch:
+def _is_wider(limit: Decimal | None, *, than: Decimal | None) -> bool:
+    return than is not None and (limit is None or limit > than)
+
+
+def _refuse_widening(trader: User, has_shown_who: bool) -> None:
+    """Raise WidensRealMoney where there is real money, and its owner has not just shown who they are."""
+    accounts = ExchangeAccount.objects.of(trader)
+    if not has_shown_who and accounts.filter(environment=ExchangeAccount.Environment.LIVE).exists():
+        raise WidensRealMoney("Your real money could do more then: show with your password who you are.")
+
+
+def _set(
+    trader: User | None,
+    state: TradingState,
+    reason: str,
+    *,
+    by: User | None,
+    has_shown_who: bool = False,
+) -> TradingSwitch:
     with transaction.atomic():
         switch, _ = TradingSwitch.objects.select_for_update(of=["self"]).get_or_create(trader=trader)
         was = switch.state
+        if trader is not None and STRICTNESS.index(state) < STRICTNESS.index(TradingState(was)):
+            _refuse_widening(trader, has_shown_who)
         switch.state, switch.reason, switch.changed_by = state, reason.strip()[:200], by
         switch.save()
         if trader is None:

@@ -10,7 +10,7 @@ from accounts.models import User
 from subscriptions.models import Envelope, TradingState, TradingSwitch
 from subscriptions.switches import set_envelope, set_platform_state, standing_of
 from tests.execution.test_watching import holding
-from tests.factories import make_market, make_subscription, sign_in_staff
+from tests.factories import PASSWORD, make_exchange_account, make_market, make_subscription, sign_in_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +79,33 @@ def test_limits_are_set_per_currency_beside_the_figures_of_now(bobs_browser: Cli
     assert (envelope.max_exposure, envelope.max_daily_loss) == (Decimal("1500.5"), None)
     page = text(bobs_browser)
     assert all(shown in page for shown in ("In USDT", "In USDC", "600.60", "1500.5"))
+
+
+def test_with_real_money_only_what_is_less_strict_asks_for_the_password(
+    bobs_browser: Client, bob: User
+) -> None:
+    make_subscription(bob)
+    make_exchange_account(bob, environment="LIVE")
+
+    def sent(address: str, **values: str) -> str:
+        return bobs_browser.post(f"/limits/{address}/", values).headers["Location"]
+
+    def limits(exposure: str, loss: str) -> str:
+        return sent("envelope", quote="USDT", max_exposure=exposure, max_daily_loss=loss)
+
+    stricter = [limits("1000", ""), limits("900", "50"), limits("900", "50")]
+    stricter += [sent("state", state=state) for state in ("ACTIVE", "REDUCING", "HALTED", "HALTED")]
+    assert set(stricter) == {"/limits/"}
+
+    wider = [limits("900.01", "50"), limits("", "50"), limits("800", "51")]
+    wider += [sent("state", state=state) for state in ("REDUCING", "ACTIVE")]
+    assert all("/reauthenticate/" in address for address in wider)
+    assert Envelope.objects.get().max_exposure == 900
+    assert standing_of(bob.pk).state == TradingState.HALTED
+
+    bobs_browser.post(wider[-1], {"password": PASSWORD})  # what waited is done then
+    assert standing_of(bob.pk).state == TradingState.ACTIVE
+    assert limits("", "") == "/limits/"
 
 
 def test_a_limit_is_shown_as_it_was_typed(bobs_browser: Client, bob: User) -> None:
