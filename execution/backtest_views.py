@@ -82,8 +82,10 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
         version=version,
         initial=values_of(again) | {"version": version.number} if again else None,
     )
-    backtest = _begin(request, version, form) if form.is_valid() else None
-    if backtest:
+    if "reset" in request.POST:
+        form.reset(request.POST["reset"])
+        form.keep_errors_of(())
+    elif form.is_valid() and (backtest := _begin(request, version, form)):
         return redirect(backtest)
     context = {"bot": bot, "version": version, "form": form, "pairs": form.pairs(), "again": again}
     return render(request, "execution/backtest_form.html", context)

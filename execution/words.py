@@ -170,6 +170,8 @@ def value_words(value: object) -> str:
     """Return the value of a bot's parameter as people read it."""
     if value is None:
         return NOTHING
+    if isinstance(value, float):
+        return plain(value)
     return ("off", "on")[value] if isinstance(value, bool) else str(value)
 
 

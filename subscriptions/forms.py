@@ -99,6 +99,13 @@ class WholeNumberField(forms.IntegerField):
         )
 
 
+class NumberField(forms.FloatField):
+    """A number of a bot's own, with no more digits than it needs: 30 and not 30.0."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return plain(value) if isinstance(value, float) else value
+
+
 class SettingsForm(forms.Form):
     """Strategy, sizing and risk: what a trader settles of `version` of a bot, and may change later."""
 
@@ -200,7 +207,7 @@ class SettingsForm(forms.Form):
         bounds = platform_limits()
         for name in RISK_FIELDS:
             field = self.fields[name]
-            field.help_text = f"{field.help_text} {_bound(name, getattr(bounds, name))}"
+            field.help_text = f"{field.help_text} {_bound(name, getattr(bounds, name))}".rstrip()
             if version.risk_defaults:
                 field.initial = _number(version.risk_defaults.get(name))
         for parameter in self.parameters:
@@ -234,6 +241,22 @@ class SettingsForm(forms.Form):
         for name, message in problems.items():
             is_field = name in self.fields
             self.add_error(name if is_field else None, message if is_field else f"{name}: {message}")
+
+    def keep_errors_of(self, names: Collection[str]) -> None:
+        """Drop what is wrong elsewhere; a step shows its own problems only."""
+        for name in set(self.errors) - set(names):
+            del self.errors[name]
+
+    def reset(self, name: str) -> None:
+        """Put a field of the sent form back to what is proposed for it; all else stays as it was entered.
+
+        A name that the form does not have changes nothing.
+        """
+        if name in self.fields:
+            field = self.fields[name]
+            field.widget.attrs["autofocus"] = True
+            self.data = dict(self.data.items()) | {name: field.prepare_value(field.initial)}
+            self.full_clean()
 
 
 class TradingForm(SettingsForm):
@@ -323,11 +346,6 @@ class SubscribeForm(TradingForm):
             exchange.help_text = f"That of {account.label}."
         return self.cleaned_data
 
-    def keep_errors_of(self, names: Collection[str]) -> None:
-        """Drop what is wrong elsewhere; a step shows its own problems only."""
-        for name in set(self.errors) - set(names):
-            del self.errors[name]
-
     @property
     def has_wrong_order_type(self) -> bool:
         return any(name in self.errors for name in ORDER_TYPE_FIELDS)
@@ -400,7 +418,7 @@ def _parameter_field(parameter: Parameter) -> forms.Field:
     if parameter.type == "integer":
         return WholeNumberField(example=14, **shared)
     message = "Enter a number, such as 2.5."
-    return forms.FloatField(
+    return NumberField(
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
         error_messages={"required": message, "invalid": message},
         **shared,
@@ -413,6 +431,8 @@ def _range(parameter: Parameter) -> str:
     default = parameter.default
     if parameter.type == "boolean":
         default = "on" if parameter.default else "off"
+    elif isinstance(default, float):
+        default = plain(default)
     if low and high:
         return f"From {low} to {high}; default {default}."
     if low:
@@ -423,9 +443,9 @@ def _range(parameter: Parameter) -> str:
 
 
 def _bound(name: str, platform: Decimal | int | None) -> str:
-    """Say what an empty risk limit means, and what one that is weaker than the platform's."""
+    """Say what an empty risk limit, or one weaker than the platform's, means; nothing where that has none."""
     if platform is None:
-        return "Empty switches it off."
+        return ""
     weaker = "smaller" if name in LARGER_IS_STRICTER else "larger"
     return f"The platform's limit is {_number(platform)}: it holds when this is {weaker} or empty."
 

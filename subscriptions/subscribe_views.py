@@ -164,6 +164,11 @@ def _enter(request: HttpRequest, place: Place) -> HttpResponse:
     if any(len(value) > LONGEST_TEXT for value in sent.values()):
         raise BadRequest("No field takes so much.")
     form = place.form(sent)
+    if "reset" in request.POST:
+        form.reset(request.POST["reset"])
+        loss = _loss(_plan(place, form)) if step.name == "risk" else []
+        form.keep_errors_of(())
+        return _show(request, place, form, loss=loss, is_reset=True)
     _plan(place, form)
     # a tick may be any text, and the database takes no NUL
     accepted = {

@@ -80,7 +80,10 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     form = SettingsForm(data, version=found.version, initial=initial_settings(**found.documents))
     context: dict[str, Any] = {"subscription": found, "form": form}
-    if data is not None and form.is_valid():
+    if data is not None and "reset" in data:
+        form.reset(data["reset"])
+        form.keep_errors_of(())
+    elif data is not None and form.is_valid():
         try:
             planned = changing.changed(found, **form.configs)
             if data.get("step") == STORE:

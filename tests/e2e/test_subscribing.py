@@ -41,10 +41,13 @@ def test_a_newcomer_starts_on_paper_step_by_step(
     expect(plain.get_by_role("radio", name="Paper account")).to_be_checked()
     plain.get_by_role("button", name="Continue").click()
     plain.get_by_label("Trading pair").fill("eth/usdt")
-    plain.get_by_role("button", name="Continue").click()
+    plain.get_by_label("Trading pair").press("Enter")  # goes on, and is no reset
     plain.get_by_label("Period").fill("700")
     plain.get_by_role("button", name="Continue").click()
     expect(plain.get_by_role("alert")).to_contain_text("Enter 100 or less")
+    plain.get_by_role("button", name="Reset Period to 14").click()
+    expect(plain.get_by_label("Period")).to_be_focused()
+    expect(plain.get_by_label("Period")).to_have_value("14")
     plain.get_by_label("Period").fill("21")
     plain.get_by_role("button", name="Continue").click()
     expect(plain.locator("[aria-current=step]")).to_contain_text("Capital")
@@ -52,10 +55,16 @@ def test_a_newcomer_starts_on_paper_step_by_step(
     plain.reload()
     expect(plain.get_by_label("Period")).to_have_value("21")
 
-    # on another device, with JavaScript: the draft is there, and the loss follows what is typed
+    # on another device, with JavaScript: the draft is there, a box goes back, the loss follows what is typed
     page.context.add_cookies(plain.context.cookies())  # type: ignore[arg-type]  # as they were given
     page.goto(f"{live_server.url}/bots/steady/subscribe/risk/")
+    page.get_by_label("Stop loss").fill("10")
     page.get_by_label("Largest position").fill("50")
+    reset = page.get_by_role("button", name="Reset Stop loss to 5")
+    reset.press("Enter")
+    expect(page.get_by_label("Stop loss")).to_be_focused()
+    expect(page.get_by_role("status").filter(has_text="Stop loss is 5 again.")).to_be_attached()
+    expect(reset).to_be_hidden()
     expect(page.get_by_text("about 255.00")).to_be_visible()
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name="Look it over, and start")).to_be_focused()

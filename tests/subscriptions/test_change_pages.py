@@ -169,6 +169,18 @@ def test_from_the_preview_one_can_go_back_to_the_form(
     assert 'value="30"' in answer.content.decode()
 
 
+def test_one_setting_goes_back_to_what_is_proposed_in_the_form(
+    bobs_browser: Client, subscription: Subscription
+) -> None:
+    wanted = filled_in(subscription, cool_down_minutes="30", stop_loss_percent="9", reset="stop_loss_percent")
+
+    answer = bobs_browser.post(address(subscription, "settings"), wanted)
+
+    form = answer.context["form"]
+    assert (form["stop_loss_percent"].value(), form["cool_down_minutes"].value()) == (5, "30")
+    assert "differences" not in answer.context
+
+
 def test_what_was_left_as_it_is_changes_nothing(bobs_browser: Client, subscription: Subscription) -> None:
     answer = bobs_browser.post(address(subscription, "settings"), filled_in(subscription))
 

@@ -184,7 +184,9 @@ def test_a_limit_says_what_the_platform_allows(bot: Bot, bobs_browser: Client, s
     assert said["cool_down_minutes"].endswith(
         "The platform's limit is 10: it holds when this is smaller or empty."
     )
-    assert said["stop_loss_percent"].endswith(" Empty switches it off.")
+    assert said["stop_loss_percent"].endswith("the whole position is sold.")
+    risk_step = bobs_browser.get(address("risk")).content.decode()
+    assert risk_step.count("left empty is off") == 1  # said once, and not at each of them
 
 
 def test_a_choice_weaker_than_the_platforms_limit_is_kept_but_does_not_hold(
@@ -442,6 +444,35 @@ def test_a_step_or_all_of_it_begins_again_with_what_is_proposed(bot: Bot, bobs_b
 
     bobs_browser.post(address("account"), {"go": "anew"})
     assert not SubscriptionDraft.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "entered", "proposed"),
+    [
+        ("trading_pair", "ETH/USDT", "BTC/USDT"),
+        ("strategy-period", "21", 14),
+        ("strategy-is_bold", "on", False),
+        ("buy_order_value", "70", 10),
+        ("stop_loss_percent", "much", 5),
+        ("trailing_stop_percent", "3", None),
+    ],
+)
+def test_one_field_goes_back_to_what_is_proposed_and_nothing_else_is_lost(
+    bot: Bot, bobs_browser: Client, field: str, entered: str, proposed: object
+) -> None:
+    typed = {"timeframe": "4h", "strategy-factor": "nine", "sell_order_value": "x", "cool_down_minutes": "-"}
+
+    answer = enter(bobs_browser, step_of(field, bot), **typed | {field: entered, "reset": field})
+
+    form, shown = answer.context["form"], answer.context["place"].step.fields
+    assert (answer.status_code, form[field].value(), form.errors) == (200, proposed, {})
+    of_step = {name: text for name, text in typed.items() if name in shown}
+    assert of_step
+    assert {name: form[name].value() for name in of_step} == of_step
+    for name, is_offered in ((field, False), *dict.fromkeys(of_step, True).items()):
+        button = re.search(rf'<button[^>]*name="reset" value="{name}"[^>]*>', answer.content.decode())
+        assert button
+        assert (" hidden" not in button[0]) == is_offered
 
 
 def test_a_draft_does_not_grow_without_end(bot: Bot, bobs_browser: Client) -> None:
