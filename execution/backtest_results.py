@@ -46,13 +46,14 @@ type Rows = list[tuple[str, str]]
 class Heat:
     """One cell of the heat map; `style` is its CSS class."""
 
+    label: str
     text: str
     style: str
 
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """One row of the heat map."""
+    """One row of the heat map: the months in which the run was, and the whole of it."""
 
     year: int
     months: Sequence[Heat]
@@ -82,7 +83,15 @@ def metrics_of(backtest: Backtest) -> dict[str, Shown]:
 def years_of(report: Report) -> list[Year]:
     """Return the heat map of monthly returns, oldest year first."""
     return [
-        Year(row["year"], [_heat(value) for value in row["months"]], _heat(row["total_percent"]))
+        Year(
+            row["year"],
+            [
+                _heat(month, value)
+                for month, value in zip(MONTHS, row["months"], strict=True)
+                if value is not None
+            ],
+            _heat("Total", row["total_percent"]),
+        )
         for row in report["monthly"]
     ]
 
@@ -210,12 +219,10 @@ def _better(metric: Metric, value: float | None, other: float | None) -> str:
     return "a" if (value > other) == metric.is_higher_better else "b"
 
 
-def _heat(value: float | None) -> Heat:
-    if value is None:
-        return Heat("", "heat-none")
+def _heat(label: str, value: float) -> Heat:
     strength = bisect(HEAT_STEPS, abs(value))
     side = "gain" if value > 0 else "loss"
-    return Heat(signed_percent(value), f"heat-{side}-{strength}" if strength else "heat-flat")
+    return Heat(label, signed_percent(value), f"heat-{side}-{strength}" if strength else "heat-flat")
 
 
 def _closed_trade(number: int, raw: Mapping[str, Any]) -> ClosedTrade:

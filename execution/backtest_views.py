@@ -26,7 +26,6 @@ from bots.models import Bot, BotVersion
 from execution import backtest_requests
 from execution.backtest_forms import BacktestForm, values_of
 from execution.backtest_results import (
-    MONTHS,
     TRADE_COLUMNS,
     chart_data,
     compared_metrics,
@@ -46,7 +45,8 @@ from subscriptions import drafts, lifecycle
 from subscriptions.errors import StaffDoNotTrade
 
 BACKTESTS_PER_PAGE = 20
-TRADES_PER_PAGE = 25
+TRADES_PER_PAGE = 10
+YEARS_AT_ONCE = 3  # of monthly returns, the newest; those before are a tap away
 OTHERS_OFFERED = 20  # to compare with, the newest
 
 
@@ -276,7 +276,7 @@ def _frame(request: HttpRequest, found: Backtest) -> dict[str, Any]:
 
 def _result(request: HttpRequest, found: Backtest) -> dict[str, Any]:
     assert found.report is not None
-    metrics = metrics_of(found)
+    metrics, years = metrics_of(found), years_of(found.report)
     order = _order(request.GET.get("sort", ""))
     closed = sorted_trades(found.report, order)
     return {
@@ -284,8 +284,8 @@ def _result(request: HttpRequest, found: Backtest) -> dict[str, Any]:
         "metrics": metrics,
         "groups": by_group(metrics),
         "convention": CONVENTION,
-        "months": MONTHS,
-        "years": years_of(found.report),
+        "earlier_years": years[:-YEARS_AT_ONCE],
+        "years": years[-YEARS_AT_ONCE:],
         "skips": Counter(found.report["summary"]["skips"]).most_common(),
         "drawdowns": drawdowns_of(found.report),
         "trades": Paginator(closed, TRADES_PER_PAGE).get_page(request.GET.get("page")),

@@ -21,8 +21,8 @@ function build() {
     chart,
     candles,
     markers: createSeriesMarkers(candles, []),
-    hold: line(chart, 1, { lineStyle: LineStyle.Dashed }),
-    equity: line(chart, 1),
+    hold: roomy(line(chart, 1, { lineStyle: LineStyle.Dashed })),
+    equity: roomy(line(chart, 1)),
     drawdown: chart.addSeries(
       AreaSeries,
       {
@@ -59,7 +59,7 @@ function draw() {
   equity.setData(shown.curve.map(([time, value]) => ({ time, value })));
   hold.setData(shown.curve.map(([time, , value]) => ({ time, value })));
   drawdown.setData(shown.curve.map(([time, , , value]) => ({ time, value })));
-  if (isNew) chart.timeScale().fitContent();
+  if (isNew) showWhole(chart, shown.bars.length);
   mark();
 }
 
@@ -107,7 +107,7 @@ function buildLuck() {
     line(chart, 0, { lineStyle: LineStyle.Dotted }),
     line(chart, 0, { lineWidth: 1, lineStyle: LineStyle.Dashed }),
     line(chart, 0),
-  ];
+  ].map((path) => roomy(path));
   return { chart, paths };
 }
 
@@ -121,7 +121,7 @@ function drawLuck() {
     path.applyOptions({ color: markColor(columns[index] === 1 ? "equity" : "hold") });
     path.setData(shown.luck.map((row) => ({ time: row[0], value: row[columns[index]] })));
   });
-  if (isNew) luck.chart.timeScale().fitContent();
+  if (isNew) showWhole(luck.chart, shown.luck.length);
 }
 
 // A trade's link brings its days into view above.
@@ -138,7 +138,7 @@ document.addEventListener("click", (event) => {
   view.chart.timeScale().setVisibleLogicalRange({ from: first - room, to: last + room });
 });
 
-document.getElementById("whole")?.addEventListener("click", () => view?.chart.timeScale().fitContent());
+document.getElementById("whole")?.addEventListener("click", () => view && showWhole(view.chart, shown.bars.length));
 
 async function load() {
   shown = await fetchJson(box.dataset.url);

@@ -21,7 +21,7 @@ function draw() {
     shown.markers.map(([time, side]) => asMarker(time, side, side === "BUY" ? "Bought" : "Sold")),
   );
   if (shown.equity.length && !view.equity) {
-    view.equity = chart.addSeries(AreaSeries, { lineWidth: 2, priceLineVisible: false }, 1);
+    view.equity = roomy(chart.addSeries(AreaSeries, { lineWidth: 2, priceLineVisible: false }, 1));
     chart.panes()[0].setStretchFactor(3);
     chart.panes()[1].setStretchFactor(1);
   }

@@ -46,6 +46,29 @@ const UTC_DAYS = {
   timeScale: { tickMarkFormatter: (text) => monthDay.format(new Date(text)) },
 };
 
+// Equity keeps clear of the pane's edges, and moves of less than this share of it look small.
+const LEAST_MOVE_FRACTION = 0.02;
+
+function roomy(series) {
+  series.applyOptions({
+    autoscaleInfoProvider: (original) => {
+      const found = original();
+      if (!found?.priceRange) return found;
+      const { minValue, maxValue } = found.priceRange;
+      const middle = (minValue + maxValue) / 2;
+      const half = Math.max(maxValue - minValue, Math.abs(middle) * LEAST_MOVE_FRACTION) / 2;
+      return { ...found, priceRange: { minValue: middle - half, maxValue: middle + half } };
+    },
+  });
+  series.priceScale().applyOptions({ scaleMargins: { top: 0.15, bottom: 0.15 } });
+  return series;
+}
+
+// All of its `count` bars, with room at the left for the first time's words.
+function showWhole(chart, count) {
+  chart.timeScale().setVisibleLogicalRange({ from: -0.06 * count, to: count });
+}
+
 // Colors are applied anew whenever the theme changes.
 function dress(chart, box) {
   const { color, borderColor: line } = getComputedStyle(box);

@@ -22,6 +22,8 @@ def test_a_shared_backtest_is_drawn_and_its_trades_are_sorted(
     expect(page.locator("#chart canvas").first).to_be_visible()
     expect(page.locator("#luck-chart canvas").first).to_be_visible()
     capture(page, "backtest", "result")
+    page.get_by_role("link", name="All figures").click()  # which opens them
+    expect(page.get_by_text("Net profit", exact=True)).to_be_visible()
     page.locator("#trades").get_by_role("link", name=re.compile("Profit")).click()
 
     expect(page).to_have_url(re.compile("sort=-pnl"))
