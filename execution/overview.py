@@ -28,6 +28,10 @@ from subscriptions.switches import Standing, standing_of
 
 ROWS_PER_PAGE = 25
 MOST_CONCERNS = 12  # that are spelled out; the rows of the others come first in the table
+AFTER_A_START = (
+    "While this marketplace was off, nobody could watch them: it does so again within a minute of its start, "
+    "and then this goes away by itself. If it stays, look at what is held, and sell it yourself if need be."
+)
 LATE_AFTER = timedelta(minutes=2)  # a candle that is not stored so long after its close is late
 
 State = Subscription.State
@@ -192,10 +196,12 @@ def _concerns(rows: list[Row], at: datetime) -> dict[int, list[Concern]]:
 def _of_money(row: Row, *, is_in_doubt: bool) -> Iterable[Concern]:
     found = row.subscription
     page = found.get_absolute_url()
-    is_alone = row.protection in (Protection.UNWATCHED, Protection.PAUSED)
-    if is_alone and found.state != State.CLOSING:  # which is being sold
+    if row.protection == Protection.PAUSED and found.state != State.CLOSING:  # which is being sold
         says = f"It holds a position, and {PROTECTIONS[row.protection]}."
         yield Concern(Urgency.MONEY, str(found), says, "See its position", page)
+    elif row.protection == Protection.UNWATCHED and found.state != State.CLOSING:
+        says = f"It holds a position, and {PROTECTIONS[row.protection]}. {AFTER_A_START}"
+        yield Concern(Urgency.MONEY, str(found), says, "See its position", page, found.position.watched_at)
     if is_in_doubt:
         says = "We are asking the exchange what became of an order. Until it answers, nothing more is bought."
         yield Concern(Urgency.MONEY, str(found), says, "See the order", f"{page}#orders")
@@ -233,8 +239,11 @@ def _of_trouble(row: Row, at: datetime) -> Iterable[Concern]:
     if row.next_run_at is None:
         return
     if row.cycle and row.cycle.has_failed:
-        verdict = "interrupted" if not row.cycle.verdict else short_verdict(row.cycle.verdict).lower()
-        says = f"Its last run failed: {verdict}."
+        says = (
+            f"Its last run failed: {short_verdict(row.cycle.verdict).lower()}."
+            if row.cycle.verdict
+            else "Its last run was interrupted, as by a stop of this marketplace. The next one ends this."
+        )
         yield Concern(
             Urgency.TROUBLE,
             str(found),
@@ -245,7 +254,10 @@ def _of_trouble(row: Row, at: datetime) -> Iterable[Concern]:
         )
     priced_at = row.valuation.price.at if row.valuation.price else found.created_at
     if at - priced_at > duration(found.timeframe) + LATE_AFTER:
-        says = f"No new candle of {found.market} has come: it decides nothing, and its worth here is old."
+        says = (
+            f"No new candle of {found.market} has come: it decides nothing, and its worth here is old. The "
+            "next candle that comes ends this."
+        )
         yield Concern(
             Urgency.TROUBLE, str(found.market), says, "See the bot", found.get_absolute_url(), priced_at
         )

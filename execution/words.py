@@ -73,7 +73,7 @@ PROTECTIONS: dict[str, str] = {
     Protection.HELD: "its stop loss rests at the exchange, and we watch it too",
     Protection.WATCHED: "its stops are watched by us",
     Protection.PAUSED: "its stops are not watched while it is not running",
-    Protection.UNWATCHED: "nobody has watched its stops for a minute, or they did not sell",
+    Protection.UNWATCHED: "its stops have not been watched for a minute, or they did not sell",
 }
 LIMITS: dict[str, tuple[str, str]] = {  # its name, and its value in words
     "stop_loss_percent": ("Stop loss", "{} % below the average entry"),
