@@ -48,12 +48,12 @@ class EnvelopeForm(forms.Form):
     max_exposure = AmountField(
         label="Largest exposure",
         required=False,
-        help_text="What all positions together may be worth by buying. Empty switches it off.",
+        help_text="What all positions together may be worth by buying.",
     )
     max_daily_loss = AmountField(
         label="Largest loss per day",
         required=False,
-        help_text="After it nothing is bought until midnight UTC. Empty switches it off.",
+        help_text="After it nothing is bought until midnight UTC.",
     )
 
     def __init__(self, *args: Any, quotes: Sequence[str], **kwargs: Any) -> None:

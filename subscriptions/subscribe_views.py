@@ -158,7 +158,7 @@ def _enter(request: HttpRequest, place: Place) -> HttpResponse:
         return redirect(request.get_full_path())
     if wanted == "propose":
         drafts.discard(trader=person, bot=bot)
-        drafts.keep(trader=person, bot=bot, entered={"account": ""})
+        drafts.keep(trader=person, bot=bot, entered={"account": _chosen_account(request, place)})
         return redirect(place.address(place.steps[-1]))
     sent = {name: request.POST.get(name, "") for name in step.fields}
     if any(len(value) > LONGEST_TEXT for value in sent.values()):
@@ -181,6 +181,12 @@ def _enter(request: HttpRequest, place: Place) -> HttpResponse:
     if form.errors:
         return _show(request, place, form)
     return redirect(place.address(place.steps[-1] if _is_on_review(request) else place.next_step))
+
+
+def _chosen_account(request: HttpRequest, place: Place) -> str:
+    """The account that is ticked; paper where it is none of those that may be."""
+    chosen = request.POST.get("account", "")
+    return chosen if "account" not in place.form({"account": chosen}).errors else ""
 
 
 def _review(request: HttpRequest, place: Place) -> HttpResponse:

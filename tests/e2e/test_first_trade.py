@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from bots.models import GateRun
 from marketplace import demo
 from tests.e2e.conftest import capture
 from tests.factories import make_bot
@@ -15,6 +16,7 @@ PASSWORD = "correct horse battery staple"
 
 def test_a_trader_subscribes_and_sees_a_fill(page: Page, background: None, live_server: LiveServer) -> None:
     demo.seed(PASSWORD)
+    GateRun.objects.all().delete()  # the one worker's time is for the trade
     make_bot(name="Always Buys", slug="always-buys")
 
     page.goto(live_server.url)
@@ -26,7 +28,7 @@ def test_a_trader_subscribes_and_sees_a_fill(page: Page, background: None, live_
     page.goto(live_server.url)
     page.get_by_role("link", name="Always Buys").first.click()
     page.get_by_role("link", name="Subscribe").first.click()
-    page.get_by_role("button", name="Start on paper with the proposed settings").click()
+    page.get_by_role("button", name="Review the proposed settings").click()
     page.get_by_role("link", name="Change market").click()
     page.get_by_label("Timeframe").select_option("1m")
     page.get_by_role("button", name="Back to the review").click()

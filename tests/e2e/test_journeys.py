@@ -47,7 +47,7 @@ def test_a_trader_starts_a_bot_by_keyboard_alone(page: Page, live_server: LiveSe
     expect(page.locator("[hx-trigger=load]")).to_have_count(0)  # what comes later takes the place of a stop
     tab_to(page, page.get_by_role("link", name="Subscribe").first)
     page.keyboard.press("Enter")
-    tab_to(page, page.get_by_role("button", name="Start on paper with the proposed settings"))
+    tab_to(page, page.get_by_role("button", name="Review the proposed settings"))
     page.keyboard.press("Enter")
     tab_to(page, page.get_by_role("button", name="Start", exact=True))
     capture(page, "keyboard", "start")

@@ -166,7 +166,7 @@ def submit(page: Page, number: str) -> None:
 def subscribe(page: Page) -> None:
     page.get_by_role("link", name="Dip Buyer").click()
     page.get_by_role("link", name="Subscribe", exact=True).click()
-    page.get_by_role("button", name="Start on paper with the proposed settings").click()
+    page.get_by_role("button", name="Review the proposed settings").click()
     page.get_by_role("link", name="Change parameters").click()
     page.get_by_label("Buy below").fill("25")
     page.get_by_role("button", name="Back to the review").click()

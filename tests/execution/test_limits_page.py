@@ -1,5 +1,6 @@
 """The pages on which people, and staff, say how far bots may trade."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -38,8 +39,8 @@ def test_what_changes_something_is_posted(bobs_browser: Client, path: str) -> No
 def test_a_newcomer_sees_what_the_page_is_for(bobs_browser: Client) -> None:
     page = text(bobs_browser)
 
-    assert "Stop all trading" in page
     assert "No bot works for you yet" in page
+    assert re.findall(r'name="state" value="(\w+)"', page) == ["REDUCING", "HALTED"]  # what changes something
 
 
 def test_all_trading_is_stopped_with_one_button_and_pages_say_so(bobs_browser: Client, bob: User) -> None:
@@ -55,6 +56,7 @@ def test_all_trading_is_stopped_with_one_button_and_pages_say_so(bobs_browser: C
     ):
         assert "no order goes out, and no stop acts" in page
         assert "On holiday &lt;b&gt;" in page
+    assert re.findall(r'name="state" value="(\w+)"', text(bobs_browser)) == ["ACTIVE", "REDUCING"]
     bobs_browser.post("/limits/state/", {"state": "ACTIVE"})
     assert "no stop acts</strong>" not in text(bobs_browser, "/dashboard/")
 

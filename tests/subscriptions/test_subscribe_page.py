@@ -212,6 +212,17 @@ def test_the_proposed_settings_are_started_by_two_buttons(bot: Bot, bobs_browser
     assert not SubscriptionDraft.objects.exists()
 
 
+@pytest.mark.parametrize("is_own", [True, False])
+def test_the_proposed_settings_are_for_the_account_that_is_ticked_if_it_is_ones_own(
+    bot: Bot, bobs_browser: Client, bob: User, charlie: User, is_own: bool
+) -> None:
+    account = make_exchange_account(bob if is_own else charlie, label="A testnet")
+
+    bobs_browser.post(address("account"), {"go": "propose", "account": str(account.pk)})
+
+    assert SubscriptionDraft.objects.get().entered == {"account": str(account.pk) if is_own else ""}
+
+
 def test_a_complete_form_starts_a_subscription_with_what_was_chosen(
     bot: Bot, bobs_browser: Client, bob: User
 ) -> None:
