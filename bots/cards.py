@@ -14,9 +14,13 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from accounts.models import User
-from bots.models import Bot, BotQuerySet, Category
+from bots.catalogue import Asked, listed
+from bots.forms import CatalogueForm
+from bots.listings import Listing, Statement
+from bots.models import Bot, Category
 
 MOST_REMEMBERED = 4096  # cards per process, of about 3 KB each
+MOST_STATEMENTS = 512  # of about 3 KB each
 
 
 class CardFacts(NamedTuple):
@@ -35,11 +39,16 @@ class CardFacts(NamedTuple):
     version_number: str
 
 
-def facts_of(bots: BotQuerySet) -> list[CardFacts]:
-    """Read what cards show of these bots, which `catalogue.with_version` has joined; one query."""
+def listing(form: CatalogueForm) -> Listing:
+    """Return the list that a valid form asks for, each row as `CardFacts` has it."""
+    is_whole = not form.is_narrowed
+    return Listing(_statement(form.asked), (lambda: form.bot_count) if is_whole else listed(form.asked).count)
+
+
+@lru_cache(maxsize=MOST_STATEMENTS)
+def _statement(asked: Asked) -> Statement:
     as_text = {f"{name}_text": Cast(name, TextField()) for name in ("record", "trading_pairs", "timeframes")}
-    rows = bots.annotate(**as_text).values_list(*CardFacts._fields)
-    return [CardFacts(*row) for row in rows]
+    return Statement.of(listed(asked).annotate(**as_text).values_list(*CardFacts._fields))
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)

@@ -1,6 +1,5 @@
 """Which bots the catalogue lists, and in which order."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.core.cache import caches
@@ -23,6 +22,9 @@ ORDERS = {
 }
 
 
+type Asked = tuple[tuple[str, Any], ...]  # each field of a CatalogueForm with what it was cleaned to
+
+
 class ListedCategory(NamedTuple):
     """A category in the catalogue, with the number of bots that are listed in it."""
 
@@ -32,11 +34,12 @@ class ListedCategory(NamedTuple):
     bot_count: int
 
 
-def listed(asked: Mapping[str, Any]) -> BotQuerySet:
-    """Return the published bots that are `asked` for, as CatalogueForm cleans it, each with its version.
+def listed(everything_asked: Asked) -> BotQuerySet:
+    """Return the published bots that are asked for, each with its version.
 
     A bot that names no pair or no timeframe is made for any.
     """
+    asked = dict(everything_asked)
     bots = with_version(having(asked["q"]).published())
     chosen = {
         "category__slug": asked["category"],
@@ -56,13 +59,13 @@ def listed(asked: Mapping[str, Any]) -> BotQuerySet:
     return bots.order_by(*ORDERS[order])
 
 
-def categories_with_bots() -> list[ListedCategory]:
+def categories_with_bots() -> tuple[ListedCategory, ...]:
     """Return the categories that anything is listed in, by name; kept for a moment."""
-    kept: list[ListedCategory] | None = caches["pages"].get("categories")
+    kept: tuple[ListedCategory, ...] | None = caches["pages"].get("categories")
     if kept is None:
         facts = [f"category__{name}" for name in ("slug", "name", "description")]
         rows = Bot.objects.published().order_by("category__name").values_list(*facts)
-        kept = [ListedCategory(*row) for row in rows.annotate(bot_count=Count("pk"))]
+        kept = tuple(ListedCategory(*row) for row in rows.annotate(bot_count=Count("pk")))
         caches["pages"].set("categories", kept, KEPT_SECONDS)
     return kept
 

@@ -1,14 +1,18 @@
-from collections.abc import Iterable
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.forms import BoundField
+from django.template.loader import render_to_string
+from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
 
 from bot_sdk.timeframes import TIMEFRAMES
-from bots.catalogue import ListedCategory
+from bots.catalogue import Asked, ListedCategory
 from bots.facts import LONGEST_TRADING_PAIR, clean_trading_pairs
 from bots.models import Bot
 from bots.search import MOST_WORDS
@@ -21,10 +25,14 @@ SORTS = {
     "-price": "Highest price",
 }
 BEST_FIRST = {"": "Best first"}
+MOST_REMEMBERED = 256  # forms per process, of about 50 KB each with their HTML
 
 
 class CatalogueForm(forms.Form):
-    """What the catalogue's address may ask for; `categories` are those with bots in them."""
+    """What the catalogue's address may ask for; `categories` are those with bots in them.
+
+    It depends on nothing else, so `catalogue_form` remembers each with all that follows from it.
+    """
 
     q = forms.CharField(
         label="Search",
@@ -61,8 +69,9 @@ class CatalogueForm(forms.Form):
 
     FILTERS = ("type", "pair", "timeframe", "exchange", "price_from", "price_to", "days", "drawdown")
 
-    def __init__(self, *args: Any, categories: Iterable[ListedCategory], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, asked: Mapping[str, str], categories: tuple[ListedCategory, ...]) -> None:
+        super().__init__(asked)
+        self.categories = categories
         self.fields["category"] = forms.ChoiceField(
             choices=[(category.slug, category.name) for category in categories],
             required=False,
@@ -72,8 +81,8 @@ class CatalogueForm(forms.Form):
             },
         )
 
-    def clean_q(self) -> list[str]:
-        words: list[str] = self.cleaned_data["q"].split()
+    def clean_q(self) -> tuple[str, ...]:
+        words = tuple(self.cleaned_data["q"].split())
         if len(words) > MOST_WORDS:
             raise ValidationError(f"Expected at most {MOST_WORDS} words, got {len(words)}.")
         return words
@@ -88,21 +97,60 @@ class CatalogueForm(forms.Form):
             raise ValidationError("Expected a highest price that is not below the lowest.")
         return most  # type: ignore[no-any-return]
 
-    @property
-    def facts(self) -> str:
-        """What is asked and what is wrong: all that its HTML depends on, and is remembered by."""
-        return repr(([self[name].value() for name in self.fields], list(self.errors)))
+    @cached_property
+    def asked(self) -> Asked:
+        """What is asked for, once it is known to be valid."""
+        return tuple(self.cleaned_data.items())
+
+    @cached_property
+    def search_html(self) -> SafeString:
+        return render_to_string("bots/catalogue.html#search", {"form": self})
+
+    @cached_property
+    def categories_html(self) -> SafeString:
+        return render_to_string("bots/catalogue.html#categories", {"form": self})
 
     @property
     def filter_fields(self) -> list[BoundField]:
         return [self[name] for name in self.FILTERS]
 
-    @property
+    @cached_property
     def is_narrowed(self) -> bool:
         """Whether fewer than all bots are asked for."""
         return bool(self.filters_set or self["q"].value() or self["category"].value())
 
-    @property
+    @cached_property
     def filters_set(self) -> int:
         """How many of the filters narrow the list."""
         return sum(bool(self[name].value()) for name in self.FILTERS)
+
+    @cached_property
+    def bot_count(self) -> int:
+        """How many bots are listed in all."""
+        return sum(category.bot_count for category in self.categories)
+
+    @property
+    def pills(self) -> list[tuple[ListedCategory, str]]:
+        """The categories, each with the address of what is asked, in that category."""
+        return [(category, self._address(category.slug)) for category in self.categories]
+
+    @property
+    def address_of_all(self) -> str:
+        return self._address("")
+
+    def _address(self, category: str) -> str:
+        asked = {**self.data, "category": category}
+        return f"?{urlencode({name: value for name, value in asked.items() if value})}"
+
+
+def catalogue_form(asked: Mapping[str, str], categories: tuple[ListedCategory, ...]) -> CatalogueForm:
+    """Return the form of what an address asks, whatever else it says."""
+    names = [*CatalogueForm.base_fields, "category"]
+    return _form_of(tuple((name, asked.get(name, "")) for name in names), categories)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _form_of(asked: tuple[tuple[str, str], ...], categories: tuple[ListedCategory, ...]) -> CatalogueForm:
+    form = CatalogueForm(dict(asked), categories)
+    form.full_clean()
+    return form

@@ -1,6 +1,7 @@
 """What anyone may see: the catalogue of bots, a page for each, and what they run on."""
 
 import platform
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -16,9 +17,10 @@ from accounts import second_factor
 from accounts.moment import kept_for_visitors
 from bot_sdk.gate_steps import GATE_STEPS
 from bot_sdk.model_files import MODEL_ENDINGS
-from bots.cards import card_html, facts_of
-from bots.catalogue import BEST_RECORD, WholeCatalogue, categories_with_bots, listed, with_version
-from bots.forms import CatalogueForm
+from bots.cards import CardFacts, card_html, listing
+from bots.catalogue import BEST_RECORD, categories_with_bots, with_version
+from bots.forms import catalogue_form
+from bots.listings import Row
 from bots.models import Bot, BotQuerySet, GateRun, Review
 from bots.runtime import installed_libraries
 
@@ -30,18 +32,13 @@ LIST_ID = "bots"  # of the part of the catalogue that follows what is asked
 @require_safe
 @kept_for_visitors
 def catalogue(request: HttpRequest) -> HttpResponse:
-    categories = categories_with_bots()
-    form = CatalogueForm(request.GET, categories=categories)
-    bots = listed(form.cleaned_data) if form.is_valid() else with_version(Bot.objects.none())
-    is_whole = form.is_valid() and not form.is_narrowed
-    page = (WholeCatalogue if is_whole else Paginator)(bots, CARDS_PER_PAGE).get_page(request.GET.get("page"))
-    assert isinstance(page.object_list, BotQuerySet)
+    form = catalogue_form(request.GET, categories_with_bots())
+    bots: Sequence[Row] = listing(form) if form.is_valid() else []
+    page = Paginator(bots, CARDS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "form": form,
-        "categories": categories,
-        "bot_count": sum(category.bot_count for category in categories),
         "page": page,
-        "cards": [card_html(facts) for facts in facts_of(page.object_list)],
+        "cards": [card_html(CardFacts(*row)) for row in page.object_list],
     }
     if request.headers.get("HX-Target") == LIST_ID:
         answer = render(request, "bots/catalogue.html#list", context | {"is_list_alone": True})
