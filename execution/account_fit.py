@@ -12,6 +12,7 @@ from typing import Any
 
 from celery import current_app
 from django.core.cache import cache
+from django.db.models import QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -22,7 +23,7 @@ from bot_sdk.parameters import ConfigError
 from bot_sdk.past_signals import Outcome, PastSignal, needed_capital, outcome_of
 from bots.models import BotVersion
 from exchanges.models import ExchangeAccount, Market
-from execution.models import BotRecord, Fill
+from execution.models import BotRecord, Cycle, Fill
 from execution.words import SOURCES
 from subscriptions.lifecycle import LARGEST_CAPITAL, collect, free_capital
 from subscriptions.models import Subscription
@@ -171,6 +172,12 @@ def fit(newest: NewestSignals, *, funds: Funds, capital: Decimal | None, buying:
     )
 
 
+def newest_wishes(run: Subscription) -> QuerySet[Cycle]:
+    """The newest cycles in which the run's bot itself wanted to trade, as many as are tried here."""
+    wanted = run.cycles.filter(action__in=[BUY, SELL]).exclude(signal_source__in=SOURCES)
+    return wanted.order_by("-candle_opened_at")[:MOST_SIGNALS]
+
+
 def _in_backtest(told: Sequence[Mapping[str, Any]]) -> list[PastSignal]:
     return [
         PastSignal(datetime.fromisoformat(each["at"]), each["action"], Decimal(str(each["price"])))
@@ -180,14 +187,12 @@ def _in_backtest(told: Sequence[Mapping[str, Any]]) -> list[PastSignal]:
 
 def _on_paper(run: Subscription) -> list[PastSignal]:
     """Return the newest signals of our own run: what the bot wanted, and what limits sold meanwhile."""
-    cycles = run.cycles.filter(action__in=[BUY, SELL])
-    wishes = cycles.exclude(signal_source__in=SOURCES).order_by("-candle_opened_at")
     exits = Fill.objects.filter(order__subscription=run, order__source__in=SOURCES)
     found = [
         *exits.order_by("-order__moment_at").values_list("order__moment_at", "order__side", "price")[
             :MOST_SIGNALS
         ],
-        *wishes.values_list("candle_closed_at", "action", "price")[:MOST_SIGNALS],
+        *newest_wishes(run).values_list("candle_closed_at", "action", "price"),
     ]
     # of one moment, what a limit sold comes before the bot's
     in_time = sorted(found, key=lambda row: row[0])

@@ -352,6 +352,9 @@ class SubscriptionPerformance(models.Model):
     execution = models.JSONField(
         help_text="latency_seconds, slippage_percent, fees in quote, cycles by skip and by verdict"
     )
+    thinned_until = models.DateTimeField(
+        null=True, blank=True, help_text="its cycles before it are thinned as execution.thinning has it"
+    )
 
     def __str__(self) -> str:
         return f"{self.subscription} until {self.measured_until:%Y-%m-%d %H:%M}"

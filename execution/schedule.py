@@ -48,6 +48,7 @@ def install() -> None:
     _every(10, IntervalSchedule.MINUTES, name, "execution.tasks.reconcile_accounts", [])
     _every(1, IntervalSchedule.MINUTES, "Keep bots' records", "execution.tasks.keep_records", [])
     _every(1, IntervalSchedule.HOURS, "Measure subscriptions", "execution.tasks.measure_performance", [])
+    _every(1, IntervalSchedule.HOURS, "Thin old paper runs", "execution.tasks.thin_paper_runs", [])
     _every(1, IntervalSchedule.HOURS, "Check the books' rules", "execution.tasks.check_invariants", [])
     _every(1, IntervalSchedule.DAYS, "Check exchange accounts' keys", "exchanges.tasks.check_accounts", [])
     _every(1, IntervalSchedule.DAYS, "Move old candles to the history", "exchanges.tasks.archive_candles", [])

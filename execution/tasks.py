@@ -42,6 +42,7 @@ from execution import (
     reruns,
     sandbox,
     settling,
+    thinning,
     watching,
     wave,
 )
@@ -167,6 +168,13 @@ def measure_performance() -> None:
     performance.measure_all(timezone.now())
     records.measure_subscribers(timezone.now())
     forward_runs.measure(timezone.now())
+
+
+@shared_task(time_limit=1800)
+def thin_paper_runs() -> None:
+    """Remove old cycles in which the marketplace's own runs did nothing; in the queue of the backtests."""
+    if removed := thinning.thin(timezone.now()):
+        logger.info("Removed %d cycles of the marketplace's own runs", removed)
 
 
 @shared_task(time_limit=300)

@@ -291,6 +291,7 @@ BOT_BATCHES = env.boolean("BOT_BATCHES", False)  # one process for all settings 
 BACKTEST_TIMEOUT = env.integer("BACKTEST_TIMEOUT", 600, minimum=10, maximum=86_400)  # seconds, of the bot
 BOT_CODE_INSPECTION = "execution.sandbox.inspect_apart"  # that uploads are looked at with
 BOT_RUNTIME_DIR = Path(env.text("BOT_RUNTIME_DIR", str(STATE_DIR / "runtime")))
+PAPER_RUN_CYCLE_DAYS = env.integer("PAPER_RUN_CYCLE_DAYS", 30, minimum=1, maximum=36_500)  # then thinned
 DEVELOPER_MAX_BOTS = env.integer("DEVELOPER_MAX_BOTS", 50, minimum=1, maximum=10_000)  # but for retired ones
 DEVELOPER_MAX_DRAFTS = env.integer("DEVELOPER_MAX_DRAFTS", 20, minimum=1, maximum=10_000)  # of all their bots
 
@@ -314,6 +315,7 @@ CELERY_TASK_ROUTES = {  # live cycles never wait for these
     "execution.tasks.run_backtest": {"queue": "backtests"},
     "execution.tasks.run_gate": {"queue": "gates"},
     "execution.tasks.measure_performance": {"queue": "backtests"},
+    "execution.tasks.thin_paper_runs": {"queue": "backtests"},
     "execution.tasks.run_replay": {"queue": "backtests"},
     "execution.tasks.run_comparison": {"queue": "backtests"},
 }
