@@ -1,7 +1,11 @@
-"""Who asks the API, and what their token lets them do."""
+"""Who asks the API, what their token lets them do, and in what form files are answered."""
+
+from typing import Any
 
 from rest_framework.exceptions import APIException
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.tokens import Token
@@ -41,3 +45,18 @@ def require_password(request: Request) -> None:
     """Raise PasswordNeeded unless the token comes of a sign-in as late as pages ask for."""
     if not has_given_password(request.auth):
         raise PasswordNeeded
+
+
+class WhateverIsAccepted(BaseContentNegotiation):
+    """What comes is a file, or JSON about what is wrong."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:  # noqa: ARG002
+        return parsers[0]
+
+    def select_renderer(
+        self,
+        request: Request,  # noqa: ARG002
+        renderers: list[BaseRenderer],
+        format_suffix: str | None = None,  # noqa: ARG002
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type

@@ -15,20 +15,18 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import (
     SAFE_METHODS,
     BasePermission,
     IsAuthenticated,
     IsAuthenticatedOrReadOnly,
 )
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from accounts.api_access import WritesWithFullToken
+from accounts.api_access import WhateverIsAccepted, WritesWithFullToken
 from accounts.serializers import EmptySerializer
 from bots import drafting, packages, publishing, uploads
 from bots.catalogue import WholeCatalogue
@@ -322,21 +320,6 @@ class RollBack(APIView):
     def post(self, request: Request, pk: int, number: str) -> Response:
         """Have new subscribers get this version, by retiring all published ones above it."""
         return _change(request, pk, number, publishing.roll_back)
-
-
-class WhateverIsAccepted(BaseContentNegotiation):
-    """What comes is a file, or JSON about what is wrong."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:  # noqa: ARG002
-        return parsers[0]
-
-    def select_renderer(
-        self,
-        request: Request,  # noqa: ARG002
-        renderers: list[BaseRenderer],
-        format_suffix: str | None = None,  # noqa: ARG002
-    ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
 
 
 class Download(APIView):

@@ -3,15 +3,19 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
+from accounts.api_access import WhateverIsAccepted
 from accounts.serializers import EmptySerializer
+from execution import exports
 from execution.closing import sell_and_stop
 from execution.models import Fill
 from execution.run_now import run_now
@@ -49,6 +53,22 @@ class Trades(ListAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List what was bought and sold, newest first: each execution of an order."""
         return super().get(request, *args, **kwargs)
+
+
+class Export(APIView):
+    content_negotiation_class = WhateverIsAccepted
+
+    @extend_schema(
+        operation_id="export",
+        parameters=[OpenApiParameter("what", location=OpenApiParameter.PATH, enum=list(exports.FILES))],
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, pk: int, what: str) -> StreamingHttpResponse:
+        """Download all cycles, orders with their fills, or closed trades as CSV; the files of the page."""
+        own = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
+        if what not in exports.FILES:
+            raise Http404
+        return exports.as_file(own, what)
 
 
 class Execute(APIView):

@@ -1,20 +1,17 @@
 """What a subscription has done so far: its closed trades, what its bot printed, and all of it as files."""
 
-from collections.abc import Iterator
-from typing import Any
-
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from accounts import audit, second_factor
 from accounts.models import User
 from bot_sdk.ledger import LedgerError
-from execution.models import Cycle, Order
+from execution import exports
+from execution.models import Cycle
 from execution.round_trips import trades_of
-from execution.spreadsheets import lines
 from execution.views import reload_when_signed_out
 from subscriptions.models import Subscription
 
@@ -23,63 +20,6 @@ NEWEST_TRADES = 5  # on the subscription's page
 LOGS_SHOWN = 25
 CYCLES_SEARCHED = 500  # for logs, the newest
 SHOWN_OF_A_LOG = 4000  # characters; the cycle's own page has all
-ROWS_AT_ONCE = 2000  # that are read while a file is sent
-
-CYCLE_COLUMNS = {
-    "candle_opened_at": "candle_opened_at",
-    "candle_closed_at": "candle_closed_at",
-    "state": "state",
-    "verdict": "verdict",
-    "action": "action",
-    "value": "value",
-    "reason": "reason",
-    "signal_action": "signal_action",
-    "signal_source": "signal_source",
-    "signal_reason": "signal_reason",
-    "skip": "skip",
-    "message": "message",
-    "price": "price",
-    "equity": "equity",
-    "order_state": "order__state",
-    "client_order_id": "order__client_order_id",
-    "receipt_sha256": "inputs",
-    "bot_seconds": "bot_seconds",
-}
-ORDER_COLUMNS = {  # a row per fill; an order without one has a row of its own
-    "created_at": "created_at",
-    "sent_at": "sent_at",
-    "side": "side",
-    "kind": "kind",
-    "amount": "amount",
-    "limit_price": "limit_price",
-    "stop_price": "stop_price",
-    "state": "state",
-    "source": "source",
-    "reason": "reason",
-    "message": "message",
-    "client_order_id": "client_order_id",
-    "exchange_order_id": "exchange_order_id",
-    "trade_id": "fills__trade_id",
-    "filled_at": "fills__filled_at",
-    "fill_price": "fills__price",
-    "fill_amount": "fills__amount",
-    "fill_cost": "fills__cost",
-    "fee": "fills__fee",
-    "fee_currency": "fills__fee_currency",
-}
-TRADE_COLUMNS = (
-    "opened_at",
-    "closed_at",
-    "entry_price",
-    "exit_price",
-    "amount",
-    "fees",
-    "pnl",
-    "return_fraction",
-    "entry_reason",
-    "exit_reason",
-    "exit_source",
-)
 
 
 @reload_when_signed_out
@@ -128,31 +68,12 @@ def logs(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @require_safe
-def cycles_file(request: HttpRequest, pk: int) -> HttpResponseBase:
-    found = _exported(request, pk, "cycles")
-    rows = Cycle.objects.of(found).order_by("candle_opened_at").values_list(*CYCLE_COLUMNS.values())
-    return _file(found, "cycles", lines(list(CYCLE_COLUMNS), rows.iterator(ROWS_AT_ONCE)))
-
-
-@login_required
-@require_safe
-def orders_file(request: HttpRequest, pk: int) -> HttpResponseBase:
-    found = _exported(request, pk, "orders")
-    orders = Order.objects.filter(subscription=found).order_by("created_at", "pk", "fills__filled_at")
-    rows = orders.values_list(*ORDER_COLUMNS.values())
-    return _file(found, "orders", lines(list(ORDER_COLUMNS), rows.iterator(ROWS_AT_ONCE)))
-
-
-@login_required
-@require_safe
-def trades_file(request: HttpRequest, pk: int) -> HttpResponseBase:
-    found = _exported(request, pk, "trades")
+def file(request: HttpRequest, pk: int, what: str) -> HttpResponseBase:
+    found = _exported(request, pk, what)
     try:
-        closed = trades_of(found)
+        return exports.as_file(found, what)
     except LedgerError as error:
         return HttpResponse(str(error), status=409, content_type="text/plain; charset=utf-8")
-    rows = ([getattr(trade, name) for name in TRADE_COLUMNS] for trade in closed)
-    return _file(found, "trades", lines(TRADE_COLUMNS, rows))
 
 
 def _mine(request: HttpRequest, pk: int) -> Subscription:
@@ -168,12 +89,3 @@ def _exported(request: HttpRequest, pk: int, what: str) -> Subscription:
     found = get_object_or_404(Subscription.objects.with_names(), pk=pk)
     audit.record(actor=user, action="subscription.export", target=found, what=what)
     return found
-
-
-def _file(subscription: Subscription, what: str, content: Iterator[Any]) -> StreamingHttpResponse:
-    name = f"{what}-{subscription.bot.slug}-{subscription.pk}.csv"
-    return StreamingHttpResponse(
-        content,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )

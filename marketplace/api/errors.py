@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from accounts.tokens import TokenRefused
+from bot_sdk.ledger import LedgerError
 from bots.errors import (
     ArtifactError,
     InspectionUnavailable,
@@ -51,6 +52,7 @@ OPERATION_ERRORS: dict[type[Exception], tuple[int, str]] = {
     StaffDoNotTrade: (403, "permission_denied"),
     MayNotReview: (403, "permission_denied"),
     SubscriptionError: (409, "conflict"),
+    LedgerError: (409, "conflict"),
     NotRunning: (409, "not_running"),
     AlreadyDecided: (409, "already_decided"),
     QueueUnavailable: (503, "unavailable"),

@@ -55,6 +55,7 @@ urlpatterns = [
     path("subscriptions/<int:pk>/sell-and-stop", execution.SellAndStop.as_view(), name="sell_and_stop"),
     path("subscriptions/<int:pk>/performance", execution.Performance.as_view(), name="performance"),
     path("subscriptions/<int:pk>/trades", execution.Trades.as_view(), name="trades"),
+    path("subscriptions/<int:pk>/<str:what>.csv", execution.Export.as_view(), name="export"),
     path("subscriptions/<int:pk>/execute", execution.Execute.as_view(), name="execute"),
     path("schema/", Schema.as_view(), name="schema"),
 ]

@@ -13,7 +13,16 @@ from execution.models import Cycle, Order
 from subscriptions.models import Subscription
 from tests.execution.found import FORMULA
 from tests.execution.test_watch_page import ATTACK, buy, text, url_of
-from tests.factories import make_bot, make_cycle, make_fill, make_order, make_subscription, sign_in_staff
+from tests.factories import (
+    Program,
+    make_bot,
+    make_cycle,
+    make_fill,
+    make_order,
+    make_subscription,
+    sign_in_staff,
+    trader_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -145,6 +154,39 @@ def test_what_was_done_is_for_the_owner(
         client.force_login(person)
         assert client.get(url).status_code == 404
     assert not AuditEntry.objects.exists()
+
+
+def test_a_program_gets_the_files_of_the_page(
+    client: Client, bob: User, charlie: User, subscription: Subscription
+) -> None:
+    buy(subscription, age=2)
+    sell(subscription, 61_000, age=1, reason=FORMULA)
+    as_csv = {"headers": {"Accept": "text/csv"}}
+
+    for name in FILES:
+        on_page = client.get(url_of(subscription, name))
+        address = f"/api{url_of(subscription, name)}"
+        told = Program(bob, is_read_only=True).get(address, **as_csv)
+        assert isinstance(told, StreamingHttpResponse)
+        assert isinstance(on_page, StreamingHttpResponse)
+        assert (told.headers["Content-Disposition"], told.headers["Content-Type"]) == (
+            on_page.headers["Content-Disposition"],
+            "text/csv; charset=utf-8",
+        )
+        content = told.getvalue()
+        assert content == on_page.getvalue()
+        assert f"'{FORMULA}".encode() in content.replace(b'""', b'"')
+        refused = Program(charlie).get(address, **as_csv)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
+    assert Program(bob).get(f"/api{url_of(subscription, 'fills.csv')}").status_code == 404
+
+
+def test_trades_that_the_books_do_not_give_are_no_file(client: Client, subscription: Subscription) -> None:
+    sell(subscription, 61_000, age=1)
+
+    assert client.get(url_of(subscription, "trades.csv")).status_code == 409
+    told = Program(trader_of(subscription)).get(f"/api{url_of(subscription, 'trades.csv')}")
+    assert (told.status_code, told.json()["error"]["code"]) == (409, "conflict")
 
 
 def test_what_a_superuser_exports_is_written_down(

@@ -225,6 +225,7 @@ api:version_of_subscription          subscription      L555555555 L244444443
 api:sell_and_stop                    subscription      L555555555 L244444443
 api:performance                      subscription      L244444442 L555555553
 api:trades                           subscription      L244444442 L555555553
+api:export                           export            L244444442 L555555553
 api:execute                          subscription      L555555555 L244444443
 api:schema                           -                 4444444424 5555555555
 
