@@ -256,6 +256,19 @@ def submit(*, version: BotVersion) -> BotVersion:
     return found
 
 
+def have_checked(*, version: BotVersion) -> GateRun:
+    """Have the gate check a version that is offered already, as one that the operator has brought.
+
+    What it finds is shown, and neither the version's state nor what it declares follows from it. One that the
+    gate has, or had, is left as it is.
+    """
+    with transaction.atomic():
+        gate, is_new = GateRun.objects.get_or_create(version=version)
+        if is_new:
+            transaction.on_commit(lambda: enqueue(gate))
+    return gate
+
+
 def enqueue(gate: GateRun) -> None:
     """Tell the workers of a gate that waits. Without a broker it is told again by the next sweep."""
     try:

@@ -36,8 +36,11 @@ UNTAKEN = timedelta(minutes=30)  # that a gate waits before the operator is aske
 SHOWN = 10  # versions in one message to the operator
 LATER = "The checks stopped for a reason on our side, which is not the bot. They go on by themselves."
 STANDS = "The checks stopped again and again. We were told, and look at it; nothing is needed from you."
-PASSED = "All checks are passed. A person looks at it next."
+PASSED = "All checks are passed."
+PASSED_ON = f"{PASSED} A person looks at it next."
 LEFT = "The version was taken back."
+# one that is published already was brought by the operator
+_CHECKED = (BotVersion.State.CHECKING, BotVersion.State.PUBLISHED)
 _OPEN = (GateStep.State.WAITING, GateStep.State.RUNNING)
 
 
@@ -173,10 +176,12 @@ class _Desk:
                 self._finish(GateRun.State.FAILED, BotVersion.State.FAILED, found.sentence)
 
     def let_through(self) -> None:
-        """Hand the version on to staff."""
+        """Hand the version on to staff, unless it is published already."""
+        is_published = self.gate.version.state == BotVersion.State.PUBLISHED
         with transaction.atomic():
             self._lock()
-            self._finish(GateRun.State.PASSED, BotVersion.State.IN_REVIEW, PASSED)
+            message = PASSED if is_published else PASSED_ON
+            self._finish(GateRun.State.PASSED, BotVersion.State.IN_REVIEW, message)
 
     def put_off(self, *, counts: bool) -> None:
         """Leave the rest for later. An attempt that `counts` is one of those that a version has."""
@@ -188,17 +193,18 @@ class _Desk:
     def leave(self) -> None:
         """End the gate of a version that is not to be checked any more; that of another worker is its own."""
         with transaction.atomic():
-            left = self._mine.exclude(version__state=BotVersion.State.CHECKING)
+            left = self._mine.exclude(version__state__in=_CHECKED)
             left.update(state=GateRun.State.CANCELED, finished_at=timezone.now(), claim=None, message=LEFT)
             if GateRun.objects.filter(pk=self.gate.pk, state=GateRun.State.CANCELED).exists():
                 self.gate.steps.filter(state__in=_OPEN).update(state=GateStep.State.SKIPPED)
 
     def _lock(self) -> None:
         """Hold both rows to the end of the transaction. Raises _Over when they are not as they were."""
-        versions = BotVersion.objects.filter(pk=self.gate.version_id, state=BotVersion.State.CHECKING)
+        versions = BotVersion.objects.filter(pk=self.gate.version_id, state__in=_CHECKED)
         if not versions.select_for_update().exists() or not self._mine.select_for_update().exists():
             raise _Over
 
     def _finish(self, state: GateRun.State, version: BotVersion.State, message: str) -> None:
-        BotVersion.objects.filter(pk=self.gate.version_id).update(state=version)
+        checking = BotVersion.objects.filter(pk=self.gate.version_id, state=BotVersion.State.CHECKING)
+        checking.update(state=version)
         self._mine.update(state=state, finished_at=timezone.now(), claim=None, message=message)

@@ -170,10 +170,10 @@ def _said(finding: Finding) -> str:
 
 
 def _load(code: str, candidate: Candidate) -> Found:
-    """Load the bot, and note what it declares."""
+    """Load the bot, and note what it declares, unless it is published: then that is settled."""
     found = _found(gate.take(code, candidate.tried))
     bot = candidate.tried.introduced
-    if isinstance(bot, str):
+    if isinstance(bot, str) or candidate.version.state != BotVersion.State.CHECKING:
         return found
     return replace(
         found,

@@ -23,7 +23,7 @@ from bot_sdk.examples.bollinger_reversion import BollingerReversion
 from bot_sdk.examples.moving_average_cross import MovingAverageCross
 from bot_sdk.parameters import Parameter
 from bot_sdk.timeframes import TIMEFRAMES
-from bots.drafting import create_bot
+from bots.drafting import create_bot, have_checked
 from bots.models import Bot, BotVersion, Category
 from bots.names import slug_of
 from bots.publishing import publish_version
@@ -133,7 +133,9 @@ def seed(password: str) -> None:
             slug = name.lower().replace(" ", "-")
             Category.objects.get_or_create(slug=slug, defaults={"name": name, "description": description})
     for demo_bot in BOTS:
-        _publish(demo_bot, developer)
+        bot = _publish(demo_bot, developer)
+        for version in bot.versions.published():
+            have_checked(version=version)  # in the background, once there are workers
 
 
 def codes(after_seconds: int = 0) -> dict[str, str]:
@@ -152,7 +154,7 @@ def _person(username: str, password: str, **flags: bool) -> User:
     return person or create_person(username=username, email=email, password=password, **flags)
 
 
-def _publish(demo_bot: DemoBot, developer: User) -> None:
+def _publish(demo_bot: DemoBot, developer: User) -> Bot:
     bot = Bot.objects.filter(slug=slug_of(demo_bot.name)).first() or create_bot(
         developer=developer,
         name=demo_bot.name,
@@ -163,7 +165,7 @@ def _publish(demo_bot: DemoBot, developer: User) -> None:
     )
     drafts = bot.versions.filter(state=BotVersion.State.DRAFT)
     if bot.versions.exclude(pk__in=drafts).exists():
-        return  # what staff or quarantine made of it stays
+        return bot  # what staff or quarantine made of it stays
     drafts.delete()  # a start that was killed within leaves one
     code = resources.files("bot_sdk").joinpath("examples", f"{demo_bot.module}.py").read_text()
     publish_version(
@@ -175,3 +177,4 @@ def _publish(demo_bot: DemoBot, developer: User) -> None:
         risk_defaults=demo_bot.risk_defaults,
         release_notes="First version.",
     )
+    return bot

@@ -335,7 +335,9 @@ def test_a_bots_page_shows_what_was_checked_and_that_a_person_looked(
     bot = make_bot(alice)
     assert "Not checked automatically" in page(client, bot.get_absolute_url())
     version = BotVersion.objects.get()
-    gate = GateRun.objects.create(version=version, state="PASSED", finished_at=timezone.now())
+    gate = GateRun.objects.create(version=version)
+    assert "Being checked." in page(client, bot.get_absolute_url())
+    GateRun.objects.update(state="PASSED", finished_at=timezone.now())
     GateStep.objects.create(gate=gate, position=0, code="look_ahead", state="PASSED")
     Review.objects.create(version=version, reviewer=mona, decision="APPROVED", note="Fine.")
 

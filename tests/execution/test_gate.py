@@ -16,6 +16,7 @@ import pytest
 from django.core.files.storage import storages
 from django.core.management import call_command
 from django.db import connections
+from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -27,6 +28,7 @@ from bot_sdk.checks import CostLimits
 from bot_sdk.gate_steps import GATE_STEPS
 from bots import drafting, storage
 from bots.models import Artifact, Bot, BotVersion, GateRun, GateStep
+from bots.publishing import publish_version
 from exchanges.markets import refresh_markets
 from execution import gate, gate_steps, tasks
 from execution.models import CodeShape
@@ -535,11 +537,33 @@ def checked_and_closed(run: GateRun) -> None:
 
 @pytest.mark.parametrize("name", [bot.module for bot in demo.BOTS])
 def test_the_demos_bots_pass_and_are_known_for_samples(alice: User, name: str) -> None:
-    run = ran(submitted(alice, (EXAMPLES / f"{name}.py").read_text()))
+    code, declared = (EXAMPLES / f"{name}.py").read_text(), next(b for b in demo.BOTS if b.module == name)
+    is_brought = name == "rsi_bot"  # the guide's own text, which declares nothing
+    run = ran(brought(alice, code, declared) if is_brought else submitted(alice, code))
 
     assert states(run) == dict.fromkeys(GATE_STEPS, "PASSED") | {"similarity": "ADVICE"}
-    assert run.version.state == "IN_REVIEW"
-    declared = next(bot for bot in demo.BOTS if bot.module == name)
-    if name != "rsi_bot":  # the guide's own text, which declares nothing
-        assert run.version.warm_up == declared.warm_up
-        assert run.version.declared_parameters == list(declared.parameters)
+    assert (run.state, run.version.state) == ("PASSED", "PUBLISHED" if is_brought else "IN_REVIEW")
+    assert run.version.warm_up == declared.warm_up
+    assert run.version.declared_parameters == list(declared.parameters)
+
+
+def brought(developer: User, code: str, declared: demo.DemoBot) -> GateRun:
+    """The gate of a version that the operator has published as the demo's are."""
+    version = publish_version(
+        bot=make_bot(developer),
+        number="v9.0.0",
+        code=code,
+        parameters=declared.parameters,
+        warm_up=declared.warm_up,
+    )
+    return drafting.have_checked(version=version)
+
+
+def test_what_is_published_already_stays_so_when_it_fails(alice: User, client: Client) -> None:
+    run = ran(brought(alice, "import os", demo.BOTS[0]))
+
+    assert (run.state, run.version.state) == ("FAILED", "PUBLISHED")
+    assert drafting.have_checked(version=run.version) == run  # once, whatever came of it
+    page = client.get(run.version.bot.get_absolute_url()).content.decode()
+    assert "It failed our automatic checks." in page
+    assert "Brought by the operator" in page
