@@ -3,9 +3,7 @@
 from typing import Any, NamedTuple
 
 from django.core.cache import caches
-from django.core.paginator import Paginator
 from django.db.models import Count, F, OuterRef, Q, Subquery
-from django.utils.functional import cached_property
 
 from accounts.moment import KEPT_SECONDS
 from bots.models import Bot, BotQuerySet, BotVersion
@@ -68,14 +66,6 @@ def categories_with_bots() -> tuple[ListedCategory, ...]:
         kept = tuple(ListedCategory(*row) for row in rows.annotate(bot_count=Count("pk")))
         caches["pages"].set("categories", kept, KEPT_SECONDS)
     return kept
-
-
-class WholeCatalogue(Paginator):
-    """Pages of all that is listed, whose number the categories tell."""
-
-    @cached_property
-    def count(self) -> int:
-        return sum(category.bot_count for category in categories_with_bots())
 
 
 def with_version(bots: BotQuerySet) -> BotQuerySet:
