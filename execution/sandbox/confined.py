@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from io import FileIO
@@ -79,6 +80,7 @@ class Confined:
         log: FileIO,
         first_memory_mb: float,
         most_memory_mb: float,
+        is_out_of_memory: Callable[[], bool],
     ) -> None:
         self.process = process
         self._channel = channel
@@ -86,6 +88,7 @@ class Confined:
         self._limits = limits
         self._first_memory_mb = first_memory_mb
         self._most_memory_mb = most_memory_mb + _NO_DATA_MB
+        self._is_out_of_memory = is_out_of_memory
         self._dialog = dialog
         self._lines = Intake(channel, LONGEST_REPLY + dialog.room)
         self._log = Intake(log, LONGEST_LOG)
@@ -113,6 +116,8 @@ class Confined:
         cause = self._listen()
         seconds = time.monotonic() - started
         end = self._dismiss() or self._await_end()
+        if cause is None and self._is_out_of_memory():
+            cause = Cause.MEMORY
         peak_memory_mb = end.get("peak_memory_kb", 0) / 1024
         return Ending(
             answers=tuple(self._dialog.answers),

@@ -95,7 +95,7 @@ class Zygote:
             if limits.is_suspect:
                 process.step_back()
             _await_up(channel, log)
-            stack.enter_context(cgroup.confine(process.pid, limits))
+            is_out_of_memory = stack.enter_context(cgroup.confine(process.pid, limits))
             yield Confined(
                 process,
                 dialog,
@@ -105,6 +105,7 @@ class Zygote:
                 log=log,
                 first_memory_mb=self._size.resident_mb,
                 most_memory_mb=self._size.data_mb + limits.memory_mb,
+                is_out_of_memory=is_out_of_memory,
             )
 
     def is_alive(self) -> bool:

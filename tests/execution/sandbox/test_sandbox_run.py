@@ -21,6 +21,7 @@ from bot_sdk.process.questions import Interview
 from execution.sandbox import AccountNeeded, Verdict, run
 from execution.sandbox.bubblewrap import Bubblewrap
 from execution.sandbox.choice import ENGINES
+from execution.sandbox.confined import Cause
 from execution.sandbox.engine import ALL_LAYERS, Engine
 from execution.sandbox.nursery import Nursery
 from execution.sandbox.runner import run_in
@@ -587,15 +588,19 @@ def test_when_bubblewrap_fails_a_run_is_unavailable_with_its_words(
     assert "the zygote did not start: bwrap: setting up uid map: Permission denied." in result.message
 
 
+@pytest.mark.parametrize("folder", ["missing", "ordinary"])
 def test_a_control_group_that_does_not_serve_stops_every_run(
-    nursery: Nursery, settings: Settings, tmp_path: Path
+    nursery: Nursery, settings: Settings, tmp_path: Path, folder: str
 ) -> None:
-    settings.BOT_CGROUP = str(tmp_path / "missing")
+    ordinary = tmp_path / "ordinary"
+    ordinary.mkdir()
+    settings.BOT_CGROUP = str(tmp_path / folder)
 
     result = run_in(nursery, make_job(make_bot("pass")), ROOMY)
 
     assert result.verdict == Verdict.UNAVAILABLE
     assert "BOT_CGROUP: expected a folder of cgroup v2" in result.message
+    assert not list(ordinary.iterdir())
 
 
 def test_a_run_is_held_by_its_control_group(nursery: Nursery, settings: Settings) -> None:
@@ -604,11 +609,21 @@ def test_a_run_is_held_by_its_control_group(nursery: Nursery, settings: Settings
     if not controllers.exists() or "memory" not in controllers.read_text():
         pytest.skip(f"no cgroup v2 is delegated in {delegated}; TEST_CGROUP names another folder")
     settings.BOT_CGROUP = str(delegated)
+    left_by_a_killed_worker = delegated / "run-left"
+    left_by_a_killed_worker.mkdir()
+    hoard = make_job(make_bot("hoard = b'x' * (64 << 20)"))
 
-    with nursery.zygote(()) as zygote, zygote.run(Interview(make_job(make_bot("pass"))), ROOMY) as confined:
-        group = delegated / f"run-{confined.process.pid}"
+    with nursery.zygote(()) as zygote, zygote.run(Interview(hoard), ROOMY) as confined:
+        pid = str(confined.process.pid)
+        [group] = [each.parent for each in delegated.glob("run-*/cgroup.procs") if pid in each.read_text()]
+        assert (group / "cgroup.procs").read_text().split() == [pid]
         assert int((group / "memory.max").read_text()) == (ROOMY.memory_mb + 64) << 20
-        assert (group / "cgroup.procs").read_text().split() == [str(confined.process.pid)]
-        assert confined.follow().exit_code == -signal.SIGKILL
+        assert (group / "pids.max").read_text() == "32\n"
+        assert (group / "cpu.max").read_text() == "100000 100000\n"
+        (group / "memory.max").write_text(str(32 << 20))
+        ending = confined.follow()
 
+    # Which no limit of its process comes near to, and it is no doing of the machine's.
+    assert (ending.cause, ending.exit_code) == (Cause.MEMORY, -signal.SIGKILL)
     assert not group.exists()
+    assert not left_by_a_killed_worker.exists()
