@@ -26,10 +26,15 @@ class DailyEquity:
 
     `values[0]` is the starting balance, above zero; the others are zero (all is lost) or more. Raises
     ValueError for anything else.
+
+    Where money was put in or taken out on the way, `values` are what the starting balance would have become
+    without (time-weighted), and `money` the starting balance and the profit so far, which may be below zero.
+    None is where nothing was: it is then the same.
     """
 
     start_on: date
     values: Floats
+    money: Floats | None = None
 
     def __post_init__(self) -> None:
         values = self.values
@@ -40,6 +45,11 @@ class DailyEquity:
                 f"Daily equity starts above zero and is never below it: it starts with {values[0]}, "
                 f"and the smallest value is {values.min()}."
             )
+
+    @property
+    def in_money(self) -> Floats:
+        """The starting balance and the profit so far at each day's end, in quote."""
+        return self.values if self.money is None else self.money
 
     @property
     def days(self) -> int:
@@ -101,6 +111,15 @@ def daily_equity(points: Iterable[tuple[datetime, Decimal | float]]) -> DailyEqu
     below zero counts as zero. Prices serve as well where only returns count, as of buying and holding.
     Raises ValueError without any point, for a naive time, one that goes back, and a start not above zero.
     """
+    start_on, values = daily_values(points)
+    return DailyEquity(start_on, np.where(values < 0, 0.0, values) if values[0] > 0 else values)
+
+
+def daily_values(points: Iterable[tuple[datetime, Decimal | float]]) -> tuple[date, Floats]:
+    """Return the day before the first and the values of every day, as `daily_equity` takes and fills them.
+
+    They may be below zero.
+    """
     start_on: date | None = None
     start: Decimal | float = 0
     closes: dict[int, Decimal | float] = {}
@@ -118,7 +137,7 @@ def daily_equity(points: Iterable[tuple[datetime, Decimal | float]]) -> DailyEqu
     if start_on is None:
         raise ValueError("Equity needs at least one point: the starting balance.")
     closes[start_on.toordinal()] = start
-    return DailyEquity(start_on, _every_day(closes))
+    return start_on, _every_day(closes)
 
 
 def drawdowns(equity: DailyEquity) -> list[Drawdown]:
@@ -169,8 +188,7 @@ def _every_day(closes: dict[int, Decimal | float]) -> Floats:
     known = np.array(sorted(closes))
     values = np.array([float(closes[day]) for day in known.tolist()])
     days = np.arange(known[0], known[-1] + 1)
-    filled = values[np.searchsorted(known, days, side="right") - 1]
-    return np.where(filled < 0, 0.0, filled) if filled[0] > 0 else filled
+    return values[np.searchsorted(known, days, side="right") - 1]
 
 
 def _without_noise(fractions: Floats) -> Floats:

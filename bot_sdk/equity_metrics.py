@@ -116,7 +116,7 @@ def _total_return(equity: DailyEquity) -> float:
 
 
 def _net_profit(equity: DailyEquity) -> float:
-    return float(equity.values[-1] - equity.values[0])
+    return float(equity.in_money[-1] - equity.in_money[0])
 
 
 def _annual_growth(equity: DailyEquity) -> float:
@@ -124,7 +124,8 @@ def _annual_growth(equity: DailyEquity) -> float:
 
 
 def _largest_fall(equity: DailyEquity) -> float:
-    falls = np.where(equity.drawdown < 0, np.maximum.accumulate(equity.values) - equity.values, 0.0)
+    money = equity.in_money
+    falls = np.where(equity.drawdown < 0, np.maximum.accumulate(money) - money, 0.0)
     return float(falls.max())
 
 

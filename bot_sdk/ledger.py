@@ -1,9 +1,12 @@
-"""What a subscription owns, and how a fill changes it.
+"""What a subscription owns, and how a fill, and what its owner puts in or takes out, change it.
 
-After any number of fills, to the last digit:
+After any number of them, in any order, to the last digit:
 
     quote_balance + cost_basis == capital + realized_pnl
     equity(price) == capital + realized_pnl + unrealized_pnl(price)
+
+where `capital` is what it began with, and all that was put in since, less what was taken out. Those change
+nothing but it and the free balance; so the sum of everything may begin with the capital of now.
 
 The only rounding is in the share of the cost basis that a partial sale takes; whatever it drops stays in the
 basis, so nothing is lost, and the sale that closes the position takes all that is left.
@@ -53,6 +56,12 @@ class Holding:
         return cls(
             quote_balance=capital, base_amount=ZERO, cost_basis=ZERO, realized_pnl=ZERO, fees_paid=ZERO
         )
+
+    @property
+    def capital(self) -> Decimal:
+        """What was put in less what was taken out, in quote, the start included."""
+        with exact():
+            return self.quote_balance + self.cost_basis - self.realized_pnl
 
     @property
     def average_entry_price(self) -> Decimal | None:
@@ -107,6 +116,21 @@ def apply_fill(
             f"{holding.quote_balance} in quote."
         )
     return after
+
+
+def put_in(holding: Holding, amount: Decimal) -> Holding:
+    """Return the holding after `amount` in quote was put in, or taken out where it is below zero.
+
+    Raises LedgerError when more would be taken out than is free, and for an amount that is nothing, or has
+    more than 18 decimal places.
+    """
+    if not amount.is_finite() or amount == 0 or not _fits(amount):
+        raise LedgerError(f"What is put in or taken out has at most 18 decimal places, not {amount}.")
+    with exact():
+        balance = holding.quote_balance + amount
+    if amount < 0 and balance < 0:
+        raise LedgerError(f"{-amount} cannot be taken out of the free balance of {holding.quote_balance}.")
+    return replace(holding, quote_balance=balance)
 
 
 def _bought(

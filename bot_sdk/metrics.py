@@ -15,6 +15,9 @@ from bot_sdk.safe_numbers import Values, ratio
 from bot_sdk.trade_metrics import line_values, trade_values
 from bot_sdk.trades import Trade
 
+# they take the balance for what trades alone have made of the first one
+_OF_A_BALANCE_ALONE = ("arithmetic_holding_return_percent", "geometric_holding_return_percent", "turnover")
+
 
 def measure(
     equity: DailyEquity,
@@ -27,7 +30,8 @@ def measure(
 
     `trades` are oldest first. `buy_and_hold` is the market over the same days, as equity or prices; `loads`
     has the position's worth by the equity at each candle's close, 0 when flat. What needs one that is not
-    given has no value. Raises ValueError for a `buy_and_hold` of other days.
+    given has no value, nor has what compares trades with the balance where money was put in or taken out.
+    Raises ValueError for a `buy_and_hold` of other days.
     """
     with np.errstate(all="ignore"):  # whatever is not finite is left out below
         values = _values(equity, trades, buy_and_hold, loads)
@@ -50,6 +54,8 @@ def _values(
     if trades:
         values |= trade_values(trades) | line_values(trades, float(equity.values[0]))
         values["turnover"] = ratio(values["volume"], float(equity.values.mean()))
+    if equity.money is not None:
+        values |= dict.fromkeys(_OF_A_BALANCE_ALONE)
     if buy_and_hold is not None:
         values |= benchmark_values(equity, buy_and_hold)
     if loads is not None:

@@ -167,16 +167,17 @@ def buying_block(
 ) -> SkipReason | None:
     """Return why nothing may be bought at the aware moment `at`, which `state` has seen, or None.
 
-    In this order: the drawdown halt; a loss since the day's first look, in equity at `bid`, of the allowed
-    part of `allocated_capital` or more; the cool-down, until the moment it ends; as many orders today as
-    allowed.
+    In this order: the drawdown halt; a loss since the day's first look, in equity at `bid` and without what
+    was put in or taken out, of the allowed part of `allocated_capital` or more (where that was changed today,
+    of what it was before); the cool-down, until the moment it ends; as many orders today as allowed.
     """
     if state.is_halted:
         return SkipReason.DRAWDOWN_HALT
     if risk.max_daily_loss_percent is not None:
         with exact():
             loss_today = state.day_start_equity - holding.equity(bid)
-        if reaches(loss_today, risk.max_daily_loss_percent, allocated_capital):
+        capital = allocated_capital if state.day_capital is None else state.day_capital
+        if reaches(loss_today, risk.max_daily_loss_percent, capital):
             return SkipReason.DAILY_LOSS_LIMIT
     if _is_cooling_down(state, risk, at):
         return SkipReason.COOL_DOWN

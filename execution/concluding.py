@@ -53,6 +53,8 @@ RESULT_FIELDS = (  # what a cycle's end writes
     "skip",
     "price",
     "equity",
+    "capital",
+    "growth",
     "inputs",
     "receipt",
     "asked",
@@ -126,6 +128,8 @@ def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
         else:
             cycle.skip, cycle.message = SkipReason.STALE_CANDLE, TOO_LATE
     cycle.equity = position.holding.equity(moment.ticker.last)
+    cycle.growth = position.past.growth(cycle.equity)
+    cycle.capital = None if cycle.growth is None else position.holding.capital
     return True
 
 

@@ -11,7 +11,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Model, Q, QuerySet, Sum
+from django.db.models import (
+    Count,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+)
 from django.utils import timezone
 
 from accounts import audit
@@ -19,7 +30,7 @@ from bot_sdk.ledger import Holding, LedgerError
 from execution.cycle import FRESH_SHARE_OF_CANDLE
 from execution.models import Cycle, Fill, Order, Position
 from execution.orders import client_order_id, fold, payload_of
-from subscriptions.models import Subscription
+from subscriptions.models import CapitalChange, Subscription
 
 MOST_BREACHES = 50  # of one rule; where so much is broken, more rows tell nothing new
 ROWS_AT_ONCE = 2_000
@@ -126,6 +137,17 @@ def _doubled_trades(_: datetime) -> Found:
         yield f"account {row[place[0]]}", f"trade {row['trade_id']} is booked {row['count']} times."
 
 
+def _capitals_off_their_changes(_: datetime) -> Found:
+    changes = CapitalChange.objects.order_by("subscription_id", "revision").select_related("subscription")
+    for earlier, change in itertools.pairwise(changes.iterator(ROWS_AT_ONCE)):
+        if earlier.subscription_id == change.subscription_id and earlier.capital != change.before:
+            yield _name(change), f"it began with {change.before}, the one before it left {earlier.capital}."
+    newest = CapitalChange.objects.filter(subscription=OuterRef("pk")).order_by("-revision").values("capital")
+    changed = Subscription.objects.annotate(left=Subquery(newest[:1])).exclude(left=None).order_by("pk")
+    for row in changed.exclude(allocated_capital=F("left")).iterator():
+        yield _name(row), f"{row.allocated_capital} is allocated, its last change left {row.left}."
+
+
 def _positions_off_their_fills(_: datetime) -> Found:
     positions = Position.objects.order_by("subscription_id").select_related("subscription__market")
     for batch in itertools.batched(positions.iterator(POSITIONS_AT_ONCE), POSITIONS_AT_ONCE):
@@ -148,6 +170,7 @@ def _positions_off_their_fills(_: datetime) -> Found:
 def _difference_now(position: Position) -> str:
     """Look again while nothing can be booked: between two reads something may have been."""
     with transaction.atomic():
+        Subscription.objects.select_for_update(no_key=True).only("pk").get(pk=position.subscription_id)
         locked = Position.objects.select_for_update(of=["self"]).select_related("subscription__market")
         now = locked.get(pk=position.pk)
         fills = Fill.objects.filter(order__subscription=now.subscription).select_related("order")
@@ -232,7 +255,16 @@ INVARIANTS = (
     ),
     Invariant("unsent has no fills", "What was never sent was never filled.", _fills_of_unsent),
     Invariant("a trade counts once", "Each trade of an account is booked once.", _doubled_trades),
-    Invariant("position is its fills", "Each position is what its fills give.", _positions_off_their_fills),
+    Invariant(
+        "capital is its changes",
+        "Each change of capital follows on the one before, and the last says what is allocated.",
+        _capitals_off_their_changes,
+    ),
+    Invariant(
+        "position is its fills",
+        "Each position is what its capital and its fills give.",
+        _positions_off_their_fills,
+    ),
     Invariant(
         "orders end",
         "No order is new for 10 minutes, of unknown fate for 15, or open 15 beyond its time.",

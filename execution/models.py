@@ -94,6 +94,12 @@ class Cycle(models.Model):
     skip = models.CharField(max_length=32, blank=True, help_text="code: why a wish did not become an order")
     price = AmountField(null=True, blank=True, help_text="market price at the decision, in quote")
     equity = AmountField(null=True, blank=True, help_text="after the cycle, in quote")
+    capital = AmountField(
+        null=True, blank=True, help_text="allocated then, in quote; empty: never changed until then"
+    )
+    growth = AmountField(
+        null=True, blank=True, help_text="of one quote since the start, time-weighted; empty: equity/capital"
+    )
 
     inputs = models.CharField(max_length=64, blank=True, help_text="sha256 over the receipt")
     receipt = models.JSONField(default=dict, blank=True, help_text="sha256 of each input of the decision")
@@ -292,7 +298,7 @@ class Fill(models.Model):
 
 
 class Position(models.Model):
-    """What a subscription holds now of its capital; always the sum of its fills.
+    """What a subscription holds now of its capital; always the sum of that and of its fills.
 
     A market order at an exchange can cost more than was thought: the quote balance then falls below zero.
     """
@@ -346,7 +352,8 @@ class SubscriptionPerformance(models.Model):
     measured_until = models.DateTimeField(help_text="opening of the newest candle that is in it")
     metrics = models.JSONField(help_text="by key, as in bot_sdk.metric_table; null where one says nothing")
     daily = models.JSONField(
-        help_text="start_on, equity and market: quote, and quote per base, at the end of each UTC day"
+        help_text="start_on; at the end of each UTC day equity, in quote, as if no capital was put in or "
+        "taken out, and market, in quote per base; where some was, money: the start and the profit so far"
     )
     trades = models.PositiveIntegerField(help_text="closed round trips")
     execution = models.JSONField(

@@ -165,7 +165,10 @@ def _refused(order: Order, message: str) -> Order:
 
 
 def fold(subscription: Subscription, fills: Iterable[Fill]) -> Holding:
-    """Return what all these fills, with their orders, leave of the capital. Raises LedgerError."""
+    """Return what all these fills, with their orders, leave of the capital that is allocated now.
+
+    When it was put in makes no difference to that (`bot_sdk.ledger`). Raises LedgerError.
+    """
     holding = Holding.start(subscription.allocated_capital)
     for fill in sorted(fills, key=booking_order):
         holding = _after(holding, fill, subscription.market)
@@ -356,13 +359,14 @@ def _book(order: Order, report: OrderReport) -> Order:
     if order.is_final and subscription.is_on_paper:
         return order
     Subscription.objects.select_for_update(no_key=True).only("pk").get(pk=subscription.pk)
-    positions = Position.objects.select_for_update(of=["self"]).select_related("subscription")
+    # read anew: its capital may have been changed until its row was locked
+    positions = Position.objects.select_for_update(of=["self"]).select_related("subscription__market")
     position = positions.get(pk=position_of(subscription).pk)
     fresh = _new_fills(order, report.fills)
     if fresh:
         if sum(fill.amount for fill in order.fills.all()) > order.amount:
             raise LedgerError(f"More than the {order.amount} ordered was filled.")
-        _move(position, subscription, fresh)
+        _move(position, position.subscription, fresh)
     # NOT_SENT is what we concluded; the exchange knows better
     if not order.is_final or order.state == Order.State.NOT_SENT:
         order.exchange_order_id = report.exchange_order_id

@@ -8,7 +8,7 @@ first, since trades are made of them.
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import reduce
@@ -16,18 +16,18 @@ from itertools import batched
 from operator import or_
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce, TruncDate
 
 from bot_sdk import trades as sdk
-from bot_sdk.equity import DailyEquity, daily_equity
+from bot_sdk.equity import DailyEquity, daily_equity, daily_values
 from bot_sdk.execution_statistics import execution_statistics, slippage_percent
 from bot_sdk.ledger import LedgerError
 from bot_sdk.metrics import measure
 from execution.models import Cycle, CycleQuerySet, Fill, Order, SubscriptionPerformance
 from execution.orders import SIGNAL, booking_order
 from execution.round_trips import UNREAD, sdk_fill
-from subscriptions.models import Subscription
+from subscriptions.models import CapitalChange, Subscription
 
 BATCH = 100  # subscriptions that are read, measured and written together
 
@@ -39,12 +39,25 @@ _FIELDS = ("measured_at", "measured_until", "metrics", "daily", "trades", "execu
 
 
 class _Day(NamedTuple):
-    """What the last cycle of a UTC day found: equity in quote, and the price in quote per base."""
+    """What the last cycle of a UTC day found: equity in quote, and the price in quote per base.
+
+    `growth` and `capital` are those of the cycle: None while no capital had been put in or taken out.
+    """
 
     day: date
     opened_at: datetime
     equity: Decimal
     price: Decimal
+    growth: Decimal | None
+    capital: Decimal | None
+
+    def equity_of(self, start: Decimal | float) -> Decimal | float:
+        """Return what the capital at the start would have become if it had been left alone."""
+        return self.equity if self.growth is None else float(start) * float(self.growth)
+
+    def money_of(self, start: Decimal | float) -> Decimal | float:
+        """Return the capital at the start and the profit since."""
+        return self.equity if self.capital is None else float(start) + float(self.equity - self.capital)
 
 
 def measure_all(at: datetime) -> int:
@@ -62,6 +75,7 @@ class _Batch:
     def __init__(self, ids: Sequence[int]) -> None:
         self._ids = ids
         self._days = self._read_days()
+        self._flows = self._read_flows()
         self._first_prices = self._read_first_prices()
         self._counts = self._read_counts()
         self._fills = self._read_fills()
@@ -83,8 +97,9 @@ class _Batch:
     def _measured(self, subscription: Subscription, at: datetime) -> SubscriptionPerformance:
         known: SubscriptionPerformance | None = getattr(subscription, "performance", None)
         days = self._days[subscription.pk]
-        start = subscription.allocated_capital, self._first_prices.get(subscription.pk, days[0].price)
-        equity, market = _extended(known, start, days)
+        capital = subscription.allocated_capital - self._flows.get(subscription.pk, Decimal(0))
+        first_price = self._first_prices.get(subscription.pk, days[0].price)
+        equity, market = _extended(known, (capital, first_price), days)
         fills = [sdk_fill(fill, subscription.market) for fill in self._fills[subscription.pk]]
         trades = list(sdk.trades_of(fills, rules=subscription.market.rules))
         return SubscriptionPerformance(
@@ -96,6 +111,7 @@ class _Batch:
                 "start_on": equity.start_on.isoformat(),
                 "equity": equity.values.tolist(),
                 "market": market.values.tolist(),
+                **({} if equity.money is None else {"money": equity.money.tolist()}),
             },
             trades=len(trades),
             execution=self._execution(subscription, known, fills),
@@ -130,12 +146,19 @@ class _Batch:
         ends = ends.annotate(day=TruncDate(F("candle_closed_at") - _MOMENT, tzinfo=UTC))
         newest = ends.order_by("subscription", "day", "-candle_opened_at").distinct("subscription", "day")
         days: dict[int, list[_Day]] = defaultdict(list)
-        rows = newest.values_list("subscription", "day", "candle_opened_at", "equity", "price")
-        for pk, day, opened_at, equity, price in rows:
+        rows = newest.values_list(
+            "subscription", "day", "candle_opened_at", "equity", "price", "growth", "capital"
+        )
+        for pk, day, opened_at, equity, price, growth, capital in rows:
             assert equity is not None
             assert price is not None
-            days[pk].append(_Day(day, opened_at, equity, price))
+            days[pk].append(_Day(day, opened_at, equity, price, growth, capital))
         return days
+
+    def _read_flows(self) -> dict[int, Decimal]:
+        """Return how much more is allocated than at the start, of those where that was changed."""
+        changes = CapitalChange.objects.filter(subscription__in=self._ids).order_by()
+        return dict(changes.values_list("subscription").annotate(total=Sum("amount")))
 
     def _read_first_prices(self) -> dict[int, Decimal]:
         """Return the price of the first cycle of those that were never measured."""
@@ -195,20 +218,30 @@ def _valued() -> CycleQuerySet:
 def _extended(
     known: SubscriptionPerformance | None, start: tuple[Decimal, Decimal], days: list[_Day]
 ) -> tuple[DailyEquity, DailyEquity]:
-    """Return equity and market from the first day to the last new one."""
-    points: list[tuple[datetime, Decimal | float, Decimal | float]]
+    """Return equity and market from the first day to the last new one.
+
+    `start` is the capital at the start and the market's price then, for what was never measured.
+    """
+    points: list[tuple[datetime, Decimal | float, Decimal | float, Decimal | float]]
     if known is None:
-        points = [(_midnight(days[0].day), *start)]
+        capital, price = start
+        points = [(_midnight(days[0].day), capital, price, capital)]
     else:
-        start_on = date.fromisoformat(known.daily["start_on"])
-        [first, *others] = zip(known.daily["equity"], known.daily["market"], strict=True)
+        daily = known.daily
+        start_on = date.fromisoformat(daily["start_on"])
+        measured = zip(daily["equity"], daily["market"], daily.get("money", daily["equity"]), strict=True)
+        [first, *others] = measured
         points = [(_midnight(start_on + _DAY), *first)]
         points += [(_within(start_on + number * _DAY), *each) for number, each in enumerate(others, start=1)]
-    points += [(_within(each.day), each.equity, each.price) for each in days]
-    return (
-        daily_equity((at, equity) for at, equity, _ in points),
-        daily_equity((at, price) for at, _, price in points),
-    )
+    begun_with = points[0][1]
+    points += [
+        (_within(each.day), each.equity_of(begun_with), each.price, each.money_of(begun_with))
+        for each in days
+    ]
+    equity = daily_equity((at, equity) for at, equity, _, _ in points)
+    if (known and "money" in known.daily) or any(each.capital is not None for each in days):
+        equity = replace(equity, money=daily_values((at, money) for at, _, _, money in points)[1])
+    return equity, daily_equity((at, price) for at, _, price, _ in points)
 
 
 def _within(day: date) -> datetime:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from bot_sdk.ledger import Holding
 from bot_sdk.money import exact
+from bot_sdk.risk_state import RiskState
 from bot_sdk.timeframes import duration
 from exchanges.models import Candle
 from execution.models import Position
@@ -29,13 +30,13 @@ class Valuation:
     """One subscription's account at `price`; all money is in the market's quote currency.
 
     Without a price nothing that depends on it is known: those figures are None, except where nothing is held.
-    `day_start_equity` is what it was worth at the first look of the UTC day; None where nobody looked yet.
+    `capital` is what is allocated now, and `past` what the risk rules remember.
     """
 
     capital: Decimal
     holding: Holding
     price: Price | None
-    day_start_equity: Decimal | None = None
+    past: RiskState
 
     @property
     def equity(self) -> Decimal | None:
@@ -45,21 +46,33 @@ class Valuation:
 
     @property
     def result(self) -> Decimal | None:
-        """Profit or loss since the start, fees included."""
+        """Profit or loss since the start, fees included; what was put in or taken out is none."""
         with exact():
             return None if self.equity is None else self.equity - self.capital
 
     @property
+    def basis(self) -> Decimal:
+        """What the return is a part of: the capital, carried over what was put in or taken out since."""
+        return self.capital if self.past.base is None else self.past.base
+
+    @property
+    def gain(self) -> Decimal | None:
+        """What there is above the basis; the result, while nothing was put in or taken out."""
+        with exact():
+            return None if self.equity is None else self.equity - self.past.flows - self.basis
+
+    @property
     def result_percent(self) -> Decimal | None:
-        return None if self.result is None else percent_of(self.result, self.capital)
+        """The return since the start, time-weighted."""
+        return None if self.gain is None else percent_of(self.gain, self.basis)
 
     @property
     def result_today(self) -> Decimal | None:
-        """Profit or loss since the day's first look, the one that daily limits count from."""
-        if self.day_start_equity is None:
+        """Profit or loss since the UTC day's first look; None while nobody looked and something is held."""
+        if self.past.day != timezone.now().date():
             return Decimal(0) if self.holding.base_amount == 0 else None
         with exact():
-            return None if self.equity is None else self.equity - self.day_start_equity
+            return None if self.equity is None else self.equity - self.past.day_start_equity
 
     @property
     def position_value(self) -> Decimal | None:
@@ -86,14 +99,16 @@ class Total:
     """The sum over subscriptions of one kind of money that share a quote currency, in it.
 
     Those whose price is missing are left out; `is_complete` says that there are none of those.
-    `result_today` is without those that hold something and were not looked at today; `is_day_complete` says
-    that there are none.
+    `gain` and `basis` are as in `Valuation`. `result_today` is without those that hold something and were not
+    looked at today; `is_day_complete` says that there are none.
     """
 
     money: Money
     quote: str
     capital: Decimal
     equity: Decimal
+    gain: Decimal
+    basis: Decimal
     exposure: Decimal
     result_today: Decimal
     is_complete: bool
@@ -106,7 +121,8 @@ class Total:
 
     @property
     def result_percent(self) -> Decimal:
-        return percent_of(self.result, self.capital)
+        """Of all that is there now, each weighing as much as it has: the return since the start."""
+        return percent_of(self.gain, self.basis)
 
     @property
     def exposure_percent(self) -> Decimal | None:
@@ -147,12 +163,10 @@ def newest_prices(subscriptions: Iterable[Subscription]) -> dict[int, Price]:
 def value(subscription: Subscription, price: Price | None) -> Valuation:
     """Value one subscription; select its `position` beforehand to save a query."""
     position: Position | None = getattr(subscription, "position", None)
+    capital = subscription.allocated_capital
     if position is None:
-        return Valuation(subscription.allocated_capital, Holding.start(subscription.allocated_capital), price)
-    past = position.past
-    is_of_today = past.day == timezone.now().date()
-    day_start = past.day_start_equity if is_of_today else None
-    return Valuation(subscription.allocated_capital, position.holding, price, day_start)
+        return Valuation(capital, Holding.start(capital), price, RiskState.start(capital))
+    return Valuation(capital, position.holding, price, position.past)
 
 
 def money_of(subscription: Subscription) -> Money:
@@ -183,6 +197,8 @@ def _total(money: Money, quote: str, valuations: list[Valuation]) -> Total | Non
         quote=quote,
         capital=_sum(each.capital for each in known),
         equity=_sum(each.equity for each in known),
+        gain=_sum(each.gain for each in known),
+        basis=_sum(each.basis for each in known),
         exposure=_sum(each.position_value for each in known),
         result_today=_sum(today),
         is_complete=len(known) == len(valuations),

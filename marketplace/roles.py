@@ -67,6 +67,7 @@ RIGHTS = {
         "subscriptions.change_tradingswitch",
         "subscriptions.view_envelope",
         "subscriptions.view_subscription",
+        "subscriptions.view_capitalchange",
         "subscriptions.view_subscriptionchange",
         "subscriptions.view_tradingswitch",
     ),

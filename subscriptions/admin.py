@@ -9,6 +9,7 @@ from accounts.models import User
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import (
+    CapitalChange,
     Envelope,
     ReviewReport,
     SubscriberReview,
@@ -93,6 +94,14 @@ class EnvelopeAdmin(RecordAdmin):
 @admin.register(SubscriptionChange)
 class SubscriptionChangeAdmin(RecordAdmin):
     list_display = ["subscription", "revision", "changed_at"]
+    search_fields = ["subscription__bot__name", "subscription__trader__username"]
+    list_select_related = ["subscription__bot", "subscription__market"]
+    date_hierarchy = "changed_at"
+
+
+@admin.register(CapitalChange)
+class CapitalChangeAdmin(RecordAdmin):
+    list_display = ["subscription", "amount", "capital", "changed_at"]
     search_fields = ["subscription__bot__name", "subscription__trader__username"]
     list_select_related = ["subscription__bot", "subscription__market"]
     date_hierarchy = "changed_at"

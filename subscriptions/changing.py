@@ -5,7 +5,7 @@ What was decided by the settings before is not ordered any more once the change 
 order asks under the subscription's lock whether its revision is still the one that it was decided by.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +16,7 @@ from subscriptions.errors import SubscriptionError
 from subscriptions.forms import RISK_FIELDS
 from subscriptions.lifecycle import parse_settings, wait_until_quiet
 from subscriptions.models import Subscription, SubscriptionChange
-from subscriptions.setting_words import Settings, differences, limits_in_words
+from subscriptions.setting_words import Difference, Settings, differences, limits_in_words
 
 CHANGEABLE = (Subscription.State.ACTIVE, Subscription.State.PAUSED)
 SEEN_OTHERWISE = "The subscription was changed since this page was made. Look at it again."
@@ -100,7 +100,7 @@ def move(*, subscription: Subscription, to: BotVersion, revision: int) -> Subscr
     that the version before decided. Raises SubscriptionError for a version that is not offered.
     """
     with transaction.atomic():
-        row = _locked(subscription, revision)
+        row = locked(subscription, revision)
         # locked, so that staff who pull it now wait, and then find this subscription with it
         offered = BotVersion.objects.published().select_for_update(of=["self"], no_key=True)
         version = offered.filter(bot=row.bot_id, pk=to.pk).first()
@@ -125,7 +125,7 @@ def change(
     that was decided by the settings before. Raises ConfigError as `subscribe` does, and SubscriptionError.
     """
     with transaction.atomic():
-        row = _locked(subscription, revision)
+        row = locked(subscription, revision)
         planned = changed(
             row,
             strategy_config=strategy_config,
@@ -137,8 +137,11 @@ def change(
     return stored
 
 
-def _locked(subscription: Subscription, revision: int) -> Subscription:
-    """Return the row, under the lock that an order takes before it is sent."""
+def locked(subscription: Subscription, revision: int) -> Subscription:
+    """Return the row to change, under the lock that an order takes before it is sent.
+
+    Raises SubscriptionError when it may not be changed, or was since its trader saw this revision of it.
+    """
     row = Subscription.objects.select_for_update(of=["self"]).with_names().get(pk=subscription.pk)
     if row.state not in CHANGEABLE:
         raise SubscriptionError(
@@ -153,20 +156,28 @@ def _store(row: Subscription, planned: Settings) -> Subscription:
     found = differences(settings_of(row), planned)
     if not found:
         return row
-    before = {"version": row.version_id, **row.documents}
+    keep_change(row, found)
     row.version = planned.version
     row.strategy_config = dict(planned.strategy_config)
     row.execution_config = dict(planned.execution_config)
     row.risk_config = dict(planned.risk_config)
+    row.save(update_fields=["version", "strategy_config", "execution_config", "risk_config"])
+    return row
+
+
+def keep_change(row: Subscription, found: Sequence[Difference]) -> None:
+    """Count up the revision of a `locked` row that has its settings from before, and keep what differs now.
+
+    So nothing is ordered any more that was decided by what it was before.
+    """
     row.revision += 1
-    row.save(update_fields=["version", "strategy_config", "execution_config", "risk_config", "revision"])
+    row.save(update_fields=["revision"])
     SubscriptionChange.objects.create(
         subscription=row,
         revision=row.revision,
         differences=[each.to_dict() for each in found],
-        before=before,
+        before={"version": row.version_id, **row.documents},
     )
-    return row
 
 
 def _only(name: str, config: Mapping[str, Any]) -> dict[str, Any]:

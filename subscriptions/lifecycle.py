@@ -101,14 +101,10 @@ def planned(
     timeframes = Timeframe.values if market is None else market.timeframes
     if timeframe not in timeframes:
         problems["timeframe"] = f"Expected one of {', '.join(timeframes)}, got {timeframe!r}."
-    smallest = market.minimum_cost * MINIMUM_CAPITAL_IN_ORDERS if market else Decimal(0)
-    if not allocated_capital.is_finite() or not 0 < allocated_capital <= LARGEST_CAPITAL:
-        expected = f"an amount above zero and up to {LARGEST_CAPITAL:,}"
-        problems["allocated_capital"] = f"Expected {expected}, got {allocated_capital}."
-    elif market and allocated_capital < smallest:
-        problems["allocated_capital"] = f"{market} needs at least {smallest.normalize():f} {market.quote}."
+    if problem := problem_of_capital(market, allocated_capital):
+        problems["allocated_capital"] = problem
     if account is not None:
-        problems |= _account_problems(trader, account, exchange, market, allocated_capital)
+        problems |= account_problems(trader, account, exchange, market, allocated_capital)
     settings_given = strategy_config, execution_config, risk_config
     strategy, execution, risk = parse_settings(problems, version.declared_parameters, *settings_given)
     if problems or market is None:
@@ -354,9 +350,33 @@ def _move(
     return row
 
 
-def _account_problems(
-    trader: User, account: ExchangeAccount, exchange: str, market: Market | None, capital: Decimal
+def smallest_capital(market: Market) -> Decimal:
+    """Return the least that may be allocated on the market, in quote."""
+    return market.minimum_cost * MINIMUM_CAPITAL_IN_ORDERS
+
+
+def problem_of_capital(market: Market | None, capital: Decimal) -> str:
+    """Return what is wrong with an amount to allocate, wherever it comes from, or ""."""
+    if not capital.is_finite() or not 0 < capital <= LARGEST_CAPITAL:
+        return f"Expected an amount above zero and up to {LARGEST_CAPITAL:,}, got {capital}."
+    if market and capital < smallest_capital(market):
+        return f"{market} needs at least {smallest_capital(market).normalize():f} {market.quote}."
+    return ""
+
+
+def account_problems(
+    trader: User,
+    account: ExchangeAccount,
+    exchange: str,
+    market: Market | None,
+    capital: Decimal,
+    *,
+    already: Decimal = Decimal(0),
 ) -> dict[str, str]:
+    """Return why the account cannot give this capital to a subscription, by field; nothing when it can.
+
+    `already` is what that has of it. The account stays locked until the transaction ends.
+    """
     # locked, so that two subscriptions at once cannot both take what is free
     own = ExchangeAccount.objects.of(trader).select_for_update(no_key=True).filter(pk=account.pk).first()
     if own is None:
@@ -371,9 +391,10 @@ def _account_problems(
     if account.balances_at is None:
         return {"account": f"What {account.label} holds is still being read. Try again in a minute."}
     free = free_capital(account, market.quote)
-    if capital > free:
+    if capital - already > free:
         said = f"{account.label} has {free.normalize():f} {market.quote} that no other subscription may use"
-        return {"allocated_capital": f"{said}. Enter at most that."}
+        most = f"{(already + free).normalize():f} {market.quote}" if already else "that"
+        return {"allocated_capital": f"{said}. Enter at most {most}."}
     return {}
 
 

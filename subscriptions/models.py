@@ -4,6 +4,7 @@ And what subscribers say of bots.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.urls import reverse
 from accounts.models import User
 from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.effective_limits import Limit, effective, limits_in_force
+from bot_sdk.money import exact
 from bot_sdk.timeframes import duration
 from bots.models import Bot, BotVersion
 from exchanges.fields import AmountField
@@ -254,6 +256,34 @@ class SubscriptionChange(models.Model):
 
     def __str__(self) -> str:
         return f"change {self.revision} of {self.subscription}"
+
+
+class CapitalChange(models.Model):
+    """Capital that a trader put into a subscription or took out of it; never changed afterwards."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="capital_changes")
+    revision = models.PositiveIntegerField(help_text="of the subscription, once this was changed")
+    amount = AmountField(help_text="quote; above zero was put in, below zero taken out")
+    capital = AmountField(help_text="quote; allocated from then on")
+    changed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-revision"]
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "revision"], name="one_flow_per_revision"),
+            models.CheckConstraint(
+                condition=~models.Q(amount=0) & models.Q(capital__gt=0), name="some_flows_and_some_is_left"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount.normalize():+f} for {self.subscription}"
+
+    @property
+    def before(self) -> Decimal:
+        """What was allocated until then, in quote."""
+        with exact():
+            return self.capital - self.amount
 
 
 class TradingState(models.TextChoices):

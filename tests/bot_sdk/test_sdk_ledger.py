@@ -1,12 +1,12 @@
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot_sdk.ledger import FeeIn, Holding, LedgerError, apply_fill
+from bot_sdk.ledger import FeeIn, Holding, LedgerError, apply_fill, put_in
 from bot_sdk.matching import fill_market_order
-from bot_sdk.money import exact
+from bot_sdk.money import QUOTE_STEP, exact
 from bot_sdk.risk import affordable_amount
 from tests.bot_sdk.samples import make_rules
 
@@ -139,19 +139,42 @@ def test_a_capital_that_makes_no_sense_is_refused(capital: str) -> None:
         Holding.start(Decimal(capital))
 
 
+def test_what_is_put_in_or_taken_out_changes_nothing_but_capital_and_free_balance() -> None:
+    holding = put_in(put_in(bought(), Decimal(300)), Decimal("-1099.8"))
+
+    assert holding == Holding(Decimal(0), Decimal(2), Decimal("200.2"), Decimal(0), Decimal("0.2"))
+    assert holding.capital == Decimal("200.2")
+    with pytest.raises(LedgerError, match="0.01 cannot be taken out of the free balance of 0"):
+        put_in(holding, Decimal("-0.01"))
+
+
+@pytest.mark.parametrize("amount", ["0", "NaN", "Infinity", "1.0000000000000000001"])
+def test_an_amount_to_put_in_that_makes_no_sense_is_refused(amount: str) -> None:
+    with pytest.raises(LedgerError, match="at most 18 decimal places"):
+        put_in(bought(), Decimal(amount))
+
+
 prices = st.integers(1, 10**15).map(lambda ticks: Decimal(ticks).scaleb(-8))
 parts = st.integers(1, 1000).map(lambda part: Decimal(part) / 1000)
 capitals = st.integers(1, 10**30).map(lambda units: Decimal(units).scaleb(-18))
-orders = st.lists(st.tuples(st.sampled_from(["BUY", "SELL"]), parts, prices), max_size=30)
+orders = st.lists(st.tuples(st.sampled_from(["BUY", "SELL", "IN", "OUT"]), parts, prices), max_size=30)
 
 
 @given(capital=capitals, orders=orders, last=prices)
-def test_after_any_fills_every_digit_is_accounted_for(
+def test_after_any_fills_and_flows_every_digit_is_accounted_for(
     capital: Decimal, orders: list[tuple[str, Decimal, Decimal]], last: Decimal
 ) -> None:
     holding = Holding.start(capital)
+    fills = []
 
     for side, part, price in orders:
+        if side in ("IN", "OUT"):
+            with exact():
+                moved = (price if side == "IN" else -holding.quote_balance) * part
+                moved = moved.quantize(QUOTE_STEP, rounding=ROUND_DOWN)
+                if moved:
+                    holding, capital = put_in(holding, moved), capital + moved
+            continue
         affordable = affordable_amount(quote_balance=holding.quote_balance, price=price, rules=RULES)
         with exact():
             amount = RULES.round_down((affordable if side == "BUY" else holding.base_amount) * part)
@@ -160,7 +183,14 @@ def test_after_any_fills_every_digit_is_accounted_for(
             # A sale of dust can owe more fee than it brings; the ledger refuses it when nothing else is left.
             if fill.fee <= fill.cost + holding.quote_balance:
                 holding = apply_fill(holding, side, fill.amount, fill.price, fill.fee)
+                fills.append(fill)
 
+    assert holding.capital == capital
+    if capital > 0:  # when it was put in makes no difference
+        folded = Holding.start(capital)
+        for fill in fills:
+            folded = apply_fill(folded, fill.side, fill.amount, fill.price, fill.fee, may_overdraw=True)
+        assert folded == holding
     with exact():
         assert holding.quote_balance + holding.cost_basis == capital + holding.realized_pnl
         assert holding.equity(last) == capital + holding.realized_pnl + holding.unrealized_pnl(last)

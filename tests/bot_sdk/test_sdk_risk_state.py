@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot_sdk.configs import RiskConfig
-from bot_sdk.ledger import Holding, apply_fill
+from bot_sdk.ledger import Holding, apply_fill, put_in
 from bot_sdk.market_rules import MarketRules
 from bot_sdk.risk_state import RiskState
 from tests.bot_sdk.samples import make_risk, make_rules
@@ -163,6 +163,60 @@ def test_a_gain_does_not_end_the_memory_of_a_loss() -> None:
     assert traded(lost, half, "SELL", "1", "150")[0].last_loss_at == NOON
 
 
+def test_money_that_flows_is_neither_gain_nor_loss() -> None:
+    fallen = looked(looked(FRESH, "200"), "140")  # 1080 after a highest of 1200, 10 % below
+
+    rich, much = fallen.flowed(Decimal(1000), capital=CAPITAL), put_in(LONG, Decimal(1000))
+    poor, little = fallen.flowed(Decimal(-800), capital=CAPITAL), put_in(LONG, Decimal(-800))
+
+    for state, held in ((rich, much), (poor, little)):
+        assert state.day_start_equity - held.equity(Decimal(140)) == 1200 - 1080
+        assert not looked(state, "140", held, max_drawdown_percent=10.01).is_halted
+        assert looked(state, "140", held, max_drawdown_percent=10).is_halted
+        seen = looked(state, "140", held)
+        assert state.growth(held.equity(Decimal(140))) == Decimal("1.08")
+        assert seen.growth(held.equity(Decimal(140))) == pytest.approx(Decimal("1.08"))
+        assert seen.peak_equity * 90 / 100 == pytest.approx(held.equity(Decimal(140)))
+        assert seen.flows == 0
+
+
+def test_the_days_limit_stays_what_it_is_in_money_until_the_next_day() -> None:
+    begun = looked(FRESH, "100").flowed(Decimal(500), capital=CAPITAL)
+    again = begun.flowed(Decimal(-700), capital=Decimal(1500))
+
+    assert (begun.day_capital, again.day_capital) == (CAPITAL, CAPITAL)
+    assert looked(again, "100", put_in(LONG, Decimal(-200))).day_capital == CAPITAL
+    tomorrow = looked(again, "100", put_in(LONG, Decimal(-200)), at=NOON + timedelta(days=1))
+    assert tomorrow.day_capital is None
+    assert tomorrow.day_start_equity == 800
+
+
+def test_a_lifted_halt_does_not_count_what_has_just_been_put_in() -> None:
+    held = put_in(LONG, Decimal(1000))
+    halted = looked(FRESH, "50", max_drawdown_percent=10).flowed(Decimal(1000), capital=CAPITAL)
+
+    lifted = halted.lifted(held.equity(Decimal(50)))
+
+    assert not looked(lifted, "50", held, max_drawdown_percent=1).is_halted
+
+
+def test_what_is_put_in_where_nothing_was_left_brings_nothing_back() -> None:
+    lost, held = FRESH.flowed(Decimal(500), capital=CAPITAL), Holding.start(Decimal(500))
+
+    seen = looked(lost, "1", held, max_drawdown_percent=50)
+
+    assert seen.is_halted
+    assert seen.growth(Decimal(500)) == 0
+
+
+def test_what_was_stored_before_capital_could_change_has_no_flows() -> None:
+    raw = FRESH.to_dict()
+    for name in ("flows", "day_capital", "base"):
+        del raw[name]
+
+    assert RiskState.from_dict(raw) == FRESH
+
+
 def test_a_missing_part_of_a_stored_state_is_noticed() -> None:
     raw = FRESH.to_dict()
     del raw["is_halted"]
@@ -181,6 +235,9 @@ states = st.builds(
     orders_today=st.integers(0, 10**6),
     last_loss_at=st.none() | st.datetimes(timezones=st.just(UTC)),
     is_halted=st.booleans(),
+    flows=numbers,
+    day_capital=st.none() | numbers,
+    base=st.none() | numbers,
 )
 
 
@@ -212,6 +269,26 @@ def test_while_a_position_is_open_no_peak_falls_and_no_halt_ends(
         assert state.is_halted >= before.is_halted
         assert state.day == at.date()
         assert state.seen(at=at, bid=bid, holding=LONG, risk=risk) == state
+
+
+@given(looks=looks, flow=st.integers(-799, 10**6))
+def test_a_flow_changes_no_return_and_no_drawdown_at_the_price_of_the_next_look(
+    looks: list[tuple[Decimal, int]], flow: int
+) -> None:
+    state = FRESH
+    for bid, _ in looks:
+        state = looked(state, str(bid))
+    bid, fall = looks[-1][0], 1 - LONG.equity(looks[-1][0]) / state.peak_equity
+
+    held = put_in(LONG, Decimal(flow or 1))
+    flowed = state.flowed(Decimal(flow or 1), capital=CAPITAL)
+    seen = looked(flowed, str(bid), held)
+
+    after = held.equity(bid)
+    assert flowed.growth(after) == pytest.approx(LONG.equity(bid) / CAPITAL)
+    assert seen.growth(after) == pytest.approx(LONG.equity(bid) / CAPITAL)
+    assert 1 - after / seen.peak_equity == pytest.approx(fall)
+    assert looked(seen, str(bid), held) == seen
 
 
 @given(deeds=st.lists(st.tuples(st.sampled_from(["BUY", "SELL"]), prices, st.integers(1, 100)), max_size=30))

@@ -1,4 +1,7 @@
-"""Reports of a sequence of orders, in any order, doubled and in parts, end in one and the same position."""
+"""Reports of a sequence of orders, in any order, doubled and in parts, end in one and the same position.
+
+Wherever among them its trader puts capital in, all of that is in it.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -7,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -15,13 +19,14 @@ from bot_sdk.money import exact
 from exchanges.gateway import Fill as FillReport
 from exchanges.gateway import OrderReport, OrderState
 from execution import orders
+from execution.capital import change_capital
 from execution.models import Fill, Order
 from execution.orders import book, client_order_id, fold, position_of
 from subscriptions.models import Subscription
 from tests.execution.proof import forgotten, new_seed
 from tests.factories import NOON, make_exchange_account, make_subscription
 
-CAPITAL = Decimal(10_000)
+CAPITAL, FLOW = Decimal(10_000), Decimal("2500.5")
 SMALLEST = Decimal("1e-8")
 FEES = {"USDT": FeeIn.QUOTE, "BTC": FeeIn.BASE, "BNB": FeeIn.OTHER}
 
@@ -56,9 +61,9 @@ def after(holding: Holding, side: str, fill: FillReport) -> Holding:
     return apply_fill(holding, side, fill.amount, fill.price, fill.fee, fee_in=fee_in, may_overdraw=True)
 
 
-def end_of(stories: Sequence[Story]) -> Holding:
+def end_of(stories: Sequence[Story], capital: Decimal) -> Holding:
     """Return what the exchange's own sequence of fills leaves of the capital."""
-    holding = Holding.start(CAPITAL)
+    holding = Holding.start(capital)
     for story in stories:
         for fill in story.fills:
             holding = after(holding, story.side, fill)
@@ -146,12 +151,17 @@ def deliver(order: Order, story: Story, delivery: Delivery) -> None:
     book(order=order, report=OrderReport(number, f"exchange-{order.pk}", state, delivery.fills))
 
 
-def deliver_all(rows: Sequence[Order], stories: Sequence[Story], deliveries: Sequence[Delivery]) -> None:
+def deliver_all(
+    rows: Sequence[Order], stories: Sequence[Story], deliveries: Sequence[Delivery], flow_at: int | None
+) -> None:
     """Deliver the reports; then ask, as the platform does, about orders that are not final yet.
 
-    A sale that is told of before its purchase does not fit the books, and waits for being asked about.
+    A sale that is told of before its purchase does not fit the books, and waits for being asked about. Before
+    the report with the number `flow_at` capital is put in.
     """
-    for delivery in deliveries:
+    for number, delivery in enumerate(deliveries):
+        if number == flow_at:
+            change_capital(subscription=rows[0].subscription, capital=CAPITAL + FLOW, revision=0)
         deliver(rows[delivery.place], stories[delivery.place], delivery)
     for _ in rows:
         for place, (order, story) in enumerate(zip(rows, stories, strict=True)):
@@ -160,12 +170,15 @@ def deliver_all(rows: Sequence[Order], stories: Sequence[Story], deliveries: Seq
                 deliver(order, story, Delivery(place, story.fills, is_whole=True))
 
 
-def check(subscription: Subscription, stories: list[Story], deliveries: list[Delivery]) -> None:
+def check(
+    subscription: Subscription, stories: list[Story], deliveries: list[Delivery], flow_at: int | None
+) -> None:
     rows = write_down(subscription, stories)
 
-    deliver_all(rows, stories, deliveries)
+    deliver_all(rows, stories, deliveries, flow_at)
 
-    expected = end_of(stories)
+    expected = end_of(stories, CAPITAL if flow_at is None else CAPITAL + FLOW)
+    subscription = Subscription.objects.select_related("market").get(pk=subscription.pk)
     booked = [fill for order in rows for fill in order.fills.select_related("order")]
     assert position_of(subscription).holding == expected
     assert fold(subscription, booked) == expected
@@ -176,7 +189,8 @@ def check(subscription: Subscription, stories: list[Story], deliveries: list[Del
 @pytest.fixture
 def subscription(db: None, caplog: pytest.LogCaptureFixture) -> Subscription:
     caplog.set_level(logging.CRITICAL + 1)  # each sale before its purchase is an alarm
-    account = make_exchange_account()
+    held = {"balances": {"USDT": {"free": "100000", "locked": "0"}}, "balances_at": timezone.now()}
+    account = make_exchange_account(**held)
     return make_subscription(account.owner, account=account, allocated_capital=CAPITAL)
 
 
@@ -198,8 +212,9 @@ def run_examples(
     def example(data: st.DataObject) -> None:
         stories = data.draw(stories_told())
         deliveries = data.draw(deliveries_of(stories))
+        flow_at = data.draw(st.none() | st.integers(0, len(deliveries) - 1))
         with forgotten():
-            check(subscription, stories, deliveries)
+            check(subscription, stories, deliveries, flow_at)
 
     example()
 

@@ -20,10 +20,11 @@ from bot_sdk.risk import Signal
 from exchanges.gateway import Ticker
 from exchanges.paper_gateway import PaperGateway
 from execution import tasks
+from execution.capital import change_capital
 from execution.invariants import INVARIANTS, find_breaches
 from execution.models import Cycle, Fill, Order, Position
 from execution.orders import Intent, fold, payload_of, place_order, position_of
-from subscriptions.models import Subscription
+from subscriptions.models import CapitalChange, Subscription
 from tests.factories import make_cycle, make_fill, make_order, make_subscription
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +119,21 @@ def lose_the_position(order: Order) -> None:
     Position.objects.all().delete()
 
 
+def change_the_capital(order: Order) -> None:
+    for revision, capital in enumerate((12_000, 8000, 9000)):
+        change_capital(subscription=order.subscription, capital=Decimal(capital), revision=revision)
+
+
+def lose_a_change_of_capital(order: Order) -> None:
+    change_the_capital(order)
+    CapitalChange.objects.filter(revision=2).delete()
+
+
+def lose_the_newest_change_of_capital(order: Order) -> None:
+    change_the_capital(order)
+    CapitalChange.objects.filter(revision=3).delete()
+
+
 def forget_the_order(order: Order) -> None:
     left = booked()
     left.fills.all().delete()
@@ -160,6 +176,8 @@ BREAKS: list[tuple[str, Callable[[Order], None]]] = [
     ("accepted has a number", lose_the_number),
     ("unsent has no fills", call_it_unsent),
     ("a trade counts once", book_a_trade_again),
+    ("capital is its changes", lose_a_change_of_capital),
+    ("capital is its changes", lose_the_newest_change_of_capital),
     ("position is its fills", take_from_the_position),
     ("position is its fills", lose_the_position),
     ("orders end", forget_the_order),
@@ -250,7 +268,7 @@ def test_the_command_is_silent_about_nothing_and_fails_when_a_rule_is_broken() -
     assert "BROKEN" not in told.getvalue()
     lose_the_number(order)
 
-    with pytest.raises(CommandError, match="1 of 13 rules are broken"):
+    with pytest.raises(CommandError, match="1 of 14 rules are broken"):
         call_command("check_invariants", stdout=told)
 
     assert "BROKEN  accepted has a number" in told.getvalue()

@@ -286,6 +286,7 @@ execution.replay                      -    -    v    v
 execution.strike                      v    -    v    v
 execution.subscriptionperformance     -    -    v    v
 mfa.authenticator                     -    -    -    vd
+subscriptions.capitalchange           -    -    v    v
 subscriptions.envelope                -    -    v    v
 subscriptions.reviewreport            v    -    -    v
 subscriptions.subscriberreview        v    -    -    v

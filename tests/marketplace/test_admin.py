@@ -22,7 +22,13 @@ from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from marketplace import demo
 from subscriptions import reviewing
-from subscriptions.models import Subscription, SubscriptionChange, SubscriptionDraft, TradingState
+from subscriptions.models import (
+    CapitalChange,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionDraft,
+    TradingState,
+)
 from subscriptions.switches import set_envelope, set_trader_state
 from tests.factories import (
     PASSWORD,
@@ -81,6 +87,7 @@ def staff(client: Client, mona: User) -> Client:
     review = make_review(make_bot())
     reviewing.report(review=review, reporter=trader, reason="It is about another bot.")
     SubscriptionChange.objects.create(subscription=subscription, revision=1, differences=[])
+    CapitalChange.objects.create(subscription=subscription, revision=1, amount=-1, capital=9_999)
     SubscriptionDraft.objects.create(trader=trader, bot=subscription.bot)
     Review.objects.create(version=subscription.version, reviewer=make_user("max"), decision="APPROVED")
     moderation.ban(developer=make_user("dan"), by=mona, reason="Copies bots.")
