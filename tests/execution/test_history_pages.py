@@ -161,12 +161,12 @@ def test_a_program_gets_the_files_of_the_page(
 ) -> None:
     buy(subscription, age=2)
     sell(subscription, 61_000, age=1, reason=FORMULA)
-    as_csv = {"headers": {"Accept": "text/csv"}}
+    as_csv = {"Accept": "text/csv"}
 
     for name in FILES:
         on_page = client.get(url_of(subscription, name))
         address = f"/api{url_of(subscription, name)}"
-        told = Program(bob, is_read_only=True).get(address, **as_csv)
+        told = Program(bob, is_read_only=True).get(address, headers=as_csv)
         assert isinstance(told, StreamingHttpResponse)
         assert isinstance(on_page, StreamingHttpResponse)
         assert (told.headers["Content-Disposition"], told.headers["Content-Type"]) == (
@@ -176,7 +176,7 @@ def test_a_program_gets_the_files_of_the_page(
         content = told.getvalue()
         assert content == on_page.getvalue()
         assert f"'{FORMULA}".encode() in content.replace(b'""', b'"')
-        refused = Program(charlie).get(address, **as_csv)
+        refused = Program(charlie).get(address, headers=as_csv)
         assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
     assert Program(bob).get(f"/api{url_of(subscription, 'fills.csv')}").status_code == 404
 
