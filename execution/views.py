@@ -86,7 +86,12 @@ def subscription(request: HttpRequest, pk: int) -> HttpResponse:
     measured: SubscriptionPerformance | None = getattr(found, "performance", None)
     performance = measured and performance_page(measured, found.market.quote)
     versions = changing.versions_to_move_to(found)
-    more = {"performance": performance, "versions": versions, "changes": found.changes.all()}
+    more = {
+        "performance": performance,
+        "versions": versions,
+        "changes": found.changes.all(),
+        "gone_live": found.gone_live.select_related("account"),
+    }
     return render(request, "execution/subscription.html", _page(request, found) | more)
 
 

@@ -108,6 +108,9 @@ def test_real_money_waits_for_the_tick_and_the_password(
     [live] = live_ones()
     assert (live.account, live.allocated_capital, live.rehearsal) == (account, Decimal(2000), tried)
     assert live.documents == tried.documents
+    for one, other in ((tried, live), (live, tried)):  # their pages lead to each other
+        page = bobs_browser.get(one.get_absolute_url()).content.decode()
+        assert f'href="{other.get_absolute_url()}"' in page
 
     unticked = bobs_browser.post(address(tried), confirmed(account, is_confirmed=""))
     assert "Confirm this if you mean it." in unticked.content.decode()

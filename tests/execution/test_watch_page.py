@@ -432,7 +432,7 @@ def test_the_page_takes_as_many_queries_with_many_cycles(
     for age in range(cycles):
         buy(subscription, "0.001", age=age)
 
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         bobs_browser.get(url_of(subscription))
 
 
