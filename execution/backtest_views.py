@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import FloatField
 from django.db.models.fields.json import KT
@@ -41,8 +40,7 @@ from execution.errors import BacktestError
 from execution.metric_rows import by_group
 from execution.models import Backtest, BacktestQuerySet
 from execution.views import View
-from subscriptions import drafts, lifecycle
-from subscriptions.errors import StaffDoNotTrade
+from subscriptions.subscribe_views import begin_like
 
 BACKTESTS_PER_PAGE = 20
 TRADES_PER_PAGE = 10
@@ -198,16 +196,9 @@ def share(request: HttpRequest, pk: UUID) -> HttpResponse:
 def subscribe(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Fill the form of a new subscription in with the settings of a backtest."""
     found = _shown(request, pk)
-    bot = get_object_or_404(Bot.objects.published(), pk=found.version.bot_id)
-    assert isinstance(request.user, User)
-    assert bot.current_version
-    try:
-        lifecycle.refuse_staff(request.user)
-    except StaffDoNotTrade as error:
-        raise PermissionDenied(str(error)) from error
-    drafts.begin_like(
-        trader=request.user,
-        version=bot.current_version,
+    return begin_like(
+        request,
+        bot_pk=found.version.bot_id,
         market=found.market,
         timeframe=found.timeframe,
         allocated_capital=found.capital,
@@ -217,7 +208,6 @@ def subscribe(request: HttpRequest, pk: UUID) -> HttpResponse:
             "risk_config": found.risk_config,
         },
     )
-    return redirect("subscriptions:subscribe_step", bot.slug, "review")
 
 
 def _shown(request: HttpRequest, pk: UUID) -> Backtest:

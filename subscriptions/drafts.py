@@ -6,7 +6,7 @@ There is one draft for each bot. It has what the form takes and nothing that it 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Unpack
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.db import transaction
 from django.utils import timezone
@@ -25,6 +25,16 @@ KEPT_FOR = timedelta(days=14)
 
 
 def find(*, trader: User, bot: Bot) -> SubscriptionDraft | None:
+class Settled(TypedDict):
+    """What a new subscription may begin like; `documents` are named as a subscription's are."""
+
+    market: Market
+    timeframe: str
+    allocated_capital: Decimal  # in quote
+    documents: Mapping[str, Mapping[str, Any]]
+    account: NotRequired[ExchangeAccount | None]  # None, or left out, is paper
+
+
     """Return what the trader entered for the bot, or None when that is nothing or too long ago."""
     young = SubscriptionDraft.objects.filter(changed_at__gte=timezone.now() - KEPT_FOR)
     return young.filter(trader=trader, bot=bot).first()
@@ -50,27 +60,19 @@ def keep(*, trader: User, bot: Bot, entered: Mapping[str, Any]) -> SubscriptionD
     return draft
 
 
-def begin_like(
-    *,
-    trader: User,
-    version: BotVersion,
-    market: Market,
-    timeframe: str,
-    allocated_capital: Decimal,
-    documents: Mapping[str, Mapping[str, Any]],
-    account: ExchangeAccount | None = None,
-) -> SubscriptionDraft:
+def begin_like(*, trader: User, version: BotVersion, **settled: Unpack[Settled]) -> SubscriptionDraft:
     """Fill the draft for the version's bot in with what was settled elsewhere; on paper, if that was live.
 
-    `documents` are named as a subscription's are. A parameter that does not fit the version has its default.
+    A parameter that does not fit the version has its default.
     """
     fitting = {"strategy_config": changing.fitting(documents["strategy_config"], version)}
+    documents, account = settled["documents"], settled.get("account")
     entered = {
         "account": "" if account is None or account.is_live else str(account.pk),
-        "exchange_type": market.exchange,
-        "trading_pair": market.trading_pair,
-        "timeframe": timeframe,
-        "allocated_capital": plain(allocated_capital),
+        "exchange_type": settled["market"].exchange,
+        "trading_pair": settled["market"].trading_pair,
+        "timeframe": settled["timeframe"],
+        "allocated_capital": plain(settled["allocated_capital"]),
         **initial_settings(**{**documents, **fitting}),
     }
     return keep(trader=trader, bot=version.bot, entered=entered)

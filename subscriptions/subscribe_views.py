@@ -1,7 +1,7 @@
 """The pages on which a trader enters a new subscription step by step, looks it over and starts it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -101,17 +101,22 @@ def subscribe(request: HttpRequest, slug: str, step: str = "account") -> HttpRes
 def clone(request: HttpRequest, pk: int) -> HttpResponse:
     """Fill the draft in like one of the person's own subscriptions, and lead to the review of it."""
     model = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
-    place = _place(request, model.bot.slug, "review")
-    drafts.begin_like(
-        trader=place.person,
-        version=place.version,
+    return begin_like(
+        request,
+        bot_pk=model.bot_id,
         market=model.market,
         timeframe=model.timeframe,
         allocated_capital=model.allocated_capital,
         documents=model.documents,
         account=model.account,
     )
-    return redirect(place.address(place.step))
+
+
+def begin_like(request: HttpRequest, *, bot_pk: int, **settled: Unpack[drafts.Settled]) -> HttpResponse:
+    """Fill the person's draft for a bot in with what was settled elsewhere, and lead to the review of it."""
+    person, bot, version = _asked_for(request, pk=bot_pk)
+    drafts.begin_like(trader=person, version=version, **settled)
+    return redirect("subscriptions:subscribe_step", bot.slug, "review")
 
 
 @login_required
@@ -131,15 +136,21 @@ def pairs(request: HttpRequest) -> HttpResponse:
     return render(request, "components/market_fields.html#pairs", {"pairs": suggested})
 
 
-def _place(request: HttpRequest, slug: str, name: str) -> Place:
-    bot = get_object_or_404(Bot.objects.published().select_related("developer"), slug=slug)
-    person = request.user
+def _asked_for(request: HttpRequest, **which: Any) -> tuple[User, Bot, BotVersion]:
+    """Return who subscribes, to which published bot, and to which version of it; staff do not."""
+    bot = get_object_or_404(Bot.objects.published().select_related("developer"), **which)
+    version, person = bot.current_version, request.user
+    assert version is not None
     assert isinstance(person, User)
     try:
         lifecycle.refuse_staff(person)
     except StaffDoNotTrade as error:
         raise PermissionDenied(str(error)) from error
-    version = bot.versions.published().latest("created_at", "pk")
+    return person, bot, version
+
+
+def _place(request: HttpRequest, slug: str, name: str) -> Place:
+    person, bot, version = _asked_for(request, slug=slug)
     steps = steps_of(version)
     step = next((each for each in steps if each.name == name), None)
     if step is None:
