@@ -1,6 +1,7 @@
 """What a trader has entered of a new subscription, kept for two weeks: over sign-ins, tabs and devices.
 
-There is one draft for each bot. It has what the form takes and nothing that it refused.
+There is one draft for each bot. It has what was typed, to the letter: what the form refuses waits there to be
+put right, and nothing starts with it.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,7 +25,6 @@ from subscriptions.models import Subscription, SubscriptionDraft
 KEPT_FOR = timedelta(days=14)
 
 
-def find(*, trader: User, bot: Bot) -> SubscriptionDraft | None:
 class Settled(TypedDict):
     """What a new subscription may begin like; `documents` are named as a subscription's are."""
 
@@ -35,6 +35,7 @@ class Settled(TypedDict):
     account: NotRequired[ExchangeAccount | None]  # None, or left out, is paper
 
 
+def find(*, trader: User, bot: Bot) -> SubscriptionDraft | None:
     """Return what the trader entered for the bot, or None when that is nothing or too long ago."""
     young = SubscriptionDraft.objects.filter(changed_at__gte=timezone.now() - KEPT_FOR)
     return young.filter(trader=trader, bot=bot).first()
@@ -65,8 +66,8 @@ def begin_like(*, trader: User, version: BotVersion, **settled: Unpack[Settled])
 
     A parameter that does not fit the version has its default.
     """
-    fitting = {"strategy_config": changing.fitting(documents["strategy_config"], version)}
     documents, account = settled["documents"], settled.get("account")
+    fitting = {"strategy_config": changing.fitting(documents["strategy_config"], version)}
     entered = {
         "account": "" if account is None or account.is_live else str(account.pk),
         "exchange_type": settled["market"].exchange,

@@ -47,6 +47,11 @@ class Place:
         return self.draft.entered if self.draft else {}
 
     @property
+    def entered_here(self) -> set[str]:
+        """The step's fields that were filled in, rightly or not."""
+        return set(self.step.fields) & self.entered.keys()
+
+    @property
     def next_step(self) -> Step:
         return self.steps[self.steps.index(self.step) + 1]
 
@@ -90,9 +95,10 @@ def subscribe(request: HttpRequest, slug: str, step: str = "account") -> HttpRes
     if request.method == "POST":
         return _enter(request, place)
     form = place.form({})
-    is_planned = place.step.name == "risk" or _is_on_review(request)
+    judged = place.step.fields if _is_on_review(request) else place.entered_here
+    is_planned = place.step.name == "risk" or bool(judged)
     loss = _loss(_plan(place, form)) if is_planned else []
-    form.keep_errors_of(place.step.fields if _is_on_review(request) else ())
+    form.keep_errors_of(judged)
     return _show(request, place, form, loss=loss)
 
 
@@ -181,11 +187,9 @@ def _enter(request: HttpRequest, place: Place) -> HttpResponse:
         form.keep_errors_of(())
         return _show(request, place, form, loss=loss, is_reset=True)
     _plan(place, form)
-    # a tick may be any text, and the database takes no NUL
-    accepted = {
-        name: value for name, value in sent.items() if name not in form.errors and "\x00" not in value
-    }
-    drafts.keep(trader=person, bot=bot, entered=accepted)
+    # what is wrong, too, so that nothing typed is lost; but the database takes no NUL
+    kept = {name: value for name, value in sent.items() if "\x00" not in value}
+    drafts.keep(trader=person, bot=bot, entered=kept)
     form.keep_errors_of(step.fields)
     if wanted == "back" and place.last_step:
         return redirect(place.address(place.last_step))
