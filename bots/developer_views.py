@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from bot_sdk.gate_steps import GATE_STEPS
 from bots import drafting, facts, guide, markdown, packages, publishing, reading, storage, uploads
+from bots.clearing import KEPT_FOR
 from bots.developer_forms import (
     FRAMEWORKS,
     BotForm,
@@ -41,7 +42,7 @@ from bots.errors import (
     TooManyUploads,
 )
 from bots.history import history_of
-from bots.models import Artifact, Bot, BotQuerySet, BotVersion, GateRun
+from bots.models import Artifact, Bot, BotQuerySet, BotVersion, GateRun, Review
 
 BOTS_PER_PAGE = 25
 REFUSALS = {
@@ -115,6 +116,7 @@ def own_bot(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "bot": bot,
         "versions": versions,
+        "is_judged": _is_judged(bot),
         "offered": next((each for each in versions if each.state == BotVersion.State.PUBLISHED), None),
     }
     return render(request, "bots/own_bot.html", context)
@@ -132,7 +134,9 @@ def retire_bot(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def delete_bot(request: HttpRequest, slug: str) -> HttpResponse:
     bot = _own_bot(request, slug)
-    is_done = _do(request, drafting.delete_bot, bot=bot, done=f"{bot.name} and all its files are gone.")
+    kept = " Staff keep the versions that they judged." if _is_judged(bot) else ""
+    done = f"{bot.name} and all its files are gone.{kept}"
+    is_done = _do(request, drafting.delete_bot, bot=bot, done=done)
     return redirect("bots:developer_home" if is_done else bot.developers_url)
 
 
@@ -349,6 +353,10 @@ def _own_bot(request: HttpRequest, slug: str) -> Bot:
     return get_object_or_404(Bot.objects.by(request.user), slug=slug)
 
 
+def _is_judged(bot: Bot) -> bool:
+    return Review.objects.filter(version__bot=bot).exists()
+
+
 def _own_version(request: HttpRequest, slug: str, number: str) -> BotVersion:
     mine = BotVersion.objects.by(request.user).with_subscribers().select_related("bot")
     return get_object_or_404(mine, bot__slug=slug, number=number)
@@ -388,6 +396,7 @@ def _version_page(
         "artifacts": artifacts,
         "has_code": any(each.kind == Artifact.Kind.CODE for each in artifacts),
         "is_current": found == found.bot.current_version,
+        "kept_days": KEPT_FOR.days,
         "history": history_of(found, gate_facts["gate"], found.reviews.all()),
         "earlier": _others(found),
         "problems": _problems(tried) if tried else (),

@@ -14,9 +14,10 @@ from celery import current_app
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import User
 from bots import packages, storage
 from bots.errors import MayNotPublish, PublishingError
@@ -57,7 +58,8 @@ def create_bot(*, developer: User, name: str, **facts: Any) -> Bot:
     bot = Bot(developer=developer, name=cleaned, name_skeleton=skeleton(cleaned), slug=slug_of(cleaned))
     _set(bot, facts)
     taken = ValidationError({"name": "Another bot has this name, or one that looks like it. Choose another."})
-    if Bot.objects.filter(Q(name_skeleton=bot.name_skeleton) | Q(slug=bot.slug)).exists():
+    alike = Bot.objects.filter(Q(name_skeleton=bot.name_skeleton) | Q(slug=bot.slug))
+    if alike.exclude(state=Bot.State.DELETED).exists():
         raise taken
     bot.full_clean(exclude=["name_skeleton"])
     try:
@@ -88,11 +90,12 @@ def edit_bot(*, bot: Bot, **facts: Any) -> Bot:
     return bot
 
 
-def delete_bot(*, bot: Bot) -> None:
-    """Delete a bot that was never published, with its versions and their files.
+def delete_bot(*, bot: Bot) -> bool:
+    """Delete a bot that was never published, with its versions and their files; whether all of it is gone.
 
-    Raises PublishingError when it was, when a version waits for checks or review, and when staff have judged
-    one: what they said is kept, and what they said it of.
+    It is not where staff have judged a version: what they said is kept, and what they said it of. Nobody but
+    staff sees that any more, and the bot's name is free again. Raises PublishingError when it was published,
+    and when a version waits for checks or review.
     """
     with transaction.atomic():
         _hold(bot.developer)  # so that nothing is begun or submitted meanwhile
@@ -101,12 +104,20 @@ def delete_bot(*, bot: Bot) -> None:
             raise PublishingError(f"{found} is {found.get_state_display().lower()}: only drafts are deleted.")
         if found.versions.filter(state__in=WITHDRAWABLE).exists():
             raise PublishingError("One of its versions is being checked or reviewed. Withdraw it first.")
-        if Review.objects.filter(version__bot=found).exists():
-            raise PublishingError(f"Staff have judged a version of {found}: what they said of it is kept.")
         list(found.versions.select_for_update(of=["self"]))  # an upload that is under way comes to its end
-        objects = list(Artifact.objects.filter(version__bot=found).values_list("key", "object_version"))
-        found.delete()
+        judged = Review.objects.filter(version__bot=found).values("version")
+        unseen = found.versions.exclude(pk__in=judged)
+        objects = list(Artifact.objects.filter(version__in=unseen).values_list("key", "object_version"))
+        is_kept = judged.exists()
+        if is_kept:
+            unseen.delete()
+            found.state = Bot.State.DELETED
+            found.save(update_fields=["state"])
+            audit.record(actor=found.developer, action="bot.delete", target=found)
+        else:
+            found.delete()
         transaction.on_commit(lambda: storage.delete(objects))
+    return not is_kept
 
 
 def start_version(
@@ -186,6 +197,7 @@ def _copy_files(source: BotVersion, draft: BotVersion) -> None:
             if locked_draft(draft).artifacts.exists():
                 raise PublishingError("The draft got files of its own meanwhile. Begin it again.")
             Artifact.objects.bulk_create(copies)
+            check_has_room(draft.bot.developer)
     except BaseException:
         storage.delete((each.key, each.object_version) for each in copies)
         raise
@@ -286,6 +298,21 @@ def check_may_publish(developer: User) -> None:
         raise MayNotPublish(f"Staff let you publish nothing more. Their reason: {ban.reason}")
 
 
+def check_has_room(developer: User) -> None:
+    """Raise PublishingError when the developer's versions that were never offered have too large files.
+
+    For who has just added some. Uploads at the same time do not see each other's.
+    """
+    unseen = BotVersion.objects.never_offered().filter(bot__developer=developer)
+    size = Artifact.objects.filter(version__in=unseen).aggregate(total=Sum("size"))["total"] or 0
+    if size > settings.DEVELOPER_MAX_UNPUBLISHED_MB << 20:
+        raise PublishingError(
+            f"Your versions that were never published may have {settings.DEVELOPER_MAX_UNPUBLISHED_MB} MB of "
+            "files together, and would have more. Discard a draft, or delete a bot that was never published. "
+            "What was withdrawn or failed its checks is removed by itself in time."
+        )
+
+
 def _hold(developer: User) -> User:
     """Return the developer, locked until the transaction ends: what they have is counted before it grows."""
     return User.objects.select_for_update().get(pk=developer.pk)
@@ -314,7 +341,7 @@ def _clean_notes(release_notes: str) -> str:
 
 def locked_bot(bot: Bot) -> Bot:
     """Return the bot, locked until the transaction ends. Raises PublishingError when it is gone."""
-    found = Bot.objects.select_for_update().filter(pk=bot.pk).first()
+    found = Bot.objects.exclude(state=Bot.State.DELETED).select_for_update().filter(pk=bot.pk).first()
     if found is None:
         raise PublishingError(f"{bot} was deleted meanwhile.")
     return found

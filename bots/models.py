@@ -49,8 +49,9 @@ class BotQuerySet(models.QuerySet["Bot"]):
         return self.filter(models.Exists(runnable), state=Bot.State.LISTED)
 
     def by(self, developer: User | AnonymousUser) -> "BotQuerySet":
-        """The bots that this person publishes."""
-        return self.filter(developer=developer) if developer.is_authenticated else self.none()
+        """The bots that this person publishes, but for what they have deleted."""
+        mine = self.exclude(state=Bot.State.DELETED)
+        return mine.filter(developer=developer) if developer.is_authenticated else self.none()
 
     def visible_to(self, person: User | AnonymousUser) -> "BotQuerySet":
         """The bots whose page this person may read: published ones, and their own."""
@@ -73,19 +74,19 @@ class Bot(models.Model):
         LISTED = "LISTED", "Listed"
         SUSPENDED = "SUSPENDED", "Suspended by staff"
         RETIRED = "RETIRED", "Retired"
+        DELETED = "DELETED", "Deleted by its developer"  # but for what staff have judged
 
     RUNNING = (State.LISTED, State.RETIRED)
 
     developer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bots")
-    name = models.CharField(max_length=80, unique=True)
+    name = models.CharField(max_length=80)
     name_skeleton = models.CharField(
         max_length=160,
-        unique=True,
         null=True,
         editable=False,
         help_text="alike for names that look alike, as bots.names has it",
     )
-    slug = models.SlugField(max_length=80, unique=True)
+    slug = models.SlugField(max_length=80)
     tagline = models.CharField(max_length=140)
     description = models.TextField(help_text="Markdown, without HTML or pictures")
     bot_type = models.CharField(max_length=16, choices=Type, default=Type.TECHNICAL)
@@ -153,6 +154,15 @@ class Bot(models.Model):
             models.CheckConstraint(
                 condition=models.Q(price_per_month__gte=0), name="bot_price_is_not_negative"
             ),
+            *(
+                models.UniqueConstraint(
+                    fields=[field],
+                    condition=~models.Q(state="DELETED"),
+                    name=f"one_bot_of_a_{field}",
+                    violation_error_message=f"Another bot has this {field}. Choose another.",
+                )
+                for field in ("name", "name_skeleton", "slug")
+            ),
         ]
         indexes = [
             GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="bots_by_name_alike"),
@@ -196,7 +206,11 @@ class BotVersionQuerySet(models.QuerySet["BotVersion"]):
 
     def by(self, developer: User | AnonymousUser) -> "BotVersionQuerySet":
         """The versions of the bots that this person publishes."""
-        return self.filter(bot__developer=developer) if developer.is_authenticated else self.none()
+        return self.filter(bot__in=Bot.objects.by(developer))
+
+    def never_offered(self) -> "BotVersionQuerySet":
+        """What only its developer and staff have ever had."""
+        return self.filter(state__in=BotVersion.NEVER_OFFERED)
 
     def with_subscribers(self) -> "BotVersionQuerySet":
         """Each with `subscriber_count`: the people who trade with it now."""
@@ -224,6 +238,15 @@ class BotVersion(models.Model):
         PULLED = "PULLED", "Pulled by staff"
 
     RUNNING = (State.PUBLISHED, State.RETIRED)
+    NEVER_OFFERED = (
+        State.DRAFT,
+        State.CHECKING,
+        State.FAILED,
+        State.IN_REVIEW,
+        State.CHANGES_REQUESTED,
+        State.REJECTED,
+        State.WITHDRAWN,
+    )
 
     bot = models.ForeignKey(Bot, on_delete=models.CASCADE, related_name="versions")
     number = models.CharField(
@@ -257,6 +280,9 @@ class BotVersion(models.Model):
     published_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(
         null=True, blank=True, help_text="withdrawn, no longer offered, or in quarantine, the last time"
+    )
+    files_removed_at = models.DateTimeField(
+        null=True, blank=True, help_text="as bots.clearing does with what was never offered"
     )
 
     objects = BotVersionQuerySet.as_manager()

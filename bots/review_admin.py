@@ -23,7 +23,7 @@ from bot_sdk.gate_steps import GATE_STEPS
 from bots import markdown, packages, reading, storage
 from bots.errors import ArtifactError, PublishingError
 from bots.history import history_of
-from bots.models import Bot, BotVersion, DeveloperBan, GateRun, GateStep, Review, VersionToReview
+from bots.models import BotVersion, DeveloperBan, GateRun, GateStep, Review, VersionToReview
 from bots.review_forms import DecisionForm, decisions
 
 BOTS_SHOWN = 20  # of the developer's other ones
@@ -180,7 +180,7 @@ def _facts(version: BotVersion) -> dict[str, Any]:
         "gate": gate,
         "steps": [(step, GATE_STEPS.get(step.code)) for step in steps],
         "history": history_of(version, gate, version.reviews.all()),
-        "bots": Bot.objects.by(developer).exclude(pk=version.bot_id).order_by("-created_at")[:BOTS_SHOWN],
+        "bots": developer.bots.exclude(pk=version.bot_id).order_by("-created_at")[:BOTS_SHOWN],
         "reviews": reviews[:REVIEWS_SHOWN],
         **_code_facts(version, steps),
     }

@@ -168,6 +168,8 @@ def read_source(version: BotVersion) -> bytes:
     Raises ArtifactError as `read_code` does.
     """
     artifact = version.artifacts.filter(kind=Artifact.Kind.CODE).first()
+    if artifact is None and version.files_removed_at:
+        raise ArtifactError(f"The files of {version} were removed on {version.files_removed_at:%Y-%m-%d}.")
     if artifact is None:
         raise ArtifactError(f"{version} has no code. Its developer has to upload it.")
     return read(artifact)

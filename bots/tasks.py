@@ -3,16 +3,23 @@
 import logging
 
 from celery import shared_task
+from django.utils import timezone
 
-from bots import packages, storage
+from bots import clearing, packages, storage
 
 logger = logging.getLogger(__name__)
 
 
 @shared_task(time_limit=3600)
 def sweep_artifacts() -> None:
-    """Remove from storage what uploads that broke off left behind, and describe what is not described yet."""
+    """Remove from storage what nobody needs, and describe what is not described yet."""
+    cleared = clearing.clear(timezone.now())
     removed = storage.sweep()
     described = packages.describe_missing()
-    if removed or described:
-        logger.info("Removed %d objects that no row names, described %d versions", removed, described)
+    if cleared or removed or described:
+        logger.info(
+            "Cleared %d versions, removed %d objects that no row names, described %d versions",
+            cleared,
+            removed,
+            described,
+        )

@@ -1,10 +1,10 @@
 """What a developer may upload into a draft: looked at before anything is stored, and never run or opened.
 
 Each operation raises ValidationError for what cannot be taken, and then has changed nothing; PublishingError
-when the version is no draft any more; MayNotPublish, but for taking a file away; TooManyUploads;
-InspectionUnavailable; and StorageUnavailable. New objects are stored beside the old ones; then one
-transaction has the rows name them; then the old ones go. So a file is always the old one or the new one, and
-whoever is killed leaves an object that `storage.sweep` removes.
+when the version is no draft any more, or the developer has no room; MayNotPublish, but for taking a file
+away; TooManyUploads; InspectionUnavailable; and StorageUnavailable. New objects are stored beside the old
+ones; then one transaction has the rows name them; then the old ones go. So a file is always the old one or
+the new one, and whoever is killed leaves an object that `storage.sweep` removes.
 """
 
 import re
@@ -22,7 +22,7 @@ from bot_sdk.gate_steps import findings_of
 from bot_sdk.model_files import ModelFileError, ending_of
 from bot_sdk.runner import RunUnavailable
 from bots import storage
-from bots.drafting import check_may_publish, locked_draft
+from bots.drafting import check_has_room, check_may_publish, locked_draft
 from bots.errors import InspectionUnavailable, TooManyUploads
 from bots.models import Artifact, BotVersion
 from bots.package_archive import PackageEntry, read_package
@@ -144,6 +144,7 @@ def _replace(version: BotVersion, files: Sequence[NewFile], *, is_whole: bool) -
             replaced.delete()
             Artifact.objects.bulk_create(stored)
             _require_fit(version.artifacts.all())
+            check_has_room(version.bot.developer)
     except BaseException:
         storage.delete(_objects(stored))
         raise

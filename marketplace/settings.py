@@ -293,6 +293,9 @@ BOT_CODE_INSPECTION = "execution.sandbox.inspect_apart"  # that uploads are look
 BOT_RUNTIME_DIR = Path(env.text("BOT_RUNTIME_DIR", str(STATE_DIR / "runtime")))
 PAPER_RUN_CYCLE_DAYS = env.integer("PAPER_RUN_CYCLE_DAYS", 30, minimum=1, maximum=36_500)  # then thinned
 DEVELOPER_MAX_BOTS = env.integer("DEVELOPER_MAX_BOTS", 50, minimum=1, maximum=10_000)  # but for retired ones
+DEVELOPER_MAX_UNPUBLISHED_MB = env.integer(  # of files, of all versions that were never offered
+    "DEVELOPER_MAX_UNPUBLISHED_MB", 2560, minimum=1, maximum=1_000_000
+)
 DEVELOPER_MAX_DRAFTS = env.integer("DEVELOPER_MAX_DRAFTS", 20, minimum=1, maximum=10_000)  # of all their bots
 
 # --- limits that neither a trader nor a bot can lift: keys of RiskConfig, None is off ----------------

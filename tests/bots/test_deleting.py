@@ -1,15 +1,17 @@
 """A bot that was never published is deleted by its developer; and what is gone is told plainly."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
-from accounts.models import User
-from bots import drafting, publishing, uploads
-from bots.errors import PublishingError
+from accounts.models import AuditEntry, User
+from bots import clearing, drafting, publishing, storage, uploads
+from bots.errors import ArtifactError, PublishingError
 from bots.models import Bot, BotVersion, GateRun, Review
 from bots.object_stores import ObjectStore
 from tests.bots.conftest import stored_in
@@ -60,26 +62,103 @@ def test_a_bot_that_was_never_published_is_deleted_with_its_files(
     create(alice)  # its name is free again
 
 
-def judged(bot: Bot, mona: User) -> None:
-    version = bot.versions.get()
+def judge(version: BotVersion, mona: User) -> None:
     BotVersion.objects.filter(pk=version.pk).update(state=State.REJECTED)
     Review.objects.create(version=version, reviewer=mona, decision="REJECTED", note="No.")
+
+
+def keys_of(bot: Bot) -> list[str]:
+    return sorted(each.object.key for each in stored_in().listing(f"bots/{bot.pk}/"))
+
+
+def test_of_a_deleted_bot_staff_keep_what_they_judged_and_nobody_else_sees_it(
+    alice: User,
+    mona: User,
+    client: Client,
+    settings: Settings,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    settings.DEVELOPER_MAX_BOTS = 1
+    bot = create(alice)
+    rejected = start(bot)
+    judge(rejected, mona)
+    start(bot, "v1.0.1")
+    client.force_login(alice)
+    assert "our staff keep those that they judged" in client.get(bot.developers_url).content.decode()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = client.post(f"{bot.developers_url}delete/", follow=True)
+
+    assert "Staff keep the versions that they judged." in answer.content.decode()
+    assert keys_of(bot) == [f"bots/{bot.pk}/code/v1.0.0/bot.py"]
+    assert (Bot.objects.get().state, Review.objects.get().version) == (Bot.State.DELETED, rejected)
+    assert AuditEntry.objects.filter(action="bot.delete", actor=alice, object_id=str(bot.pk)).exists()
+    for address in (bot.developers_url, rejected.developers_url, f"/api/bots/{bot.pk}/"):
+        assert client.get(address).status_code == 404
+    assert Program(alice).delete(f"/api/bots/{bot.pk}/").status_code == 404
+    create(alice)  # its name is free again, and its place
+
+
+def test_files_that_nobody_needs_go_after_90_days(alice: User, mona: User, client: Client) -> None:
+    bot = create(alice)
+    now = timezone.now()
+    withdrawn, failed, rejected, fresh = (start(bot, f"v1.0.{number}") for number in range(4))
+    BotVersion.objects.filter(pk=withdrawn.pk).update(state=State.WITHDRAWN, stopped_at=now)
+    BotVersion.objects.filter(pk=failed.pk).update(state=State.FAILED, submitted_at=now)
+    judge(rejected, mona)
+    BotVersion.objects.filter(pk=fresh.pk).update(state=State.WITHDRAWN, stopped_at=now + timedelta(days=2))
+    client.force_login(alice)
+    assert "kept for 90 days" in client.get(withdrawn.developers_url).content.decode()
+
+    assert clearing.clear(now + timedelta(days=90)) == 0
+    assert clearing.clear(now + timedelta(days=91)) == 2
+
+    assert keys_of(bot) == [f"bots/{bot.pk}/code/v1.0.{number}/bot.py" for number in (2, 3)]
+    withdrawn.refresh_from_db()
+    with pytest.raises(ArtifactError, match="were removed on"):
+        storage.read_code(withdrawn)
+    html = client.get(withdrawn.developers_url).content.decode()
+    assert "it was never offered" in html
+    assert "kept for 90 days." in html
+    assert clearing.clear(now + timedelta(days=91)) == 0
+
+
+def test_what_was_never_offered_may_only_take_so_much_room(alice: User, settings: Settings) -> None:
+    settings.DEVELOPER_MAX_UNPUBLISHED_MB = 1
+    bot = create(alice)
+    first = start(bot)
+    uploads.put_model(version=first, kind="MODEL", filename="a.json", content=b"[" + b" " * 600_000 + b"]")
+    BotVersion.objects.filter(pk=first.pk).update(state=State.REJECTED)
+    second = start(bot, "v1.0.1")
+
+    for deed in (
+        lambda: uploads.put_model(
+            version=second, kind="MODEL", filename="b.json", content=b"[" + b" " * 600_000 + b"]"
+        ),
+        lambda: drafting.start_version(bot=bot, number="v1.0.2", copy_of=first),
+    ):
+        with pytest.raises(PublishingError, match="may have 1 MB of files together"):
+            deed()
+
+    assert set(bot.versions.values_list("number", flat=True)) == {"v1.0.0", "v1.0.1"}
+    assert second.artifacts.count() == 1
+    BotVersion.objects.filter(pk=first.pk).update(state=State.PUBLISHED)
+    drafting.start_version(bot=bot, number="v1.0.2", copy_of=first)
 
 
 @pytest.mark.parametrize(
     ("happens", "message"),
     [
-        (lambda bot, _: publishing.publish(version=bot.versions.get(), was=State.DRAFT), "only drafts are"),
-        (lambda bot, _: drafting.submit(version=bot.versions.get()), "Withdraw it first"),
-        (judged, "Staff have judged a version"),
+        (lambda bot: publishing.publish(version=bot.versions.get(), was=State.DRAFT), "only drafts are"),
+        (lambda bot: drafting.submit(version=bot.versions.get()), "Withdraw it first"),
     ],
 )
 def test_what_others_have_seen_of_a_bot_stays(
-    alice: User, mona: User, client: Client, happens: Callable[[Bot, User], object], message: str
+    alice: User, client: Client, happens: Callable[[Bot], object], message: str
 ) -> None:
     bot = create(alice)
     start(bot)
-    happens(bot, mona)
+    happens(bot)
     client.force_login(alice)
 
     shown = client.post(f"{bot.developers_url}delete/", follow=True)
