@@ -1,9 +1,9 @@
 """The second engine, for machines and containers that forbid namespaces: Landlock, a doorman and the filters.
 
-A run sees this machine's file system, but may open nothing in it beyond its runtime: Landlock and the doorman
-each see to that. That files exist, it can tell. Started as root, the zygote becomes a user who owns nothing.
-Started by anyone else, it stays that user, and what is between its runs and that user's other processes are
-the filters and Landlock's scopes.
+A run may open nothing of this machine's file system beyond its runtime: Landlock and the doorman each see to
+that. Whether anything else exists, it is told by nobody. Started as root, the zygote becomes a user who owns
+nothing. Started by anyone else, it stays that user, and what is between its runs and that user's other
+processes are the filters and Landlock's scopes.
 """
 
 import os

@@ -66,12 +66,12 @@ def bar_new_privileges() -> None:
 
 
 def open_own_memory() -> int:
-    """Return a descriptor through which this process's memory can be read, as long as it lives.
+    """Return a descriptor through which this process's memory can be read and written, as long as it lives.
 
     To be called without bot code about, and followed by `hide_memory`.
     """
     _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-    return os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
+    return os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
 
 
 def hide_memory() -> None:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 # SECCOMP_RET_* of <linux/seccomp.h>
 ALLOW = 0x7FFF0000
 KILL = 0x80000000  # the whole process
+TRAP = 0x00030000  # to the process's handler: see trap.py
 REFUSE = 0x00050000 | errno.EPERM
+MISSING = 0x00050000 | errno.ENOENT
 UNKNOWN = 0x00050000 | errno.ENOSYS
 ASK_LISTENER = 0x7FC00000  # SECCOMP_RET_USER_NOTIF
 
@@ -36,7 +38,12 @@ _IOCTL = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, FIONREAD, FIONBIO, 
 _PRCTL = (3, 15, 16, 0x53564D41)  # PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_SET_VMA
 # MADV_REMOVE, MADV_MERGEABLE, MADV_COLD, MADV_PAGEOUT, MADV_HWPOISON, MADV_SOFT_OFFLINE
 _MADVISE_DANGERS = (9, 12, 20, 21, 100, 101)
-NEW_LISTENER = 8  # SECCOMP_FILTER_FLAG_NEW_LISTENER
+# SECCOMP_FILTER_FLAG_NEW_LISTENER; and since Linux 5.19 SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: no signal but
+# the last one ends a call that is being answered
+NEW_LISTENER, UNDISTURBED = 8, 32
+_EMPTY_PATH = 0x1000  # AT_EMPTY_PATH
+_CLOCK_OF_A_PROCESS = 0x80000000  # the numbers below zero name processes, threads and descriptors
+_FIRST_OF_ITS_NAMESPACE = 1  # process id
 _FUTEX_PRIVATE = 128
 _FUTEX_WAITS = (0, 9)  # FUTEX_WAIT, FUTEX_WAIT_BITSET
 
@@ -71,37 +78,52 @@ Rule = int | Check
 Policy = Mapping[str, Rule]
 
 
-def run_policy(own_pid: int | None) -> Policy:
+def run_policy(*, has_namespaces: bool, has_doorman: bool) -> Policy:
     """Return the rules for a bot's run; all else is UNKNOWN.
 
-    `own_pid` is the run's process id where it is known beforehand: then it may signal itself, as
-    `abort` does.
+    In a process namespace of its own it may signal itself, as `abort` does, and it has a file system of its
+    own, where it may ask for names. Elsewhere it may ask the doorman, or nobody.
     """
-    to_itself: Rule = KILL if own_pid is None else Check((When(0, (own_pid,), ALLOW),), KILL)
+    to_itself: Rule = Check((When(0, (_FIRST_OF_ITS_NAMESPACE,), ALLOW),), KILL) if has_namespaces else KILL
+    by_name: Policy = (
+        dict.fromkeys(_BY_NAME.split(), ALLOW)
+        if has_namespaces
+        else {"newfstatat": ALLOW if has_doorman else _facts(by_name=MISSING)}
+    )
     return {
         **dict.fromkeys(_ALLOWED.split(), ALLOW),
         **dict.fromkeys(_KILLED.split(), KILL),
         **dict.fromkeys(_REFUSED.split(), REFUSE),
         **_CHECKED,
+        **_ABOUT_PROCESSES,
+        **by_name,
         "tgkill": to_itself,
     }
 
 
+def _facts(*, by_name: int) -> Check:
+    """The rule for `newfstatat`, with which older C libraries also ask for a descriptor's facts.
+
+    The path is empty then, but no filter can look at it.
+    """
+    return Check((When(3, (_EMPTY_PATH,), TRAP, mask=_EMPTY_PATH),), by_name)
+
+
 _ALLOWED = """
     read readv pread64 preadv write writev lseek close close_range dup dup2 dup3
-    stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64
-    getcwd
+    fstat getdents getdents64 getcwd
     munmap mprotect mremap brk membarrier
-    set_robust_list get_robust_list set_tid_address rseq exit exit_group restart_syscall
+    set_robust_list set_tid_address rseq exit exit_group restart_syscall
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack
     alarm setitimer getitimer pause
-    getpid getppid gettid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp getpgid getsid
-    uname sysinfo getrusage times getrlimit getpriority getcpu getrandom get_mempolicy
-    clock_gettime clock_getres clock_nanosleep gettimeofday time nanosleep
-    sched_yield sched_getaffinity sched_getparam sched_getscheduler sched_get_priority_max
-    sched_get_priority_min sched_getattr
+    getpid getppid gettid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp
+    uname sysinfo getrusage times getrlimit getcpu getrandom get_mempolicy
+    gettimeofday time nanosleep
+    sched_yield sched_get_priority_max sched_get_priority_min
     poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 pipe pipe2
 """
+
+_BY_NAME = "stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat"
 
 _CHECKED: dict[str, Rule] = {
     "open": Check((When(1, (0,), ALLOW, mask=WRITING),), REFUSE),
@@ -136,14 +158,54 @@ _CHECKED: dict[str, Rule] = {
     "prlimit64": Check((IfNull(2, ALLOW),), REFUSE),  # asking, not setting
 }
 
-# A filter by itself: the second no to what would start, outlive or hold a process.
+# Of the kinds of priority the first is a process's; 0 is oneself.
+_OF_ITSELF = Check((When(0, (1, 2), REFUSE), When(1, (0,), ALLOW)), REFUSE)
+_LIMITS_OF_ITSELF = Check((When(0, (0,), ALLOW),), REFUSE)
+# What tells of another process whether it exists, and more.
+_ABOUT_PROCESSES: dict[str, Rule] = {
+    **dict.fromkeys(
+        (
+            *("getpgid", "getsid", "get_robust_list"),
+            *("sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_getattr"),
+        ),
+        Check((When(0, (0,), ALLOW),), UNKNOWN),
+    ),
+    "getpriority": _OF_ITSELF,
+    **dict.fromkeys(
+        ("clock_gettime", "clock_getres", "clock_nanosleep"),
+        Check((When(0, (0,), ALLOW, mask=_CLOCK_OF_A_PROCESS),), UNKNOWN),
+    ),
+}
+
+# A filter by itself: the second no to what would start, outlive, hold or find a process.
 PROCESS_POLICY: Policy = {
+    **_ABOUT_PROCESSES,
+    "prlimit64": _LIMITS_OF_ITSELF,
+    **dict.fromkeys(("capget", "ioprio_get", "sched_rr_get_interval", "timer_create"), UNKNOWN),
     **dict.fromkeys(("fork", "vfork", "pidfd_open"), KILL),
     "clone": Check((When(0, (CLONE_THREAD,), ALLOW, mask=CLONE_THREAD),), KILL),
     "clone3": UNKNOWN,
 }
-# The same for runs with a doorman, who answers what it asks.
-DOOR_POLICY: Policy = {**PROCESS_POLICY, "openat": ASK_LISTENER, "open": UNKNOWN}
+
+# Every call but openat that takes a path: its error alone could tell whether the path is there.
+_BY_PATH = f"""
+    {_BY_NAME} open openat2 creat statfs
+    getxattr lgetxattr getxattrat listxattr llistxattr listxattrat
+    setxattr lsetxattr setxattrat removexattr lremovexattr removexattrat file_getattr file_setattr
+    chdir chroot mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat
+    mknod mknodat chmod fchmodat fchmodat2 chown lchown fchownat utime utimes utimensat futimesat truncate
+    execve execveat uselib acct swapon swapoff quotactl inotify_add_watch fanotify_mark name_to_handle_at
+    mount umount2 pivot_root open_tree open_tree_attr move_mount mount_setattr fspick fsconfig
+    bind connect statmount listmount
+"""
+# The second filter for runs with a doorman, who answers what it asks.
+DOOR_POLICY: Policy = {
+    **PROCESS_POLICY,
+    **dict.fromkeys(_BY_PATH.split(), UNKNOWN),
+    "openat": ASK_LISTENER,
+    "newfstatat": _facts(by_name=ASK_LISTENER),
+    "tgkill": KILL,
+}
 
 _REFUSED = """
     mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat creat
@@ -197,9 +259,9 @@ _ZYGOTE: Policy = {
     **dict.fromkeys(("fadvise64", "mincore", "readahead"), REFUSE),
     "futex": _CHECKED["futex"],
     "madvise": _CHECKED["madvise"],
-    # its own limits and priority: 0 is oneself, and of the kinds of priority the first is a process's
-    "prlimit64": Check((When(0, (0,), ALLOW),), REFUSE),
-    "setpriority": Check((When(0, (1, 2), REFUSE), When(1, (0,), ALLOW)), REFUSE),
+    # its own limits and priority
+    "prlimit64": _LIMITS_OF_ITSELF,
+    "setpriority": _OF_ITSELF,
     "unshare": Check((When(0, (CLONE_NEWPID,), ALLOW),), REFUSE),
     "setns": Check((When(1, (CLONE_NEWPID,), ALLOW),), REFUSE),
     "clone": Check((When(0, (0,), ALLOW, mask=_CLONE_NAMESPACES),), REFUSE),
@@ -214,4 +276,7 @@ def zygote_policy(*, has_doorman: bool) -> Policy:
     """
     if not has_doorman:
         return _ZYGOTE
-    return {**_ZYGOTE, "seccomp": Check((When(1, (NEW_LISTENER,), ALLOW),), REFUSE)}
+    return {
+        **_ZYGOTE,
+        "seccomp": Check((When(1, (NEW_LISTENER, NEW_LISTENER | UNDISTURBED), ALLOW),), REFUSE),
+    }

@@ -5,7 +5,7 @@ import os
 import struct
 from pathlib import Path
 
-from .policy import ALLOW, KILL, NEW_LISTENER, WORD, Check, IfNull, Policy, Rule
+from .policy import ALLOW, KILL, NEW_LISTENER, UNDISTURBED, WORD, Check, IfNull, Policy, Rule
 
 # <linux/bpf_common.h>: load a word, compare with a constant, mask, return
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _AND, _RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
@@ -43,10 +43,11 @@ class Filter:
     def apply_with_listener(self) -> int:
         """Apply it, and return the descriptor that hears of the calls which it asks about. Raises OSError."""
         program = ctypes.byref(self._program)
-        listener: int = _libc.syscall(self._seccomp, _SECCOMP_SET_MODE_FILTER, NEW_LISTENER, program)
-        if listener < 0:
-            raise OSError(ctypes.get_errno(), "the kernel refused the system call filter with a listener")
-        return listener
+        for flags in (NEW_LISTENER | UNDISTURBED, NEW_LISTENER):  # the first an older kernel does not know
+            listener: int = _libc.syscall(self._seccomp, _SECCOMP_SET_MODE_FILTER, flags, program)
+            if listener >= 0:
+                return listener
+        raise OSError(ctypes.get_errno(), "the kernel refused the system call filter with a listener")
 
 
 def compile_policy(policy: Policy, default: int, machine: str) -> bytes:

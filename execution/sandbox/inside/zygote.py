@@ -19,7 +19,7 @@ import socket
 import sys
 from typing import NoReturn
 
-from . import doorman, landlock, lockdown, policy, run, warming
+from . import doorman, landlock, lockdown, policy, run, trap, warming
 from .options import Layer, Options
 from .seccomp import Filter
 
@@ -28,7 +28,6 @@ _DESCRIPTORS = 4  # channel, report, log, job
 _READY = b"R"
 # A worker that has more to run at once sends it sooner, and its runs do not share the processor with a spare.
 _IDLE_SECONDS = 0.005
-_FIRST_OF_ITS_NAMESPACE = 1
 _ERRORS = 2
 _FAILED = 70  # exit status; EX_SOFTWARE
 
@@ -71,6 +70,8 @@ class _Zygote:
         lockdown.hide_memory()
         lockdown.bar_new_privileges()
         ruleset = landlock.make_ruleset(options.readable) if Layer.LANDLOCK in options.layers else None
+        if not options.has_namespaces:
+            trap.set_handler()
         self._doorman: int | None = None
         door: int | None = None
         has_doorman = Layer.DOORMAN in options.layers
@@ -107,8 +108,9 @@ class _Zygote:
                     self._see_end(key.fd)
 
     def _run_filter(self) -> Filter:
-        own_pid = _FIRST_OF_ITS_NAMESPACE if self._options.has_namespaces else None
-        return Filter(policy.run_policy(own_pid), policy.UNKNOWN)
+        has_doorman = self._doorman is not None
+        rules = policy.run_policy(has_namespaces=self._options.has_namespaces, has_doorman=has_doorman)
+        return Filter(rules, policy.UNKNOWN)
 
     def _take_order(self) -> None:
         message, descriptors = _receive(self._control)

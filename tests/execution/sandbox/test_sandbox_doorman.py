@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from execution.sandbox import SandboxUnavailable, Verdict
-from execution.sandbox.inside.doorman import MOST_OPENS
+from execution.sandbox.inside.doorman import MOST_NAMES
 from execution.sandbox.inside.options import Layer
 from execution.sandbox.landlock import Landlock
 from execution.sandbox.nursery import Nursery
@@ -54,11 +54,42 @@ def test_for_a_bot_nothing_else_exists(nursery: Nursery, path: str) -> None:
     assert result.message.startswith("FileNotFoundError")
 
 
+def test_a_bot_is_told_of_its_runtime_what_the_kernel_tells_of_an_open_file(nursery: Nursery) -> None:
+    bot = make_bot("""
+        import os, pandas, pathlib
+        for path in (pandas.__file__, os.path.dirname(os.__file__), "/dev/null"):
+            opened = os.open(path, os.O_RDONLY)
+            assert os.stat(path) == os.lstat(path) == os.stat(opened) == os.fstat(opened)
+            assert os.path.samefile(path, opened)
+            os.close(opened)
+        assert os.path.isdir(os.path.dirname(os.__file__)) and not os.path.isdir(os.__file__)
+        assert os.path.realpath(os.__file__) == os.__file__ == str(pathlib.Path(os.__file__).resolve())
+        assert not os.path.exists(os.__file__ + "x")
+        assert all(entry.stat() and entry.is_file() for entry in os.scandir("/usr/share/zoneinfo/Europe"))
+    """)
+
+    result = run_in(nursery, make_job(bot), ROOMY)
+
+    assert (result.verdict, result.message) == (Verdict.OK, "")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self", "/", "/usr", "/usr/lib/../lib/os-release"])
+def test_a_bot_is_not_told_that_anything_else_exists(nursery: Nursery, path: str) -> None:
+    bot = make_bot(f"""
+        import os
+        os.stat({path!r})
+    """)
+
+    result = run_in(nursery, make_job(bot), ROOMY)
+
+    assert result.message.startswith("FileNotFoundError")
+
+
 def test_no_way_leads_up_from_the_runtime(nursery: Nursery) -> None:
     bot = make_bot("""
         import os
         climbing = os.path.dirname(os.__file__) + 20 * "/.." + "/etc/passwd"
-        assert os.path.exists(climbing)
+        assert not os.path.exists(climbing)
         return Action("HOLD", 1.0, open(climbing).readline())
     """)
 
@@ -67,11 +98,11 @@ def test_no_way_leads_up_from_the_runtime(nursery: Nursery) -> None:
     assert result.message.startswith("FileNotFoundError")
 
 
-def test_too_many_opens_close_the_door(nursery: Nursery) -> None:
+def test_too_many_names_close_the_door(nursery: Nursery) -> None:
     bot = make_bot(f"""
         import os
-        for _ in range({MOST_OPENS}):
-            os.close(os.open("/dev/null", os.O_RDONLY))
+        for _ in range({MOST_NAMES}):
+            os.path.exists("/")
         try:
             os.open("/dev/null", os.O_RDONLY)
         except OSError as error:

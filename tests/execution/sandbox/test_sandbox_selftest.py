@@ -100,7 +100,15 @@ def test_missing_libraries_are_told(settings: Settings, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-@pytest.mark.parametrize("policy", [run_policy(1), run_policy(None), zygote_policy(has_doorman=True)])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        run_policy(has_namespaces=True, has_doorman=False),
+        run_policy(has_namespaces=False, has_doorman=False),
+        DOOR_POLICY,
+        zygote_policy(has_doorman=True),
+    ],
+)
 def test_the_filters_fit_the_kernels_limits(policy: Policy, machine: str) -> None:
     program = compile_policy(policy, UNKNOWN, machine)
 
