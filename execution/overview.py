@@ -29,8 +29,8 @@ from subscriptions.switches import Standing, standing_of
 ROWS_PER_PAGE = 25
 MOST_CONCERNS = 12  # that are spelled out; the rows of the others come first in the table
 AFTER_A_START = (
-    "While this marketplace was off, nobody could watch them: it does so again within a minute of its start, "
-    "and then this goes away by itself. If it stays, look at what is held, and sell it yourself if need be."
+    "While this marketplace was off, nobody could watch them. It does so again within a minute or two of its "
+    "start, and then this goes away by itself. If it stays, look at what is held, and sell it if need be."
 )
 LATE_AFTER = timedelta(minutes=2)  # a candle that is not stored so long after its close is late
 
@@ -258,9 +258,8 @@ def _of_trouble(row: Row, at: datetime) -> Iterable[Concern]:
             f"No new candle of {found.market} has come: it decides nothing, and its worth here is old. The "
             "next candle that comes ends this."
         )
-        yield Concern(
-            Urgency.TROUBLE, str(found.market), says, "See the bot", found.get_absolute_url(), priced_at
-        )
+        bots = f"{reverse('execution:dashboard')}#bots-title"  # the same for all on this market: said once
+        yield Concern(Urgency.TROUBLE, str(found.market), says, "See the bots", bots, priced_at)
 
 
 def _of_offers(found: Subscription, newer: BotVersion | None) -> Iterable[Concern]:

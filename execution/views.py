@@ -39,6 +39,7 @@ from subscriptions.models import Subscription, SubscriptionQuerySet, TradingStat
 from subscriptions.real_money import asks_before_widening, asks_who_it_is
 
 CYCLES_PER_PAGE = 25
+CYCLES_AT_ONCE = 10  # on a subscription's own page, among all else
 SKIPS_SHOWN = timedelta(days=30)
 
 STATE_IS_SET = {
@@ -315,7 +316,7 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
         "standing": switches.standing_of(found.trader_id),
         "protection": protection.protection_of(found, now, is_running=is_running),
         "is_halted": hasattr(found, "position") and found.position.past.is_halted,
-        "cycles": Paginator(cycles, CYCLES_PER_PAGE).get_page(request.GET.get("page")),
+        "cycles": Paginator(cycles, CYCLES_AT_ONCE).get_page(request.GET.get("page")),
         "open_orders": orders.filter(state__in=NOT_FINAL),
         "orders": orders.exclude(state__in=NOT_FINAL)[:ORDERS_SHOWN],
         "orders_shown": ORDERS_SHOWN,

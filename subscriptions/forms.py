@@ -222,6 +222,10 @@ class SettingsForm(forms.Form):
     def order_type_fields(self) -> list[BoundField]:
         return [self[name] for name in ORDER_TYPE_FIELDS]
 
+    @property
+    def has_wrong_order_type(self) -> bool:
+        return any(name in self.errors for name in ORDER_TYPE_FIELDS)
+
     def risk_fields(self) -> list[BoundField]:
         return [self[name] for name in RISK_FIELDS]
 
@@ -345,10 +349,6 @@ class SubscribeForm(TradingForm):
             exchange.widget = forms.Select(choices=[(account.exchange, account.get_exchange_display())])
             exchange.help_text = f"That of {account.label}."
         return self.cleaned_data
-
-    @property
-    def has_wrong_order_type(self) -> bool:
-        return any(name in self.errors for name in ORDER_TYPE_FIELDS)
 
     def account_fields(self) -> list[BoundField]:
         return [self["account"]]

@@ -106,6 +106,7 @@ def test_what_needs_attention_comes_first_and_leads_to_its_remedy(bobs_browser: 
     failing = make_subscription(bob, bot=make_bot(name="Failing"))
     failed = make_cycle(failing, verdict="TIMED_OUT", action="", skip="bot_failed")
     late = make_subscription(bob, market=make_market(trading_pair="OLD/USDT"))
+    make_subscription(bob, bot=late.bot, market=late.market)  # about which the same is said, once
     make_candles(late.market, count=1, opened_at=timezone.now() - timedelta(hours=1))
     stopped = make_subscription(bob, bot=make_bot(name="Bad", code="# other\n" + BUYING_BOT))
     BotVersion.objects.filter(bot=stopped.bot).update(state="QUARANTINED", state_reason="Three strikes <b>")
@@ -130,7 +131,7 @@ def test_what_needs_attention_comes_first_and_leads_to_its_remedy(bobs_browser: 
         ("STOPPED", "Lift the halt", halted.get_absolute_url()),
         ("STOPPED", "See and resume it", paused.get_absolute_url()),
         ("STOPPED", "See what you can do", stopped.get_absolute_url()),
-        ("TROUBLE", "See the bot", late.get_absolute_url()),
+        ("TROUBLE", "See the bots", "/dashboard/#bots-title"),
         ("TROUBLE", "See the run", failed.get_absolute_url()),
         ("OFFER", "See what would change", f"{newer.get_absolute_url()}version/?to=v1.1.0"),
     }

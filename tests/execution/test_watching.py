@@ -295,7 +295,7 @@ def test_the_page_says_who_watches_and_lifts_a_halt(client: Client) -> None:
     client.force_login(trader_of(subscription))
     page = subscription.get_absolute_url()
     assert "its stops have not been watched for a minute" in client.get(page).content.decode()
-    assert "within a minute of its start" in client.get("/dashboard/").content.decode()
+    assert "While this marketplace was off" in client.get("/dashboard/").content.decode()
     look(subscription.market, "60000")
     assert "its stops are watched by us" in client.get(page).content.decode()
     assert "its stops have not been watched" not in client.get("/dashboard/").content.decode()
