@@ -89,6 +89,8 @@ class Server:
 
 def report() -> None:
     load.fill(bots=BOTS, subscriptions=SUBSCRIPTIONS)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM")  # which the database does by itself, some time after so many new rows
     collect_when_changed()
     print(
         f"pages with {BOTS} bots and {SUBSCRIPTIONS} subscriptions, beside an empty page of the same server;"

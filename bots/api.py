@@ -3,7 +3,6 @@
 What is not published is there for its developer only; to everybody else it looks like what does not exist.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -11,8 +10,7 @@ from functools import cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import QuerySet
 from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -60,9 +58,8 @@ class MayPublish(BasePermission):
         return True
 
 
-_LISTS = ("trading_pairs", "timeframes")  # columns of JSON
 _SOURCES = {"developer": "developer__username", "category": "category__slug"}
-_SOURCES |= {name: f"{name}_text" for name in _LISTS}
+LISTED_COLUMNS = [_SOURCES.get(name, name) for name in BotSerializer.Meta.fields]
 
 OPEN_TO_READERS = (IsAuthenticatedOrReadOnly, WritesWithFullToken)
 PUBLISHES = (IsAuthenticated, WritesWithFullToken, MayPublish)
@@ -95,15 +92,12 @@ class Bots(ListAPIView):
 
 @cache
 def _listed_facts() -> Statement:
-    as_text = {f"{name}_text": Cast(name, TextField()) for name in _LISTS}
-    columns = [_SOURCES.get(name, name) for name in BotSerializer.Meta.fields]
-    return Statement.of(Bot.objects.published().annotate(**as_text).order_by("name").values_list(*columns))
+    return Statement.of(Bot.objects.published().order_by("name").values_list(*LISTED_COLUMNS))
 
 
 def _as_serialized(row: Row) -> dict[str, Any]:
     exact = (str(value) if isinstance(value, Decimal) else value for value in row)
-    facts = dict(zip(BotSerializer.Meta.fields, exact, strict=True))
-    return facts | {name: json.loads(facts[name]) for name in _LISTS}
+    return dict(zip(BotSerializer.Meta.fields, exact, strict=True))
 
 
 class OneBot(RetrieveAPIView):

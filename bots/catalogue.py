@@ -1,11 +1,13 @@
 """Which bots the catalogue lists, and in which order."""
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.core.cache import caches
 from django.db.models import Count, F, OuterRef, Q, Subquery
 
 from accounts.moment import KEPT_SECONDS
+from bots.listings import Statement
 from bots.models import Bot, BotQuerySet, BotVersion
 from bots.search import having
 
@@ -61,11 +63,16 @@ def categories_with_bots() -> tuple[ListedCategory, ...]:
     """Return the categories that anything is listed in, by name; kept for a moment."""
     kept: tuple[ListedCategory, ...] | None = caches["pages"].get("categories")
     if kept is None:
-        facts = [f"category__{name}" for name in ("slug", "name", "description")]
-        rows = Bot.objects.published().order_by("category__name").values_list(*facts)
-        kept = tuple(ListedCategory(*row) for row in rows.annotate(bot_count=Count("pk")))
+        kept = tuple(ListedCategory(*row) for row in _categories().rows())
         caches["pages"].set("categories", kept, KEPT_SECONDS)
     return kept
+
+
+@cache
+def _categories() -> Statement:
+    facts = [f"category__{name}" for name in ("slug", "name", "description")]
+    bots = Bot.objects.published().order_by("category__name")
+    return Statement.of(bots.values_list(*facts).annotate(bot_count=Count("pk")))
 
 
 def with_version(bots: BotQuerySet) -> BotQuerySet:

@@ -4,40 +4,45 @@ Django takes longer to put a list's SQL together than PostgreSQL to answer it, a
 same is asked for. The rows are read anew each time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import QuerySet
 
 type Row = tuple[Any, ...]
+type Converter = Callable[[Any, Any, Any], Any]
 
 
 class Statement(NamedTuple):
-    """A query as the database gets it."""
+    """A query as the database gets it, and what Django makes of the columns that come."""
 
     sql: str
     parameters: tuple[Any, ...]
+    converters: Mapping[int, tuple[Sequence[Converter], Any]]  # by a column's place, with its expression
 
     @classmethod
     def of(cls, rows: QuerySet[Any, Any]) -> Self:
-        """Take it from a `values_list` of what the database's driver gives as it is stored.
-
-        Raises TypeError for a column that Django would convert, as it does JSON: cast that to its text.
-        """
+        """Take it from a `values_list`."""
         compiler = rows.query.get_compiler(DEFAULT_DB_ALIAS)
         sql, parameters = compiler.as_sql()
-        converted = compiler.get_converters([column for column, *_ in compiler.select])
-        if converted:
-            raise TypeError(f"Expected columns that nothing converts, got {[*converted.values()]}.")
-        return cls(sql, parameters)
+        return cls(sql, parameters, compiler.get_converters([column for column, *_ in compiler.select]))
 
-    def rows(self, part: slice) -> list[Row]:
+    def rows(self, part: slice | None = None) -> list[Row]:
+        sql, parameters = self.sql, self.parameters
+        if part:
+            sql, parameters = f"{sql} LIMIT %s OFFSET %s", (*parameters, part.stop - part.start, part.start)
         with connection.cursor() as cursor:
-            limits = (part.stop - part.start, part.start)
-            cursor.execute(f"{self.sql} LIMIT %s OFFSET %s", (*self.parameters, *limits))
+            cursor.execute(sql, parameters)
             found: list[Row] = cursor.fetchall()
-            return found
+        return [self._converted(row) for row in found] if self.converters else found
+
+    def _converted(self, row: Row) -> Row:
+        values = list(row)
+        for place, (converters, expression) in self.converters.items():
+            for convert in converters:
+                values[place] = convert(values[place], expression, connection)
+        return tuple(values)
 
 
 class Listing(Sequence[Row]):

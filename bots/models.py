@@ -173,6 +173,9 @@ class Bot(models.Model):
                 condition=models.Q(state="LISTED"),
                 name="bots_by_record",
             ),
+            models.Index(
+                fields=["category", "id"], condition=models.Q(state="LISTED"), name="listed_bots_by_category"
+            ),
             GinIndex(SearchVector("description", config=SEARCH_LANGUAGE), name="bots_by_description"),
         ]
 
