@@ -7,6 +7,7 @@ long: the limits on length and brackets hold any text that passes to about a ten
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import nh3
@@ -24,6 +25,7 @@ from pygments.util import ClassNotFound
 LONGEST = 10_000  # characters
 MOST_BRACKETS = 200  # opening ones: each may begin a link, which is what takes the parser long
 DEEPEST_QUOTE = 20
+MOST_REMEMBERED = 512  # texts per process, with their HTML
 
 _ADDRESS = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _QUOTES = re.compile(r"^[ \t]*((?:>[ \t]*)+)", re.MULTILINE)
@@ -64,8 +66,9 @@ def render(text: str) -> SafeString:
     )
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def render_or_escape(text: str) -> SafeString:
-    """As `render`; a text that would take too long becomes plain paragraphs."""
+    """As `render`; a text that would take too long becomes plain paragraphs. Remembered by the text."""
     try:
         return render(text)
     except MarkdownError:
