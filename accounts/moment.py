@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 KEPT_SECONDS = 5
+HTMX_HEADERS = ("HX-Request", "HX-Target")  # by which a view tells a part of a page from the whole
 PERSONAL_COOKIES = (settings.SESSION_COOKIE_NAME, "messages")
 
 View = Callable[..., HttpResponse]
@@ -23,7 +24,7 @@ View = Callable[..., HttpResponse]
 def kept_for_visitors(view: View) -> View:
     """Give visitors who are not signed in an answer that is at most `KEPT_SECONDS` old.
 
-    One per address with its query, and per element that htmx asks for. Whoever has a session, signed in or
+    One per address with its query, and per part that htmx asks for. Whoever has a session, signed in or
     not, or a message waiting, gets an answer of their own; one that would set a cookie is not kept.
     """
 
@@ -31,14 +32,14 @@ def kept_for_visitors(view: View) -> View:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method != "GET" or any(name in request.COOKIES for name in PERSONAL_COOKIES):
             return view(request, *args, **kwargs)
-        asked = repr((request.get_full_path(), request.headers.get("HX-Target")))
+        asked = repr((request.get_full_path(), [request.headers.get(name) for name in HTMX_HEADERS]))
         key = sha256(asked.encode()).hexdigest()
         kept = caches["pages"].get(key)
         if kept is not None:
             content, headers = kept
             return HttpResponse(content, headers=headers)
         made = view(request, *args, **kwargs)
-        patch_vary_headers(made, ["Cookie", "HX-Target"])
+        patch_vary_headers(made, ["Cookie", *HTMX_HEADERS])
         sets_cookie = bool(made.cookies) or "CSRF_COOKIE_NEEDS_UPDATE" in request.META
         if made.status_code == 200 and not made.streaming and not sets_cookie:
             caches["pages"].set(key, (made.content, dict(made.items())), KEPT_SECONDS)

@@ -50,6 +50,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@kept_for_visitors
 def bot(request: HttpRequest, slug: str) -> HttpResponse:
     readable = readable_bots(request).select_related("developer", "category")
     found = get_object_or_404(readable, slug=slug)

@@ -5,6 +5,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from accounts.moment import kept_for_visitors
 from bots.views import readable_bots
 from execution.cautions import cautions
 from execution.market_statistics import FEWEST_DAYS, bots_by_fate, results, versions_by_state
@@ -14,6 +15,7 @@ from subscriptions.models import Subscription
 
 
 @require_safe
+@kept_for_visitors
 @vary_on_headers("HX-Request")
 def records(request: HttpRequest, slug: str) -> HttpResponse:
     bot = get_object_or_404(readable_bots(request), slug=slug)

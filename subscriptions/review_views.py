@@ -15,6 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from accounts import second_factor
 from accounts.models import User
+from accounts.moment import kept_for_visitors
 from bots.models import Bot, BotQuerySet
 from bots.views import readable_bots
 from subscriptions import reviewing
@@ -26,6 +27,7 @@ REVIEWS_PER_PAGE = 10
 
 
 @require_safe
+@kept_for_visitors
 @vary_on_headers("HX-Request")
 def reviews(request: HttpRequest, slug: str) -> HttpResponse:
     bot = get_object_or_404(_bots(request).select_related("developer"), slug=slug)

@@ -23,22 +23,26 @@ def kept(settings: Settings) -> None:
 
 def test_what_is_withdrawn_is_gone_for_visitors_within_the_bound(client: Client, alice: User) -> None:
     bot = make_bot(alice, name="Here Today")
+    pages = (bot.get_absolute_url(), f"{bot.get_absolute_url()}records/", f"{bot.get_absolute_url()}reviews/")
     with time_machine.travel(NOON, tick=False) as clock:
         assert "Here Today" in client.get("/").text
+        assert all(client.get(page).status_code == 200 for page in pages)
         Bot.objects.filter(pk=bot.pk).update(state=Bot.State.SUSPENDED)
         assert "Here Today" in client.get("/").text
         clock.shift(timedelta(seconds=KEPT_SECONDS + 1))
 
         assert "Here Today" not in client.get("/").text
+        assert all(client.get(page).status_code == 404 for page in pages)
 
 
-def test_a_kept_page_is_nobodys_own(alice: User, bob: User) -> None:
-    make_bot(alice)
+@pytest.mark.parametrize("address", ["/", "/bots/calm/"])
+def test_a_kept_page_is_nobodys_own(alice: User, bob: User, address: str) -> None:
+    make_bot(alice, slug="calm")
     visitor, signed_in = Client(), Client()
     signed_in.force_login(bob)
 
     for browser in (signed_in, visitor, signed_in):
-        answer = browser.get("/")
+        answer = browser.get(address)
         assert ("bob" in answer.text) == (browser is signed_in)
         assert browser is signed_in or not answer.cookies
         assert "Cookie" in answer["Vary"]
@@ -49,12 +53,16 @@ def test_a_kept_page_is_nobodys_own(alice: User, bob: User) -> None:
 
 
 def test_addresses_and_parts_are_kept_apart(client: Client, alice: User) -> None:
-    make_bot(alice, name="Crosser")
+    bot = make_bot(alice, name="Crosser")
 
-    whole, part = client.get("/"), client.get("/", headers={"HX-Target": "bots"})
+    part = client.get("/", headers={"HX-Target": "bots"})
+    records = f"{bot.get_absolute_url()}records/"
+    part_of_page, page = client.get(records, headers={"HX-Request": "true"}), client.get(records)
+    whole = client.get("/")
     other = client.get("/", {"q": "unheard of"})
 
     assert "<html" in whole.text and "<html" not in part.text
+    assert "<html" in page.text and "<html" not in part_of_page.text
     assert "Crosser" in whole.text and "No bot matches" in other.text
     assert client.get("/").text == whole.text
     assert client.get("/", {"q": "unheard of"}).text == other.text
