@@ -23,16 +23,15 @@ def clear(at: datetime) -> int:
 
     Their rows, checks and metadata.json stay.
     """
-    numbers = list(_unused(at).order_by("pk").values_list("pk", flat=True)[:MOST_CLEARED])
-    for pk in numbers:
+    cleared = 0
+    for version in _unused(at).order_by("pk")[:MOST_CLEARED]:
         with transaction.atomic():
-            version = BotVersion.objects.select_for_update().get(pk=pk)
+            mine = BotVersion.objects.filter(pk=version.pk)
+            cleared += mine.update(files_removed_at=at)  # none when its bot was deleted meanwhile
             objects = list(version.artifacts.values_list("key", "object_version"))
             version.artifacts.all().delete()
-            version.files_removed_at = at
-            version.save(update_fields=["files_removed_at"])
         storage.delete(objects)
-    return len(numbers)
+    return cleared
 
 
 def _unused(at: datetime) -> BotVersionQuerySet:
