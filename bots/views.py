@@ -57,14 +57,14 @@ def bot(request: HttpRequest, slug: str) -> HttpResponse:
     versions = list(found.versions.published().order_by("-created_at", "-pk"))
     version = versions[0] if versions else found.versions.order_by("-created_at", "-pk").first()
     gate = GateRun.objects.filter(version=version).first()
-    is_checked = gate is not None and gate.state in (GateRun.State.PASSED, GateRun.State.FAILED)
+    checked = gate if gate and gate.state in (GateRun.State.PASSED, GateRun.State.FAILED) else None
     approvals = Review.objects.filter(version=version, decision=Review.Decision.APPROVED)
     context = {
         "bot": found,
         "version": version,
         "versions": versions,
         "gate": gate,
-        "checks": [(step, GATE_STEPS.get(step.code)) for step in gate.steps.all()] if is_checked else [],
+        "checks": [(step, GATE_STEPS.get(step.code)) for step in checked.steps.all()] if checked else [],
         "approved_at": approvals.values_list("decided_at", flat=True).first(),
         "is_published": bool(versions) and found.state == Bot.State.LISTED,
         "is_own": found.developer == request.user,
