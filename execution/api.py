@@ -15,14 +15,22 @@ from rest_framework.views import APIView
 from accounts import idempotency
 from accounts.api_access import WhateverIsAccepted
 from accounts.serializers import EmptySerializer
+from bot_sdk.parameters import ConfigError
 from execution import exports
+from execution.capital import change_capital
 from execution.closing import sell_and_stop
 from execution.models import Fill
 from execution.run_now import run_now
-from execution.serializers import PerformanceSerializer, QueuedSerializer, TradeSerializer
+from execution.serializers import (
+    CapitalChangeSerializer,
+    NewCapitalSerializer,
+    PerformanceSerializer,
+    QueuedSerializer,
+    TradeSerializer,
+)
 from execution.valuation import newest_prices, value
-from subscriptions.api import answer_when_quiet
-from subscriptions.models import Subscription
+from subscriptions.api import answer_when_quiet, asked, invalid
+from subscriptions.models import CapitalChange, Subscription
 from subscriptions.serializers import SubscriptionSerializer
 
 
@@ -38,6 +46,41 @@ class Performance(APIView):
             "measured": getattr(found, "performance", None),
         }
         return Response(PerformanceSerializer(shown).data)
+
+
+class Capital(ListAPIView):
+    serializer_class = CapitalChangeSerializer
+    queryset = CapitalChange.objects.none()  # for the schema
+
+    def get_queryset(self) -> QuerySet[CapitalChange]:
+        own = get_object_or_404(Subscription.objects.of(self.request.user), pk=self.kwargs["pk"])
+        return own.capital_changes.all()
+
+    @extend_schema(operation_id="capital_changes")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List what was put into the subscription and taken out of it, newest first."""
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="change_capital",
+        request=NewCapitalSerializer,
+        responses=SubscriptionSerializer,
+        parameters=[idempotency.PARAMETER],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Trade with another capital from the next decision on. With real money it takes a fresh password."""
+        own, given = asked(request, pk, NewCapitalSerializer)
+
+        def change() -> Response:
+            try:
+                changed = change_capital(
+                    subscription=own, capital=given["allocated_capital"], revision=given["revision"]
+                )
+            except ConfigError as error:
+                raise invalid(error) from error
+            return Response(SubscriptionSerializer(changed).data)
+
+        return answer_when_quiet(request, own, change)
 
 
 class Trades(ListAPIView):
@@ -64,7 +107,7 @@ class Export(APIView):
         responses={(200, "text/csv"): OpenApiTypes.STR},
     )
     def get(self, request: Request, pk: int, what: str) -> StreamingHttpResponse:
-        """Download all cycles, orders with their fills, or closed trades as CSV; the files of the page."""
+        """Download all cycles, orders with their fills, closed trades or changes of capital as CSV."""
         own = get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
         if what not in exports.FILES:
             raise Http404

@@ -26,6 +26,8 @@ CYCLE_COLUMNS = {
     "message": "message",
     "price": "price",
     "equity": "equity",
+    "capital": "capital",
+    "growth": "growth",
     "order_state": "order__state",
     "client_order_id": "order__client_order_id",
     "receipt_sha256": "inputs",
@@ -53,6 +55,7 @@ ORDER_COLUMNS = {  # a row per fill; an order without one has a row of its own
     "fee": "fills__fee",
     "fee_currency": "fills__fee_currency",
 }
+CAPITAL_COLUMNS = ("changed_at", "amount", "capital")
 TRADE_COLUMNS = (
     "opened_at",
     "closed_at",
@@ -97,8 +100,14 @@ def _trades(subscription: Subscription) -> Iterator[str]:
     return lines(TRADE_COLUMNS, ([getattr(trade, name) for name in TRADE_COLUMNS] for trade in closed))
 
 
+def _capital(subscription: Subscription) -> Iterator[str]:
+    rows = subscription.capital_changes.order_by("revision").values_list(*CAPITAL_COLUMNS)
+    return lines(CAPITAL_COLUMNS, rows.iterator(ROWS_AT_ONCE))
+
+
 FILES: dict[str, Callable[[Subscription], Iterator[str]]] = {
     "cycles": _cycles,
     "orders": _orders,
     "trades": _trades,
+    "capital": _capital,
 }

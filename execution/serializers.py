@@ -4,10 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.serializers import StrictSerializer
 from bot_sdk.metric_table import CONVENTION, Unit
 from exchanges.serializers import AmountField, exact_text
 from execution.metric_rows import Shown, shown
 from execution.models import Fill, SubscriptionPerformance
+from subscriptions.models import CapitalChange
+from subscriptions.serializers import REVISION_HELP
 
 UNITS = "percent: 5 is 5 %; money: in quote currency; count and ratio: plain numbers; days: may be fractions"
 
@@ -45,14 +48,18 @@ class PerformanceSerializer(serializers.Serializer):
     """What a subscription is worth at the newest candle's close, and its metrics as measured last."""
 
     quote = serializers.CharField(help_text="the currency of all money here")
-    capital = AmountField(source="valuation.capital", help_text="what was allocated")
+    capital = AmountField(source="valuation.capital", help_text="what is allocated")
     equity = AmountField(
         source="valuation.equity", allow_null=True, help_text="null: something is held, and no price is known"
     )
     result = AmountField(
         source="valuation.result", allow_null=True, help_text="equity above the capital, fees included"
     )
-    result_percent = AmountField(source="valuation.result_percent", allow_null=True, help_text="of capital")
+    result_percent = AmountField(
+        source="valuation.result_percent",
+        allow_null=True,
+        help_text="the return: of capital, and time-weighted where that was changed",
+    )
     quote_balance = AmountField(source="valuation.holding.quote_balance", help_text="not invested")
     base_amount = AmountField(source="valuation.holding.base_amount", help_text="held, in base currency")
     average_entry_price = AmountField(
@@ -66,6 +73,22 @@ class PerformanceSerializer(serializers.Serializer):
     price = AmountField(source="valuation.price.value", allow_null=True, help_text="quote per base")
     price_at = serializers.DateTimeField(source="valuation.price.at", allow_null=True)
     measured = MeasuredSerializer(allow_null=True, help_text="null until a worker has measured it")
+
+
+class NewCapitalSerializer(StrictSerializer):
+    revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text=REVISION_HELP)
+    allocated_capital = AmountField(help_text="all that it may use from then on, in quote currency")
+
+
+class CapitalChangeSerializer(serializers.ModelSerializer):
+    """Capital that was put into a subscription or taken out of it."""
+
+    amount = AmountField(help_text="quote; above zero was put in, below zero taken out")
+    capital = AmountField(help_text="quote; allocated from then on")
+
+    class Meta:
+        model = CapitalChange
+        fields = ["revision", "amount", "capital", "changed_at"]
 
 
 class TradeSerializer(serializers.ModelSerializer):

@@ -4,6 +4,7 @@ from bots.converters import VERSION
 from execution import (
     account_fit_views,
     backtest_views,
+    capital_views,
     decision_views,
     history_views,
     live_views,
@@ -23,6 +24,7 @@ urlpatterns = [
     path("subscriptions/<int:pk>/", views.subscription, name="subscription"),
     path("subscriptions/<int:pk>/live/", views.live, name="live"),
     path("subscriptions/<int:pk>/real-money/", live_views.go_live, name="go_live"),
+    path("subscriptions/<int:pk>/capital/", capital_views.capital, name="capital"),
     path("subscriptions/<int:pk>/chart.json", views.chart, name="chart"),
     path("subscriptions/<int:pk>/run/", views.run, name="run"),
     path("subscriptions/<int:pk>/close/", views.close, name="close"),
@@ -46,6 +48,7 @@ urlpatterns = [
     path("subscriptions/<int:pk>/trades/", history_views.trades, name="trades"),
     path("subscriptions/<int:pk>/cycles.csv", history_views.file, {"what": "cycles"}, "cycles_file"),
     path("subscriptions/<int:pk>/orders.csv", history_views.file, {"what": "orders"}, "orders_file"),
+    path("subscriptions/<int:pk>/capital.csv", history_views.file, {"what": "capital"}, "capital_file"),
     path("subscriptions/<int:pk>/trades.csv", history_views.file, {"what": "trades"}, "trades_file"),
     path("subscriptions/<int:pk>/lift-halt/", views.lift_halt, name="lift_halt"),
     path("subscriptions/<int:pk>/cycles/<int:cycle_pk>/", decision_views.cycle, name="cycle"),

@@ -140,7 +140,7 @@ class GoLive(APIView):
             try:
                 live = going_live.go_live(subscription=own, account=account, **wish)
             except ConfigError as error:
-                raise _invalid(error) from error
+                raise invalid(error) from error
             return Response(SubscriptionSerializer(live).data, status=201)
 
         return answer_when_quiet(request, own, go)
@@ -155,13 +155,13 @@ class Settings(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Trade with other settings from the next candle on. With real money it takes a fresh password."""
-        own, given = _asked(request, pk, ChangeSerializer)
+        own, given = asked(request, pk, ChangeSerializer)
 
         def change() -> Response:
             try:
                 changed = changing.change(subscription=own, **own.documents | given)
             except ConfigError as error:
-                raise _invalid(error) from error
+                raise invalid(error) from error
             return Response(SubscriptionSerializer(changed).data)
 
         return answer_when_quiet(request, own, change)
@@ -176,7 +176,7 @@ class Version(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Have another version decide from the next candle on. With real money it takes a fresh password."""
-        own, given = _asked(request, pk, MoveSerializer)
+        own, given = asked(request, pk, MoveSerializer)
         version = get_object_or_404(own.bot.versions.published(), number=given["to_version"])
 
         def move() -> Response:
@@ -196,14 +196,14 @@ def answer_when_quiet(request: Request, own: Subscription, change: Callable[[], 
     return answer
 
 
-def _asked(request: Request, pk: int, body: type[StrictSerializer]) -> tuple[Subscription, dict[str, Any]]:
+def asked(request: Request, pk: int, body: type[StrictSerializer]) -> tuple[Subscription, dict[str, Any]]:
     """Return one's own subscription and the checked body of what is to be changed of it."""
     own = _own(request, pk)
     if own.is_live:
         require_password(request)
-    asked = body(data=request.data)
-    asked.is_valid(raise_exception=True)
-    return own, asked.validated_data
+    given = body(data=request.data)
+    given.is_valid(raise_exception=True)
+    return own, given.validated_data
 
 
 def _subscribe(request: Request, given: dict[str, Any]) -> Response:
@@ -218,7 +218,7 @@ def _subscribe(request: Request, given: dict[str, Any]) -> Response:
             trader=request.user, bot=bot, exchange=exchange, account=account, **given
         )
     except ConfigError as error:
-        raise _invalid(error) from error
+        raise invalid(error) from error
     except BeginsWithoutRealMoney as error:
         raise ValidationError({"account_id": [f"{error} {GOING_LIVE}"]}) from error
     return Response(SubscriptionSerializer(started).data, status=201)
@@ -232,7 +232,8 @@ def _account(request: Request, pk: int) -> ExchangeAccount:
     return get_object_or_404(ExchangeAccount.objects.of(request.user), pk=pk)
 
 
-def _invalid(error: ConfigError) -> ValidationError:
+def invalid(error: ConfigError) -> ValidationError:
+    """Return the problems as the API tells them, each at its place in the body."""
     return ValidationError({_place(name): [told] for name, told in error.problems.items()})
 
 

@@ -54,6 +54,7 @@ urlpatterns = [
     path("subscriptions/<int:pk>/version", subscriptions.Version.as_view(), name="version_of_subscription"),
     path("subscriptions/<int:pk>/sell-and-stop", execution.SellAndStop.as_view(), name="sell_and_stop"),
     path("subscriptions/<int:pk>/performance", execution.Performance.as_view(), name="performance"),
+    path("subscriptions/<int:pk>/capital", execution.Capital.as_view(), name="capital"),
     path("subscriptions/<int:pk>/trades", execution.Trades.as_view(), name="trades"),
     path("subscriptions/<int:pk>/<str:what>.csv", execution.Export.as_view(), name="export"),
     path("subscriptions/<int:pk>/execute", execution.Execute.as_view(), name="execute"),

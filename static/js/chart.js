@@ -7,7 +7,7 @@ let view = null; // the chart and its series, made when there is something to dr
 function build() {
   const chart = newTimeChart(box);
   const candles = chart.addSeries(CandlestickSeries, { priceLineVisible: false, borderVisible: false });
-  return { chart, candles, markers: createSeriesMarkers(candles, []), equity: null };
+  return { chart, candles, markers: createSeriesMarkers(candles, []), equity: null, capital: null };
 }
 
 function draw() {
@@ -22,6 +22,7 @@ function draw() {
   );
   if (shown.equity.length && !view.equity) {
     view.equity = roomy(chart.addSeries(AreaSeries, { lineWidth: 2, priceLineVisible: false }, 1));
+    view.capital = createSeriesMarkers(view.equity, []);
     chart.panes()[0].setStretchFactor(3);
     chart.panes()[1].setStretchFactor(1);
   }
@@ -31,7 +32,15 @@ function draw() {
     bottomColor: "transparent",
   });
   view.equity?.setData(shown.equity.map(([time, value]) => ({ time, value })));
+  view.capital?.setMarkers(shown.capital.map(([time, value]) => asNote(time, `capital ${round(value)}`)));
 }
+
+// where the line jumps, because its trader put something in or took something out
+function asNote(time, text) {
+  return { time, text, position: "aboveBar", shape: "square", color: markColor("equity"), size: 0.5 };
+}
+
+const round = (value) => value.toLocaleString(undefined, { maximumFractionDigits: 2 });
 
 async function load() {
   const found = await fetchJson(box.dataset.url);

@@ -43,7 +43,7 @@ def subscription(bob: User) -> Subscription:
     return make_subscription(bob)
 
 
-def changed(subscription: Subscription, capital: str | int) -> Subscription:
+def changed(subscription: Subscription, capital: str | int | Decimal) -> Subscription:
     subscription.refresh_from_db()
     revision = subscription.revision
     return change_capital(subscription=subscription, capital=Decimal(capital), revision=revision)
@@ -199,6 +199,7 @@ def test_of_a_buy_and_a_withdrawal_at_once_neither_takes_the_others_money(bob: U
 
 def concluded(subscription: Subscription, price: str, opened_at: datetime) -> None:
     """Have a cycle end in which nothing was decided, at this price."""
+    position_of(subscription)
     cycle = running_cycle(subscription, candle_opened_at=opened_at, candle_closed_at=opened_at + HOUR)
     cycles = list(Cycle.objects.filter(pk=cycle.pk).to_conclude())
     ticker = Ticker(last=Decimal(price), bid=Decimal(price), ask=Decimal(price), at=timezone.now())

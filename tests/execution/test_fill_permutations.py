@@ -189,8 +189,8 @@ def check(
 @pytest.fixture
 def subscription(db: None, caplog: pytest.LogCaptureFixture) -> Subscription:
     caplog.set_level(logging.CRITICAL + 1)  # each sale before its purchase is an alarm
-    held = {"balances": {"USDT": {"free": "100000", "locked": "0"}}, "balances_at": timezone.now()}
-    account = make_exchange_account(**held)
+    held = {"USDT": {"free": "100000", "locked": "0"}}
+    account = make_exchange_account(balances=held, balances_at=timezone.now())
     return make_subscription(account.owner, account=account, allocated_capital=CAPITAL)
 
 

@@ -102,11 +102,13 @@ execution:replay                     cycle             L24444444L L24444444L
 execution:receipt                    cycle             L24444444L L55555555L
 execution:comparison                 comparison        L24444444L L24444444L
 execution:go_live                    subscription      L24444444L LPPPPPPPPL
+execution:capital                    subscription      L24444444L L24444444L
 execution:skips                      subscription      L24444444L L55555555L
 execution:logs                       subscription      L24444444L L55555555L
 execution:trades                     subscription      L24444444L L55555555L
 execution:cycles_file                subscription      L24444442L L55555555L
 execution:orders_file                subscription      L24444442L L55555555L
+execution:capital_file               subscription      L24444442L L55555555L
 execution:trades_file                subscription      L24444442L L55555555L
 execution:run                        subscription      L55555555L L24444444L
 execution:close                      subscription      L55555555L L24444444L
@@ -224,6 +226,7 @@ api:settings                         subscription      L555555555 L244444443
 api:version_of_subscription          subscription      L555555555 L244444443
 api:sell_and_stop                    subscription      L555555555 L244444443
 api:performance                      subscription      L244444442 L555555553
+api:capital                          subscription      L244444442 L244444443
 api:trades                           subscription      L244444442 L555555553
 api:export                           export            L244444442 L555555553
 api:execute                          subscription      L555555555 L244444443
@@ -301,6 +304,7 @@ subscriptions.tradingswitch           -    -    v    v
 BODIES = {
     "api:reviews": {"stars": 4, "text": "It does what it says."},
     "api:settings": {"revision": 0, "risk_config": {"stop_loss_percent": 4}},
+    "api:capital": {"revision": 0, "allocated_capital": "9000"},
     "api:version_of_subscription": {"to_version": "v1.3.0", "revision": 0},
 }
 
