@@ -248,7 +248,8 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
         BotVersion.objects.filter(pk=version.pk).update(state=state)
     active, paused = make_subscription(alice), make_subscription(alice, state="PAUSED")
     make_fill(make_order(make_cycle(active, age=1)))
-    publish_version(bot=active.bot, number="v1.1.0", code=BUYING_BOT)
+    for each in (active, paused):
+        publish_version(bot=each.bot, number="v1.1.0", code=BUYING_BOT)
     account = make_exchange_account(alice)
     real = make_exchange_account(
         alice,
@@ -265,7 +266,7 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
         "subscriptions": [active.pk, paused.pk],
         "exchanges": [account.pk, real.pk],
         "number": list(numbers),
-        "version": ["v1.3.0", "v2.0.0", "v1.1.0"],
+        "version": ["v1.3.0", "v2.0.0", "v1.1.0", "v1.1.0"],
         "to_version": ["v1.1.0"],
         "revision": [0],
         "exchange": ["BINANCE"],
@@ -289,6 +290,7 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
         "framework": ["sklearn"],
         "bot_id": [bot.pk],
         "account_id": [None, real.pk],
+        "is_confirmed": [True],
         "exchange_type": ["BINANCE"],
         "trading_pair": ["BTC/USDT"],
         "timeframe": ["1m"],
