@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -609,14 +610,13 @@ def test_a_run_is_held_by_its_control_group(nursery: Nursery, settings: Settings
     if not controllers.exists() or "memory" not in controllers.read_text():
         pytest.skip(f"no cgroup v2 is delegated in {delegated}; TEST_CGROUP names another folder")
     settings.BOT_CGROUP = str(delegated)
-    left_by_a_killed_worker = delegated / "run-left"
-    left_by_a_killed_worker.mkdir()
+    left_by_a_killed_worker = Path(tempfile.mkdtemp(prefix="run-", dir=delegated))
     hoard = make_job(make_bot("hoard = b'x' * (64 << 20)"))
 
     with nursery.zygote(()) as zygote, zygote.run(Interview(hoard), ROOMY) as confined:
-        pid = str(confined.process.pid)
-        [group] = [each.parent for each in delegated.glob("run-*/cgroup.procs") if pid in each.read_text()]
-        assert (group / "cgroup.procs").read_text().split() == [pid]
+        pid = confined.process.pid
+        group = delegated / Path(f"/proc/{pid}/cgroup").read_text().strip().rpartition("/")[2]
+        assert (group / "cgroup.procs").read_text() == f"{pid}\n"
         assert int((group / "memory.max").read_text()) == (ROOMY.memory_mb + 64) << 20
         assert (group / "pids.max").read_text() == "32\n"
         assert (group / "cpu.max").read_text() == "100000 100000\n"
