@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from django.core.paginator import Page, Paginator
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
 from accounts.models import User
@@ -33,6 +33,12 @@ AFTER_A_START = (
     "start, and then this goes away by itself. If it stays, look at what is held, and sell it if need be."
 )
 LATE_AFTER = timedelta(minutes=2)  # a candle that is not stored so long after its close is late
+
+NOT_SHOWN = (  # what is long, and what is JSON, which takes as long to read as the rest of a row
+    *("strategy_config", "execution_config"),
+    *("bot__description", "bot__record", "bot__trading_pairs", "bot__timeframes", "bot__exchanges"),
+    *("version__release_notes", "version__parameters", "version__risk_defaults"),
+)
 
 State = Subscription.State
 
@@ -145,14 +151,13 @@ def overview(trader: User, at: datetime, *, shows_stopped: bool = False, page: s
 
 
 def _read(subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
-    long_texts = ("bot__description", "bot__record", "version__release_notes", "version__parameters")
-    return subscriptions.with_names().select_related("position").defer(*long_texts)
+    return subscriptions.with_names().select_related("position").defer(*NOT_SHOWN)
 
 
 def _rows(
     subscriptions: list[Subscription], prices: dict[int, Price], at: datetime, *, running: Collection[int]
 ) -> list[Row]:
-    cycles = {cycle.subscription_id: cycle for cycle in _newest_cycles(subscriptions)}
+    cycles = _newest_cycles(subscriptions)
     guards = Order.objects.filter(subscription__in=subscriptions, leg=GUARD, state=Order.State.OPEN)
     guarded = set(guards.order_by().values_list("subscription", flat=True))
     return [
@@ -167,13 +172,16 @@ def _rows(
     ]
 
 
-def _newest_cycles(subscriptions: list[Subscription]) -> QuerySet[Cycle]:
-    """Each subscription's newest cycle, looked up one by one in the index of a single query."""
+def _newest_cycles(subscriptions: list[Subscription]) -> dict[int, Cycle]:
+    """Return each subscription's newest cycle, looked up one by one in the index of a single query."""
+    of_pk = {found.pk: found for found in subscriptions}
     newest = Cycle.objects.filter(subscription=OuterRef("pk")).order_by("-candle_opened_at").values("pk")[:1]
-    of_these = Subscription.objects.filter(pk__in=[found.pk for found in subscriptions]).order_by()
+    of_these = Subscription.objects.filter(pk__in=of_pk).order_by()
     newest_pks = of_these.annotate(newest=Subquery(newest)).values("newest")
-    cycles = Cycle.objects.filter(pk__in=newest_pks).select_related("subscription__market", "order")
-    return cycles.defer("log", "receipt", "asked")
+    cycles = Cycle.objects.filter(pk__in=newest_pks).select_related("order").defer("log", "receipt", "asked")
+    for cycle in cycles:
+        cycle.subscription = of_pk[cycle.subscription_id]  # which is read already
+    return {cycle.subscription_id: cycle for cycle in cycles}
 
 
 def _concerns(rows: list[Row], at: datetime) -> dict[int, list[Concern]]:
@@ -195,43 +203,48 @@ def _concerns(rows: list[Row], at: datetime) -> dict[int, list[Concern]]:
 
 def _of_money(row: Row, *, is_in_doubt: bool) -> Iterable[Concern]:
     found = row.subscription
-    page = found.get_absolute_url()
     if row.protection == Protection.PAUSED and found.state != State.CLOSING:  # which is being sold
         says = f"It holds a position, and {PROTECTIONS[row.protection]}."
-        yield Concern(Urgency.MONEY, str(found), says, "See its position", page)
+        yield Concern(Urgency.MONEY, str(found), says, "See its position", found.get_absolute_url())
     elif row.protection == Protection.UNWATCHED and found.state != State.CLOSING:
         says = f"It holds a position, and {PROTECTIONS[row.protection]}. {AFTER_A_START}"
-        yield Concern(Urgency.MONEY, str(found), says, "See its position", page, found.position.watched_at)
+        yield Concern(
+            Urgency.MONEY,
+            str(found),
+            says,
+            "See its position",
+            found.get_absolute_url(),
+            found.position.watched_at,
+        )
     if is_in_doubt:
         says = "We are asking the exchange what became of an order. Until it answers, nothing more is bought."
-        yield Concern(Urgency.MONEY, str(found), says, "See the order", f"{page}#orders")
+        yield Concern(Urgency.MONEY, str(found), says, "See the order", f"{found.get_absolute_url()}#orders")
 
 
 def _of_stopping(row: Row) -> Iterable[Concern]:
     found, account = row.subscription, row.subscription.account
-    page = found.get_absolute_url()
     position = getattr(found, "position", None)
     if position and position.past.is_halted:
         says = "Its drawdown limit was reached: it sold what it held, and buys nothing until you allow it."
-        yield Concern(Urgency.STOPPED, str(found), says, "Lift the halt", page)
+        yield Concern(Urgency.STOPPED, str(found), says, "Lift the halt", found.get_absolute_url())
     refused = (ExchangeAccount.State.REFUSED, ExchangeAccount.State.LOST_RIGHTS)
     if account and account.state in refused:
         says = f"{account.get_state_display()}: {account.state_reason}"
         yield Concern(Urgency.STOPPED, account.label, says, "Mend the account", account.get_absolute_url())
     elif found.state == State.PAUSED and found.state_reason:
         says = f"Paused, and not by you: {found.state_reason}"
-        yield Concern(Urgency.STOPPED, str(found), says, "See and resume it", page)
+        yield Concern(Urgency.STOPPED, str(found), says, "See and resume it", found.get_absolute_url())
     elif found.state in Subscription.SENDING and row.next_run_at is None and found.state != State.CLOSING:
         says = "It does not run: its exchange account cannot be used now."
-        yield Concern(
-            Urgency.STOPPED, str(found), says, "See why", account.get_absolute_url() if account else page
-        )
+        yield Concern(Urgency.STOPPED, str(found), says, "See why", (account or found).get_absolute_url())
     if not found.is_asked:
         version, bot = found.version, found.bot
         state = bot if version.may_run else version
         name = bot.name if version.may_run else f"{version.number} of it"
         says = f"{name} is not run any more ({state.get_state_display().lower()}). {state.state_reason}"
-        yield Concern(Urgency.STOPPED, str(found), says.strip(), "See what you can do", page)
+        yield Concern(
+            Urgency.STOPPED, str(found), says.strip(), "See what you can do", found.get_absolute_url()
+        )
 
 
 def _of_trouble(row: Row, at: datetime) -> Iterable[Concern]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from django.db.models import OuterRef, Subquery, TextChoices
 from django.utils import timezone
@@ -38,7 +39,7 @@ class Valuation:
     price: Price | None
     past: RiskState
 
-    @property
+    @cached_property
     def equity(self) -> Decimal | None:
         if self.price:
             return self.holding.equity(self.price.value)
