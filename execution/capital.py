@@ -61,9 +61,7 @@ def planned(*, subscription: Subscription, capital: Decimal) -> Plan:
     """Return what `change_capital` would do now. Raises what that raises."""
     if subscription.trader is None:
         raise SubscriptionError("The marketplace's own runs keep the capital that they began with.")
-    if subscription.state not in changing.CHANGEABLE:
-        state = subscription.get_state_display().lower()
-        raise SubscriptionError(f"This subscription is {state}: it cannot be changed.")
+    changing.refuse_unchangeable(subscription)
     before, market = subscription.allocated_capital, subscription.market
     problems: dict[str, str] = {}
     room = room_of(subscription)

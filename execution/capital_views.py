@@ -27,7 +27,7 @@ class CapitalForm(forms.Form):
     allocated_capital = AmountField(
         label="Allocated capital",
         help_text="All that it may use from then on, in the pair's quote currency: more than now puts the "
-        "difference in, less takes it out. Sizes and limits in % of the allocated capital follow it.",
+        "difference in, less takes it out. Sizes and limits in % of it follow.",
     )
 
 

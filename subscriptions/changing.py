@@ -143,13 +143,17 @@ def locked(subscription: Subscription, revision: int) -> Subscription:
     Raises SubscriptionError when it may not be changed, or was since its trader saw this revision of it.
     """
     row = Subscription.objects.select_for_update(of=["self"]).with_names().get(pk=subscription.pk)
-    if row.state not in CHANGEABLE:
-        raise SubscriptionError(
-            f"This subscription is {row.get_state_display().lower()}: it cannot be changed."
-        )
+    refuse_unchangeable(row)
     if row.revision != revision:
         raise SubscriptionError(SEEN_OTHERWISE)
     return row
+
+
+def refuse_unchangeable(subscription: Subscription) -> None:
+    """Raise SubscriptionError for one that sells what it holds, or has been stopped."""
+    if subscription.state not in CHANGEABLE:
+        state = subscription.get_state_display().lower()
+        raise SubscriptionError(f"This subscription is {state}: it cannot be changed.")
 
 
 def _store(row: Subscription, planned: Settings) -> Subscription:

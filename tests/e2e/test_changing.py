@@ -1,4 +1,4 @@
-"""A subscriber changes settings, then sells and stops, in a browser without JavaScript."""
+"""A subscriber changes settings and capital, then sells and stops, in a browser without JavaScript."""
 
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -33,10 +33,20 @@ def test_a_subscriber_changes_settings_and_stops_by_choice(
     plain.get_by_role("button", name="Change from the next candle on").click()
     expect(plain.get_by_text("Period: 12 instead of 10")).to_be_visible()
 
+    plain.get_by_role("link", name="Change capital").click()
+    capture(plain, "changing", "capital")
+    plain.get_by_label("Allocated capital").fill("12500")
+    plain.get_by_role("button", name="Show what changes").click()
+    capture(plain, "changing", "capital-preview")
+    plain.get_by_role("button", name="Put in 2").click()
+    expect(plain.get_by_text("Allocated capital: 12")).to_be_visible()
+    capture(plain, "changing", "capital-changed")
+
     plain.locator("#stop").click()
     plain.get_by_role("button", name="Sell, then stop for good").click()
     expect(plain.get_by_text("Selling what is held at the market")).to_be_visible()
     capture(plain, "changing", "stopped")
     subscription.refresh_from_db()
+    assert subscription.allocated_capital == 12_500
     assert subscription.strategy_config == {"period": 12, "mode": "wild", "gained": 1.5}
     assert subscription.state == Subscription.State.CLOSING
