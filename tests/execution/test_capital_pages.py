@@ -74,7 +74,7 @@ def test_stored_it_is_in_the_history_in_the_files_and_in_the_chart(
     assert "of 800.00 USDT allocated; in % without what was put in or taken out" in page
     assert "Look at it again" in sent(bobs_browser, subscription, "900", "store")
     files = f"/subscriptions/{subscription.pk}"
-    lines = b"".join(bobs_browser.get(f"{files}/capital.csv")).decode().splitlines()  # type: ignore[arg-type]
+    lines = b"".join(bobs_browser.get(f"{files}/capital.csv")).decode().splitlines()
     assert [line.split(",")[1:] for line in lines] == [["amount", "capital"], ["300", "800"]]
     chart = bobs_browser.get(f"{files}/chart.json").json()
     assert chart["capital"] == [[last.opened_at.timestamp(), 800.0]]

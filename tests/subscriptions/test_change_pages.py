@@ -221,10 +221,12 @@ def test_settings_changed_in_another_window_are_not_overwritten(
     assert subscription.risk_config["cool_down_minutes"] == 30
 
 
-def test_the_capital_is_said_to_stay(bobs_browser: Client, subscription: Subscription) -> None:
+def test_the_capital_is_changed_on_a_page_of_its_own(
+    bobs_browser: Client, subscription: Subscription
+) -> None:
     page = text(bobs_browser, address(subscription, "settings"))
 
-    assert "The allocated capital stays" in page
+    assert f'href="{address(subscription, "capital")}"' in page
     assert 'name="allocated_capital"' not in page
 
 
