@@ -5,13 +5,13 @@ from marketplace import views
 
 urlpatterns = [
     path("", include("bots.urls")),
+    path("api/", include("marketplace.api.urls")),  # soon, as programs ask the most
     path("", include("subscriptions.urls")),
     path("", include("execution.urls")),
     path("", include("exchanges.urls")),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/second-factor/", include("allauth.mfa.urls")),
-    path("api/", include("marketplace.api.urls")),
     path("admin/", admin.site.urls),
     path("favicon.ico", views.favicon, name="favicon"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
