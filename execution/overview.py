@@ -4,7 +4,7 @@ However many subscriptions a person has, and however many others have, the numbe
 """
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -119,7 +119,7 @@ def overview(trader: User, at: datetime, *, shows_stopped: bool = False, page: s
     stopped = everything.filter(state=State.STOPPED)
     current = list(_read(everything.exclude(state=State.STOPPED)))
     prices = newest_prices(current)
-    rows = _rows(current, prices, at, running=set(everything.active().values_list("pk", flat=True)))
+    rows = _rows(current, prices, at)
     by_subscription = _concerns(rows, at)
     concerns = sorted(
         (concern for concerns in by_subscription.values() for concern in concerns),
@@ -136,7 +136,7 @@ def overview(trader: User, at: datetime, *, shows_stopped: bool = False, page: s
     of_page = shown.get_page(page)
     if shows_stopped:
         those = list(of_page)
-        of_page.object_list = _rows(those, newest_prices(those), at, running=())
+        of_page.object_list = _rows(those, newest_prices(those), at)
     return Overview(
         at=at,
         standing=standing_of(trader.pk),
@@ -151,12 +151,10 @@ def overview(trader: User, at: datetime, *, shows_stopped: bool = False, page: s
 
 
 def _read(subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
-    return subscriptions.with_names().select_related("position").defer(*NOT_SHOWN)
+    return subscriptions.with_names().with_activity().select_related("position").defer(*NOT_SHOWN)
 
 
-def _rows(
-    subscriptions: list[Subscription], prices: dict[int, Price], at: datetime, *, running: Collection[int]
-) -> list[Row]:
+def _rows(subscriptions: list[Subscription], prices: dict[int, Price], at: datetime) -> list[Row]:
     cycles = _newest_cycles(subscriptions)
     guards = Order.objects.filter(subscription__in=subscriptions, leg=GUARD, state=Order.State.OPEN)
     guarded = set(guards.order_by().values_list("subscription", flat=True))
@@ -165,8 +163,8 @@ def _rows(
             subscription=found,
             valuation=value(found, prices.get(found.pk)),
             cycle=cycles.get(found.pk),
-            protection=protection_of(found, at, is_running=found.pk in running, guarded=guarded),
-            next_run_at=next_run_at(found.timeframe, at) if found.pk in running else None,
+            protection=protection_of(found, at, is_running=found.is_active, guarded=guarded),
+            next_run_at=next_run_at(found.timeframe, at) if found.is_active else None,
         )
         for found in subscriptions
     ]

@@ -38,11 +38,13 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         """What sells all that it holds, and then stops; its bot and its stops are not asked any more."""
         return self._able().filter(state=Subscription.State.CLOSING)
 
+    def with_activity(self) -> "SubscriptionQuerySet":
+        """Each with `is_active`: whether it is among the `active`."""
+        is_active = models.Q(state=Subscription.State.ACTIVE) & _is_able()
+        return self.annotate(is_active=models.ExpressionWrapper(is_active, models.BooleanField()))
+
     def _able(self) -> "SubscriptionQuerySet":
-        return self.filter(
-            IS_ON_PAPER | models.Q(account__in=ExchangeAccount.objects.usable()),
-            models.Q(trader=None) | models.Q(trader__is_active=True),
-        )
+        return self.filter(_is_able())
 
     def forward_runs(self) -> "SubscriptionQuerySet":
         """The marketplace's own, one of each version, for the bots' records; nobody subscribed to them."""
@@ -74,6 +76,11 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 
 
 IS_ON_PAPER = models.Q(account=None) | models.Q(account__environment=ExchangeAccount.Environment.PAPER)
+
+
+def _is_able() -> models.Q:
+    has_account = IS_ON_PAPER | models.Q(account__in=ExchangeAccount.objects.usable())
+    return has_account & (models.Q(trader=None) | models.Q(trader__is_active=True))
 
 
 class Subscription(models.Model):
@@ -125,6 +132,8 @@ class Subscription(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
+
+    is_active: bool  # where `with_activity` has asked
 
     objects = SubscriptionQuerySet.as_manager()
 
