@@ -66,13 +66,17 @@ class Concern:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One subscription; `next_run_at` is None when it does not run."""
+    """One subscription; `next_run_at` is None when it does not run.
+
+    `is_in_doubt` says that nobody knows yet what became of an order.
+    """
 
     subscription: Subscription
     valuation: Valuation
     cycle: Cycle | None
     protection: Protection
     next_run_at: datetime | None
+    is_in_doubt: bool
 
 
 @dataclass(frozen=True)
@@ -156,8 +160,11 @@ def _read(subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
 
 def _rows(subscriptions: list[Subscription], prices: dict[int, Price], at: datetime) -> list[Row]:
     cycles = _newest_cycles(subscriptions)
-    guards = Order.objects.filter(subscription__in=subscriptions, leg=GUARD, state=Order.State.OPEN)
-    guarded = set(guards.order_by().values_list("subscription", flat=True))
+    guards = Order.objects.filter(leg=GUARD, state=Order.State.OPEN)
+    telling = (guards | Order.objects.unsettled()).filter(subscription__in=subscriptions).order_by()
+    states = list(telling.values_list("subscription", "state"))
+    guarded = {pk for pk, state in states if state == Order.State.OPEN}
+    in_doubt = {pk for pk, state in states if state != Order.State.OPEN}
     return [
         Row(
             subscription=found,
@@ -165,6 +172,7 @@ def _rows(subscriptions: list[Subscription], prices: dict[int, Price], at: datet
             cycle=cycles.get(found.pk),
             protection=protection_of(found, at, is_running=found.is_active, guarded=guarded),
             next_run_at=next_run_at(found.timeframe, at) if found.is_active else None,
+            is_in_doubt=found.pk in in_doubt,
         )
         for found in subscriptions
     ]
@@ -184,13 +192,10 @@ def _newest_cycles(subscriptions: list[Subscription]) -> dict[int, Cycle]:
 
 def _concerns(rows: list[Row], at: datetime) -> dict[int, list[Concern]]:
     """Return by subscription what of it needs its trader; nothing where all is well."""
-    subscriptions = [row.subscription for row in rows]
-    in_doubt = Order.objects.unsettled().filter(subscription__in=subscriptions)
-    unsettled = set(in_doubt.order_by().values_list("subscription", flat=True))
-    newer = _newer_versions(subscriptions)
+    newer = _newer_versions([row.subscription for row in rows])
     return {
         row.subscription.pk: [
-            *_of_money(row, is_in_doubt=row.subscription.pk in unsettled),
+            *_of_money(row),
             *_of_stopping(row),
             *_of_trouble(row, at),
             *_of_offers(row.subscription, newer.get(row.subscription.pk)),
@@ -199,7 +204,7 @@ def _concerns(rows: list[Row], at: datetime) -> dict[int, list[Concern]]:
     }
 
 
-def _of_money(row: Row, *, is_in_doubt: bool) -> Iterable[Concern]:
+def _of_money(row: Row) -> Iterable[Concern]:
     found = row.subscription
     if row.protection == Protection.PAUSED and found.state != State.CLOSING:  # which is being sold
         says = f"It holds a position, and {PROTECTIONS[row.protection]}."
@@ -214,7 +219,7 @@ def _of_money(row: Row, *, is_in_doubt: bool) -> Iterable[Concern]:
             found.get_absolute_url(),
             found.position.watched_at,
         )
-    if is_in_doubt:
+    if row.is_in_doubt:
         says = "We are asking the exchange what became of an order. Until it answers, nothing more is bought."
         yield Concern(Urgency.MONEY, str(found), says, "See the order", f"{found.get_absolute_url()}#orders")
 
