@@ -15,7 +15,13 @@ from exchanges.models import Market, Timeframe
 from exchanges.templatetags.amounts import plain
 from execution.backtest_requests import SETTLING, Wish
 from execution.models import Backtest
-from subscriptions.forms import MARKET_FIELDS, AmountField, TradingForm, initial_settings
+from subscriptions.forms import (
+    MARKET_FIELDS,
+    AmountField,
+    TradingForm,
+    initial_settings,
+    proposed_timeframe,
+)
 from subscriptions.lifecycle import find_market
 
 DAYS_AT_FIRST = 90
@@ -83,7 +89,7 @@ class BacktestForm(TradingForm):
         self.numbers = [each.number for each in versions]
         self.fields["version"].widget = forms.Select(choices=[(each, each) for each in self.numbers])
         self.fields["version"].initial = version.number
-        self.fields["timeframe"].initial = Timeframe.H1
+        self.fields["timeframe"].initial = proposed_timeframe(version.bot, usual=Timeframe.H1)
         self.fields["begins_on"].initial = last - (DAYS_AT_FIRST - 1) * A_DAY
         self.fields["ends_on"].initial = last
         self.fields["ends_on"].widget.attrs["max"] = last.isoformat()

@@ -16,7 +16,7 @@ from django.forms import BoundField
 from bot_sdk.configs import ALL, CANCEL, FIXED, LIMIT, MARKET, PERCENTAGE
 from bot_sdk.effective_limits import LARGER_IS_STRICTER
 from bot_sdk.parameters import Parameter
-from bots.models import BotVersion
+from bots.models import Bot, BotVersion
 from exchanges.models import Exchange, ExchangeAccount, Market, Timeframe
 from exchanges.templatetags.amounts import plain
 from subscriptions.lifecycle import STRATEGY_PREFIX
@@ -281,10 +281,13 @@ class TradingForm(SettingsForm):
         help_text="The bot decides once, at the close of each candle.",
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, version: BotVersion, **kwargs: Any) -> None:
+        super().__init__(*args, version=version, **kwargs)
         exchanges = Market.objects.tradable().order_by("exchange").values_list("exchange", flat=True)
         self.fields["exchange_type"].initial = settings.DEFAULT_EXCHANGE
+        self.fields["trading_pair"].initial = (
+            _proposed_pair(version.bot) or self.fields["trading_pair"].initial
+        )
         self.fields["exchange_type"].widget = forms.Select(
             choices=[(name, Exchange(name).label) for name in exchanges.distinct()]
         )
@@ -335,7 +338,8 @@ class SubscribeForm(TradingForm):
         account = self.fields["account"]
         assert isinstance(account, AccountField)
         account.queryset = accounts
-        self.fields["timeframe"].initial = Timeframe.M1 if settings.DEMO else Timeframe.H1
+        usual = Timeframe.M1 if settings.DEMO else Timeframe.H1
+        self.fields["timeframe"].initial = proposed_timeframe(version.bot, usual=usual)
         proposed = {name: field.prepare_value(field.initial) for name, field in self.fields.items()}
         self.data = {name: value for name, value in proposed.items() if value is not None} | dict(entered)
 
@@ -394,6 +398,11 @@ def initial_settings(
     }
 
 
+def proposed_timeframe(bot: Bot, *, usual: str) -> str:
+    """Return the usual timeframe, or the shortest that the bot was made for if that is not among them."""
+    return usual if not bot.timeframes or usual in bot.timeframes else str(bot.timeframes[0])
+
+
 def revision_in(sent: Mapping[str, str]) -> int:
     """Return the revision that a page was made from; -1, which nothing has, for nonsense."""
     text = sent.get("revision", "")
@@ -402,6 +411,15 @@ def revision_in(sent: Mapping[str, str]) -> int:
 
 def parameter_label(parameter: Parameter) -> str:
     return parameter.label or parameter.name.replace("_", " ").capitalize()
+
+
+def _proposed_pair(bot: Bot) -> str | None:
+    """Return the first pair that the bot was made for and the default exchange offers; None without one."""
+    if not bot.trading_pairs:
+        return None
+    offered = Market.objects.tradable().filter(exchange=settings.DEFAULT_EXCHANGE)
+    found = set(offered.filter(trading_pair__in=bot.trading_pairs).values_list("trading_pair", flat=True))
+    return next((pair for pair in bot.trading_pairs if pair in found), None)
 
 
 def _parameter_field(parameter: Parameter) -> forms.Field:

@@ -14,7 +14,7 @@ def overview(planned: Subscription, steps: list[Step]) -> list[tuple[Step, list[
         "account": ("Account", planned.account_name),
         "exchange_type": ("Exchange", planned.market.get_exchange_display()),
         "trading_pair": ("Trading pair", planned.market.trading_pair),
-        "timeframe": ("Decides at the close of each", f"{planned.get_timeframe_display()} candle"),
+        "timeframe": ("Decides at the close of each", f"candle of {planned.get_timeframe_display()}"),
         "allocated_capital": ("Capital", money(planned.allocated_capital, planned.market.quote)),
     }
     for limit in planned.limits_in_force:

@@ -172,6 +172,14 @@ def test_the_form_begins_with_what_the_developer_proposes(bobs_browser: Client, 
     assert "what the bot's developer proposes" in answer.content.decode()
 
 
+def test_the_form_begins_with_the_market_that_the_bot_was_made_for(bot: Bot, bobs_browser: Client) -> None:
+    Bot.objects.update(trading_pairs=["DOGE/USDT", "ETH/USDT"], timeframes=["4h", "1d"])  # no DOGE is offered
+
+    form = bobs_browser.get(address("market")).context["form"]
+
+    assert (form["trading_pair"].value(), form["timeframe"].value()) == ("ETH/USDT", "4h")
+
+
 def test_a_limit_says_what_the_platform_allows(bot: Bot, bobs_browser: Client, settings: Settings) -> None:
     settings.PLATFORM_RISK_LIMITS = {"max_position_size": Decimal("12.50"), "cool_down_minutes": 10}
 
