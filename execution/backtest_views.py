@@ -1,6 +1,7 @@
 """The pages of backtests: ask for one, see how far it is, read what came out, compare two, share one."""
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -44,6 +45,7 @@ from subscriptions.subscribe_views import begin_like
 
 BACKTESTS_PER_PAGE = 20
 TRADES_PER_PAGE = 10
+GROUPS_AT_ONCE = 2  # of figures that are compared: returns and risks; the others are a tap away
 YEARS_AT_ONCE = 3  # of monthly returns, the newest; those before are a tap away
 OTHERS_OFFERED = 20  # to compare with, the newest
 
@@ -162,15 +164,29 @@ def compare(request: HttpRequest) -> HttpResponse:
         return redirect(f"{request.path}?a={chosen[0]}&b={chosen[1]}")
     one, other = (_shown(request, _id(request.GET.get(name))) for name in ("a", "b"))
     has_both = one.report is not None and other.report is not None
+    groups = list(compared_metrics(one, other).items()) if has_both else []
+    settings = compared_settings(one, other)
     context = {
         "a": one,
         "b": other,
         "has_both": has_both,
-        "groups": compared_metrics(one, other) if has_both else {},
-        "settings": compared_settings(one, other),
+        "groups": groups[:GROUPS_AT_ONCE],
+        "more_groups": groups[GROUPS_AT_ONCE:],
+        "differing": _settings(settings, are_same=False),
+        "same": _settings(settings, are_same=True),
         "convention": CONVENTION,
     }
     return render(request, "execution/backtest_compare.html", context)
+
+
+def _settings(
+    compared: Mapping[str, list[tuple[str, str, str]]], *, are_same: bool
+) -> dict[str, list[tuple[str, str, str]]]:
+    """Return those settings that are the same in both runs, or those that are not, under their headings."""
+    chosen = {
+        heading: [row for row in rows if (row[1] == row[2]) == are_same] for heading, rows in compared.items()
+    }
+    return {heading: rows for heading, rows in chosen.items() if rows}
 
 
 @login_required

@@ -27,7 +27,7 @@ function draw() {
     line.applyOptions({ color: markColor(index ? "second" : "equity") });
     line.setData(curve.map(([time, equity]) => ({ time, value: (equity / capital - 1) * 100 })));
   });
-  if (isNew) view.chart.timeScale().fitContent();
+  if (isNew) showWhole(view.chart, new Set(shown.flatMap(({ curve }) => curve.map(([time]) => time))).size);
 }
 
 async function load() {
