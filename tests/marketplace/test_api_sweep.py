@@ -4,8 +4,10 @@ Half of them are honest: their values fit, so that they reach behind the first c
 answered has to be what the description says. Whatever a request did is undone before the next one.
 """
 
+import io
 import json
 import random
+import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,6 +51,14 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 
+
+def package_of(code: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("bot.py", code)
+    return file.getvalue()
+
+
 ODD: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(
         [None, True, -1, 0, 1.5, 1e308, 10**30, "", " ", "x" * 300, "NaN", [], {}, [[1]], {"a": {"b": []}}]
@@ -60,7 +70,9 @@ ODD: st.SearchStrategy[Any] = st.one_of(
     st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
 )
-FILES = [BUYING_BOT.encode(), b"\x80\x04K\x01.", b"{}", b"", b"%PDF-1.7", b"\xff" * 5000, b"PK\x03\x04"]
+PICKLE = b"\x80\x04K\x01."
+FILES = [BUYING_BOT.encode(), PICKLE, b"{}", b"", b"%PDF-1.7", b"\xff" * 5000, b"PK\x03\x04"]
+FILES += [package_of(BUYING_BOT)] * 2
 RAW = [
     b"",
     b"{",
@@ -246,6 +258,11 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
         version = drafting.start_version(bot=bot, number=number)
         uploads.put_code(version=version, content=BUYING_BOT.encode())
         BotVersion.objects.filter(pk=version.pk).update(state=state)
+    uploads.put_model(
+        version=bot.versions.get(state="DRAFT"), kind="WEIGHTS", filename="scaler.pkl", content=PICKLE
+    )
+    facts = {"tagline": "Buys.", "description": "Low.", "category": category}
+    begun = drafting.create_bot(developer=alice, name="Begun", **facts)
     active, paused = make_subscription(alice), make_subscription(alice, state="PAUSED")
     make_fill(make_order(make_cycle(active, age=1)))
     for each in (active, paused):
@@ -261,7 +278,7 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
     reviewed, had = make_review(make_bot(), alice), make_bot()
     Subscription.objects.filter(pk=make_subscription(alice, bot=had).pk).update(created_at=LONG_AGO)
     known: dict[str, list[Any]] = {
-        "bots": [*[bot.pk] * 4, had.pk, reviewed.bot_id],
+        "bots": [*[bot.pk] * 4, begun.pk, had.pk, reviewed.bot_id],
         "review_pk": [reviewed.pk],
         "subscriptions": [active.pk, paused.pk],
         "exchanges": [account.pk, real.pk],
@@ -285,6 +302,7 @@ def world(alice: User, bob: User, mona: User, settings: Settings) -> World:
         "trading_pairs": ["BTC/USDT"],
         "price_per_month": ["29.99", 5],
         "code_content": [BUYING_BOT],
+        "kind": ["WEIGHTS"],
         "filename": ["scaler.pkl"],
         "model_type": ["WEIGHTS"],
         "framework": ["sklearn"],
