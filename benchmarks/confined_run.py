@@ -1,9 +1,13 @@
 """What confinement costs: a confined run beside a bare fork, a cold process, and fork and exit alone.
 
 Variants are run in turn in one loop, so that a machine whose speed drifts slows them alike: read the ratios.
+With walls and without, either is first by turns, and each comes a moment after the one before, when the
+kernel has cleared that one away and the next process waits for its order. On a busy machine a ratio of clocks
+says little; that of CPU time, of all processes that take part, says more.
 """
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -28,9 +32,11 @@ from execution.sandbox.choice import ENGINES
 from execution.sandbox.landlock import Landlock
 from execution.sandbox.nursery import Nursery
 from execution.sandbox.runner import run_batch_in, run_in
+from tests.execution.sandbox.jobs import children_of
 from tests.onnx_models import lstm_model
 
-ROUNDS = 150
+PAIRS = 250
+REST_SECONDS = 0.03
 COLD_ROUNDS = 5
 RATE_RUNS = 150
 SETTINGS = 50
@@ -106,15 +112,9 @@ def report() -> None:
         cold_process(job) as cold,
         cold_process(heavy) as heavy_cold,
     ):
-        for nursery in (confined, bare):
-            checked(run_in(nursery, job, LIMITS))
-        walls, none = in_turn(
-            lambda: run_in(confined, job, LIMITS), lambda: run_in(bare, job, LIMITS), ROUNDS
-        )
-        warm, cold_seconds = in_turn(lambda: run_in(confined, job, LIMITS), cold, COLD_ROUNDS)
         print(f"one decision of the RSI bot on 500 candles with 45 columns, engine {engine.name}, median:")
-        print(f"  confined run             {walls * 1000:7.1f} ms")
-        print(f"  same zygote, no walls    {none * 1000:7.1f} ms   confined / this: {walls / none:.2f}")
+        walls = report_walls(confined, bare, job)
+        warm, cold_seconds = in_turn(lambda: run_in(confined, job, LIMITS), cold, COLD_ROUNDS)
         factor = cold_seconds / warm
         print(f"  cold process, no walls   {cold_seconds * 1000:7.0f} ms   this / confined: {factor:.0f}")
         checked(run_in(confined, heavy, LIMITS))
@@ -149,6 +149,44 @@ def make_job(code: str, **overrides: object) -> Job:
         "snapshot": Snapshot(100.0),
     }
     return Job(code=code, **(values | overrides))  # type: ignore[arg-type]
+
+
+def report_walls(confined: Nursery, bare: Nursery, job: Job) -> float:
+    """Show what the walls cost, and return the seconds of a confined run."""
+    nurseries = {"confined run": confined, "same zygote, no walls": bare}
+    times: dict[str, list[float]] = {name: [] for name in nurseries}
+    cpu_seconds = dict.fromkeys(nurseries, 0.0)
+    for name, nursery in nurseries.items():
+        checked(run_in(nursery, job, LIMITS))
+        time.sleep(REST_SECONDS)
+        cpu_seconds[name] -= cpu_of_zygote(nursery)
+    for pair in range(PAIRS):
+        for name in sorted(nurseries, reverse=bool(pair % 2)):
+            time.sleep(REST_SECONDS)
+            start, own_start = time.perf_counter(), time.process_time()
+            checked(run_in(nurseries[name], job, LIMITS))
+            times[name].append(time.perf_counter() - start)
+            cpu_seconds[name] += time.process_time() - own_start
+    time.sleep(REST_SECONDS)
+    for name, nursery in nurseries.items():
+        cpu_seconds[name] += cpu_of_zygote(nursery)
+        cpu = f"{cpu_seconds[name] / PAIRS * 1000:.1f} ms of CPU time for all that it takes"
+        print(f"  {name:24} {median(times[name]) * 1000:7.1f} ms   {cpu}")
+    ratios = sorted(one / other for one, other in zip(*times.values(), strict=True))
+    unsure = round(PAIRS**0.5)  # ranks to either side of the median, where it is 19 times of 20
+    low, high = ratios[PAIRS // 2 - unsure], ratios[PAIRS // 2 + unsure]
+    with_walls, without = cpu_seconds.values()
+    print(f"  confined / no walls, pair by pair: {median(ratios):.2f} ({low:.2f} to {high:.2f})")
+    print(f"  the same of CPU time: {with_walls / without:.2f}")
+    return median(times["confined run"])
+
+
+def cpu_of_zygote(nursery: Nursery) -> float:
+    """Return the CPU seconds of its zygote, and of all that was forked from it."""
+    with nursery.zygote(()) as zygote:
+        living = [zygote.pid, *children_of(zygote.pid)]
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in living]
+    return sum(int(ticks) for own in fields for ticks in own[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
 def in_turn(first: Callable[[], object], second: Callable[[], object], rounds: int) -> tuple[float, float]:

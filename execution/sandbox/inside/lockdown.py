@@ -22,6 +22,7 @@ _LIMITS = {
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_capset = _libc.capset  # looked up here, once, and not by each run
 
 
 def limit(*, cpu_seconds: int, data_bytes: int, address_space_bytes: int, threads: int) -> None:
@@ -47,7 +48,7 @@ def become(uid: int) -> None:
 
 
 def drop_bounding_set() -> None:
-    """Give up every capability that a program could be started with; needs CAP_SETPCAP."""
+    """Give up every capability that a program could be started with, here and in forks; needs CAP_SETPCAP."""
     for capability in range(_HIGHEST_CAPABILITY + 1):
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
             break  # the kernel knows none beyond
@@ -55,7 +56,7 @@ def drop_bounding_set() -> None:
 
 def drop_capabilities() -> None:
     """Give up every capability that this process has."""
-    if _libc.capset(struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24)) != 0:
+    if _capset(struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24)) != 0:
         raise OSError(ctypes.get_errno(), "the kernel refused to take the capabilities back")
 
 

@@ -5,7 +5,6 @@ import fcntl
 import gc
 import os
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NoReturn, TextIO
 
 from bot_sdk.process.job_file import read_order
@@ -16,7 +15,7 @@ from .channel import Channel
 from .options import Layer, Options
 from .seccomp import Filter
 
-_NOTHING, _LOG, _ERRORS, _CHANNEL, _JOB, _RULESET, _DOORMAN = range(7)
+_NOTHING, _LOG, _ERRORS, _CHANNEL, _JOB = range(5)
 _ABOVE_ALL_OF_THEM = 100
 _ABOVE_ALL = 1 << 30
 
@@ -38,13 +37,28 @@ class Walls:
     zygote: int  # process id
 
 
+def prepare(walls: Walls) -> None:
+    """Put this process behind the walls that are the same for all runs. Raises what goes wrong."""
+    os.setpgid(0, 0)  # no signal to "its own group" reaches the zygote
+    memory = None
+    if walls.doorman is not None:
+        memory = lockdown.open_own_memory()
+        lockdown.hide_memory()
+    if walls.ruleset is not None:
+        landlock.apply(walls.ruleset)
+    if walls.doorman is not None and memory is not None:
+        doorman.introduce(walls.doorman, listener=walls.door.apply_with_listener(), memory=memory)
+    if walls.processes is not None:
+        walls.processes.apply()
+
+
 def begin(order: dict[str, Any], *, channel: int, log: int, job: int, walls: Walls) -> NoReturn:
-    """Lock this process down, then run the job. `order` has the `limits` and the `uid` to change to.
+    """Lock this prepared process down, then run the job. `order` has the `limits` and the `uid` to change to.
 
     Raises what goes wrong while the walls go up, and what a bot has broken when its answer is to be sent.
     """
-    _place(log, channel, job, walls)
-    _put_up(walls, order)
+    _place(log, channel, job)
+    _lock_down(walls, order)
     prints = output.send_prints_to(_LOG)
     questions = Channel(_CHANNEL)
     if not questions.may_begin():
@@ -54,7 +68,7 @@ def begin(order: dict[str, Any], *, channel: int, log: int, job: int, walls: Wal
     os._exit(0)
 
 
-def _place(log: int, channel: int, job: int, walls: Walls) -> None:
+def _place(log: int, channel: int, job: int) -> None:
     """Give each descriptor the number that it has in every run, and close all others."""
     # Opened anew: flags that a bot sets on a description which others have too would reach them.
     wanted = {
@@ -64,41 +78,25 @@ def _place(log: int, channel: int, job: int, walls: Walls) -> None:
         _CHANNEL: channel,
         _JOB: job,
     }
-    if walls.ruleset is not None:
-        wanted[_RULESET] = walls.ruleset
-    if walls.doorman is not None:
-        wanted[_DOORMAN] = walls.doorman
     # First out of the way, since a number may be another's place.
     moved = {
         place: fcntl.fcntl(number, fcntl.F_DUPFD, _ABOVE_ALL_OF_THEM) for place, number in wanted.items()
     }
     for place, number in moved.items():
         os.dup2(number, place)
-    for place, next_place in pairwise([*wanted, _ABOVE_ALL]):
-        os.closerange(place + 1, next_place)
+    os.closerange(len(wanted), _ABOVE_ALL)
 
 
-def _put_up(walls: Walls, order: dict[str, Any]) -> None:
+def _lock_down(walls: Walls, order: dict[str, Any]) -> None:
     options = walls.options
-    os.setpgid(0, 0)  # no signal to "its own group" reaches the zygote
     if Layer.LIMITS in options.layers:
         lockdown.limit(**order["limits"])
     if Layer.RIGHTS in options.layers:
-        if options.has_capabilities:
-            lockdown.drop_bounding_set()
         if options.changes_user:
             lockdown.become(order["uid"])
         lockdown.drop_capabilities()
-    memory = lockdown.open_own_memory() if walls.doorman is not None else None
     lockdown.hide_memory()
     lockdown.die_with_zygote(None if options.has_namespaces else walls.zygote)
-    if walls.ruleset is not None:
-        landlock.apply(_RULESET)
-        os.close(_RULESET)
-    if memory is not None:
-        doorman.introduce(_DOORMAN, listener=walls.door.apply_with_listener(), memory=memory)
-    if walls.processes is not None:
-        walls.processes.apply()
     if walls.filter is not None:
         walls.filter.apply()
 

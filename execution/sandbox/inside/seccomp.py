@@ -3,12 +3,13 @@
 import ctypes
 import os
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
-from .policy import ALLOW, KILL, NEW_LISTENER, UNDISTURBED, WORD, Check, IfNull, Policy, Rule
+from .policy import KILL, NEW_LISTENER, UNDISTURBED, WORD, Check, IfNull, Policy, Rule
 
-# <linux/bpf_common.h>: load a word, compare with a constant, mask, return
-_LOAD, _IF_EQUAL, _IF_AT_LEAST, _AND, _RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
+# <linux/bpf_common.h>: load a word, compare with a constant, go on further down, mask, return
+_LOAD, _IF_EQUAL, _IF_AT_LEAST, _SKIP, _AND, _RETURN = 0x20, 0x15, 0x35, 0x05, 0x54, 0x06
 # struct seccomp_data: int nr; u32 arch; u64 instruction_pointer; u64 args[6], low word first
 _NUMBER_AT, _MACHINE_AT, _ARGUMENTS_AT = 0, 4, 16
 
@@ -57,8 +58,13 @@ def compile_policy(policy: Policy, default: int, machine: str) -> bytes:
     """
     audit_name = _MACHINES[machine]
     numbers = system_calls(machine)
-    known = [(numbers[name], rule) for name, rule in policy.items() if numbers[name] is not None]
-    known.sort(key=lambda entry: entry[1] != ALLOW)  # the frequent ones first
+    rules = {number: rule for name, rule in policy.items() if (number := numbers[name]) is not None}
+    # Where the answer changes, from 0 on.
+    answers: list[tuple[int, Rule]] = []
+    for number in sorted({0, *rules, *(known + 1 for known in rules)}):
+        rule = rules.get(number, default)
+        if not answers or rule != answers[-1][1]:
+            answers.append((number, rule))
     return b"".join(
         [
             _step(_LOAD, _MACHINE_AT),
@@ -67,8 +73,7 @@ def compile_policy(policy: Policy, default: int, machine: str) -> bytes:
             _step(_LOAD, _NUMBER_AT),
             _step(_IF_AT_LEAST, _X32_CALLS, otherwise=1),
             _step(_RETURN, KILL),
-            *(_block(number, rule) for number, rule in known if number is not None),
-            _step(_RETURN, default),
+            _search(answers),
         ]
     )
 
@@ -81,10 +86,19 @@ def system_calls(machine: str) -> dict[str, int | None]:
     return {row[0]: None if row[column] == "-" else int(row[column]) for row in rows}
 
 
-def _block(number: int, rule: Rule) -> bytes:
-    """The steps for one call: they answer, or fall through to the next block."""
-    body = _step(_RETURN, rule) if isinstance(rule, int) else _checks(rule)
-    return _step(_IF_EQUAL, number, otherwise=len(body) // 8) + body
+def _search(answers: Sequence[tuple[int, Rule]]) -> bytes:
+    """The steps from a call's number to its answer, by halves.
+
+    Each run has the kernel take a filter, and then it goes through the filter for every number that there is.
+    """
+    if len(answers) == 1:
+        rule = answers[0][1]
+        return _step(_RETURN, rule) if isinstance(rule, int) else _checks(rule)
+    middle = len(answers) // 2
+    lower, upper = _search(answers[:middle]), _search(answers[middle:])
+    return b"".join(
+        [_step(_IF_AT_LEAST, answers[middle][0], otherwise=1), _step(_SKIP, len(lower) // 8), lower, upper]
+    )
 
 
 def _checks(check: Check) -> bytes:

@@ -3,8 +3,8 @@
 The worker sends one message per run: the limits as JSON, with four descriptors. Over the second of them, the
 run's report, the zygote tells that the run began (with the process's handle) and how it ended.
 
-When it has nothing to do it forks the next run's process beforehand, the spare, which waits for one order.
-An order that finds no spare gets a fork of its own.
+When it has nothing to do it forks the next run's process beforehand, the spare, which puts up the walls that
+are the same for all runs and waits for one order. An order that finds no spare gets a fork of its own.
 """
 
 import array
@@ -69,6 +69,8 @@ class _Zygote:
         self._handle = os.pidfd_open(self._pid)
         lockdown.hide_memory()
         lockdown.bar_new_privileges()
+        if options.has_capabilities and Layer.RIGHTS in options.layers:
+            lockdown.drop_bounding_set()  # the runs inherit that
         ruleset = landlock.make_ruleset(options.readable) if Layer.LANDLOCK in options.layers else None
         if not options.has_namespaces:
             trap.set_handler()
@@ -129,7 +131,7 @@ class _Zygote:
                 _send(socket.socket(fileno=report), {"error": str(error)})
             else:
                 if pid == 0:
-                    self._run(message, channel, log, job)
+                    self._run(message, channel, log, job, is_prepared=False)
                 self._report_start(self._watch(pid), socket.socket(fileno=report))
         for descriptor in (channel, log, job):
             os.close(descriptor)
@@ -148,11 +150,15 @@ class _Zygote:
             lockdown.die_with_zygote(None if self._options.has_namespaces else self._pid)
             self._orders.close()  # then a zygote that ended before the line above is heard of
             warming.warm_copy(self._sample)
+            is_prepared = False
+            with contextlib.suppress(OSError):  # the order has it tried again, and tells
+                run.prepare(self._walls)
+                is_prepared = True
             message, descriptors = _receive(self._spares_orders)
             if not message:
                 os._exit(0)
             channel, _, log, job = descriptors
-            self._run(message, channel, log, job)
+            self._run(message, channel, log, job, is_prepared=is_prepared)
         finally:
             os._exit(_FAILED)
 
@@ -175,8 +181,10 @@ class _Zygote:
             if os.getpid() == self._pid:
                 os.setns(self._handle, os.CLONE_NEWPID)
 
-    def _run(self, order: bytes, channel: int, log: int, job: int) -> NoReturn:
+    def _run(self, order: bytes, channel: int, log: int, job: int, *, is_prepared: bool) -> NoReturn:
         try:
+            if not is_prepared:
+                run.prepare(self._walls)
             run.begin(json.loads(order), channel=channel, log=log, job=job, walls=self._walls)
         except BaseException as error:  # noqa: BLE001  nothing but its end may come of this process
             os.write(_ERRORS, f"{type(error).__name__}: {error}".encode())
