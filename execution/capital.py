@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Q
 
 from bot_sdk.ledger import ZERO, put_in
 from bot_sdk.money import cost_of, exact, fee_on
@@ -145,8 +146,10 @@ def _said(amount: Decimal, quote: str) -> str:
 
 
 def _is_on_its_way(subscription: Subscription) -> bool:
-    states = [Order.State.SENDING, Order.State.UNKNOWN]
-    return Order.objects.filter(subscription=subscription, side=Order.Side.BUY, state__in=states).exists()
+    """Whether a buy may still spend nobody knows how much, as an open one at the market may, too."""
+    buys = Order.objects.filter(subscription=subscription, side=Order.Side.BUY)
+    at_market = Q(state=Order.State.OPEN, limit_price=None)
+    return buys.filter(at_market | Q(state__in=[Order.State.SENDING, Order.State.UNKNOWN])).exists()
 
 
 def _bound_in_orders(subscription: Subscription) -> Decimal:

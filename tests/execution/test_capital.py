@@ -121,6 +121,9 @@ def test_what_waits_in_an_open_order_stays_and_what_is_on_its_way_is_waited_for(
     assert "is not known yet" in refusal(subscription, 5004)
     assert changed(subscription, 5006).allocated_capital == 5006
 
+    Order.objects.update(state=Order.State.OPEN, kind=Order.Kind.MARKET, limit_price=None)
+    assert "is not known yet" in refusal(subscription, 5005)
+
 
 def test_only_what_its_trader_runs_or_paused_is_changed(subscription: Subscription) -> None:
     lifecycle.pause(subscription=subscription)
