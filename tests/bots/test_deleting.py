@@ -15,7 +15,7 @@ from bots.errors import ArtifactError, PublishingError
 from bots.models import Bot, BotVersion, GateRun, Review
 from bots.object_stores import ObjectStore
 from tests.bots.conftest import stored_in
-from tests.factories import BUYING_BOT, Program, make_bot, make_category
+from tests.factories import BUYING_BOT, Program, make_bot, make_category, sign_in_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +97,8 @@ def test_of_a_deleted_bot_staff_keep_what_they_judged_and_nobody_else_sees_it(
         assert client.get(address).status_code == 404
     assert Program(alice).delete(f"/api/bots/{bot.pk}/").status_code == 404
     create(alice)  # its name is free again, and its place
+    sign_in_staff(client, mona)  # who reads all bots, at the address of both
+    assert client.get(bot.get_absolute_url()).context["bot"].state == Bot.State.DRAFT
 
 
 def test_files_that_nobody_needs_go_after_90_days(alice: User, mona: User, client: Client) -> None:
