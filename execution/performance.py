@@ -16,7 +16,7 @@ from itertools import batched
 from operator import or_
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, TruncDate
 
 from bot_sdk import trades as sdk
@@ -75,7 +75,6 @@ class _Batch:
     def __init__(self, ids: Sequence[int]) -> None:
         self._ids = ids
         self._days = self._read_days()
-        self._flows = self._read_flows()
         self._first_prices = self._read_first_prices()
         self._counts = self._read_counts()
         self._fills = self._read_fills()
@@ -84,20 +83,25 @@ class _Batch:
     def measure(self, at: datetime) -> None:
         """Measure and write them; one whose fills do not fit together keeps what it had."""
         rows = Subscription.objects.filter(pk__in=self._days)
+        subscriptions = list(rows.select_related("market", "position", "performance"))
+        changed = self._read_changed_starts()  # after the rows, so that none is missed
         measured = []
-        for subscription in rows.select_related("market", "position", "performance"):
+        for subscription in subscriptions:
+            capital = changed.get(subscription.pk, subscription.allocated_capital)
             try:
-                measured.append(self._measured(subscription, at))
+                measured.append(self._measured(subscription, capital, at))
             except LedgerError as error:
                 logger.error("Subscription %s cannot be measured: %s", subscription.pk, error)
         SubscriptionPerformance.objects.bulk_create(
             measured, update_conflicts=True, unique_fields=["subscription"], update_fields=_FIELDS
         )
 
-    def _measured(self, subscription: Subscription, at: datetime) -> SubscriptionPerformance:
+    def _measured(
+        self, subscription: Subscription, capital: Decimal, at: datetime
+    ) -> SubscriptionPerformance:
+        """Return what to write; it began with this capital."""
         known: SubscriptionPerformance | None = getattr(subscription, "performance", None)
         days = self._days[subscription.pk]
-        capital = subscription.allocated_capital - self._flows.get(subscription.pk, Decimal(0))
         first_price = self._first_prices.get(subscription.pk, days[0].price)
         equity, market = _extended(known, (capital, first_price), days)
         fills = [sdk_fill(fill, subscription.market) for fill in self._fills[subscription.pk]]
@@ -155,10 +159,11 @@ class _Batch:
             days[pk].append(_Day(day, opened_at, equity, price, growth, capital))
         return days
 
-    def _read_flows(self) -> dict[int, Decimal]:
-        """Return how much more is allocated than at the start, of those where that was changed."""
-        changes = CapitalChange.objects.filter(subscription__in=self._ids).order_by()
-        return dict(changes.values_list("subscription").annotate(total=Sum("amount")))
+    def _read_changed_starts(self) -> dict[int, Decimal]:
+        """Return the capital at the start of those of which it was changed later."""
+        changes = CapitalChange.objects.filter(subscription__in=self._ids)
+        first = changes.order_by("subscription_id", "revision").distinct("subscription_id")
+        return {change.subscription_id: change.before for change in first}
 
     def _read_first_prices(self) -> dict[int, Decimal]:
         """Return the price of the first cycle of those that were never measured."""
