@@ -1,6 +1,7 @@
 """A trader moves to another version and changes settings; what was decided before is not ordered any more."""
 
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -220,15 +221,19 @@ def test_what_is_decided_afterwards_is_ordered(subscription: Subscription, newer
 
 @pytest.mark.parametrize("deed", ["move", "change"])
 def test_a_change_waits_for_an_order_that_may_be_leaving(
-    subscription: Subscription, newer: BotVersion, deed: str
+    subscription: Subscription,
+    newer: BotVersion,
+    deed: str,
+    django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
     until = timezone.now() + timedelta(seconds=0.4)
     Subscription.objects.update(sending_until=until)
 
-    if deed == "move":
-        move(subscription, newer)
-    else:
-        change(subscription, risk_config={})
+    with django_capture_on_commit_callbacks(execute=True):  # where it waits
+        if deed == "move":
+            move(subscription, newer)
+        else:
+            change(subscription, risk_config={})
 
     assert timezone.now() >= until
 
