@@ -10,6 +10,8 @@ from bots.models import BotVersion
 
 register = template.Library()
 
+LEAST_MOVE_FRACTION = 0.02  # of an equity, as in the charts: moves of less look small
+
 
 @register.filter
 def markdown(text: str) -> SafeString:
@@ -34,9 +36,13 @@ def moment(text: object) -> datetime | None:
 
 @register.filter
 def polyline(values: Sequence[float], size: str) -> str:
-    """Return the points of an SVG polyline through the values, in a box of a size such as "120x32"."""
+    """Return the points of an SVG polyline through the values of an equity, in a box such as "120x32".
+
+    They fill the box, unless they hardly move: then the line is nearly flat.
+    """
     width, height = map(int, size.split("x"))
-    lowest, highest = min(values), max(values)
-    step, scale = width / max(len(values) - 1, 1), height / ((highest - lowest) or 1)
-    rising = (round(height - (value - lowest) * scale, 1) for value in values)
+    middle = (min(values) + max(values)) / 2
+    least = abs(middle) * LEAST_MOVE_FRACTION
+    step, scale = width / max(len(values) - 1, 1), height / (max(max(values) - min(values), least) or 1)
+    rising = (round(height / 2 - (value - middle) * scale, 1) for value in values)
     return " ".join(f"{round(index * step, 1)},{y}" for index, y in enumerate(rising))

@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from bots.models import Bot, BotVersion
 from bots.publishing import publish_version
+from bots.templatetags.bot_text import polyline
 from exchanges.markets import refresh_markets
 from execution import forward_runs, record_lines, records, tasks
 from execution.account_fit import newest_signals
@@ -65,6 +66,19 @@ def make_forward_record(bot: Bot, *, days: int, **figures: float | None) -> BotR
         figures=dict.fromkeys(record_lines.FIGURES, 1.0) | {"decided": 24, "missed": 2} | figures,
         line=[10_000.0, 10_100.0],
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "points"),
+    [
+        ([100.0, 90.0, 110.0], "0.0,10.0 30.0,20.0 60.0,0.0"),  # over the whole of the box
+        ([100.0, 100.0], "0.0,10.0 60.0,10.0"),
+        ([10_000.0, 10_010.0], "0.0,10.5 60.0,9.5"),  # hardly moves, and looks so
+        ([100.0], "0.0,10.0"),
+    ],
+)
+def test_a_records_line_is_flat_where_the_equity_is(values: list[float], points: str) -> None:
+    assert polyline(values, "60x20") == points
 
 
 def test_a_published_version_is_backtested_and_shown_in_lists(markets: None, client: Client) -> None:
