@@ -268,6 +268,25 @@ def test_measured_in_steps_or_at_once_what_flowed_comes_to_the_same(bob: User) -
     assert len(in_steps.daily["money"]) == 4
 
 
+def test_what_is_changed_while_it_is_measured_first_began_with_what_there_was(bob: User) -> None:
+    subscription = make_subscription(bob, timeframe="1h")
+    concluded(subscription, "60000", FIRST_DAY)
+
+    def meanwhile(execute: Any, sql: str, *others: Any) -> Any:
+        found = execute(sql, *others)
+        if "capitalchange" in sql or "execution_position" in sql:
+            wrappers.pop()
+            changed(subscription, 20_000)
+        return found
+
+    wrappers = connection.execute_wrappers
+    wrappers.append(meanwhile)
+    measure_all(NOW)
+
+    assert subscription.capital_changes.exists()
+    assert measured(subscription).daily["equity"] == [10_000, 10_000]
+
+
 def test_at_one_price_a_flow_changes_no_figure_but_the_balances() -> None:
     subscription = holding()
     remember([read(subscription)], at=timezone.now(), bid=Decimal(50_000))
