@@ -14,6 +14,7 @@ from django.db.models import Q
 from bot_sdk.ledger import ZERO, put_in
 from bot_sdk.money import cost_of, exact, fee_on
 from bot_sdk.parameters import ConfigError
+from exchanges.models import ExchangeAccount
 from exchanges.templatetags.amounts import money, plain
 from execution.models import Order, Position
 from execution.orders import position_of
@@ -110,6 +111,8 @@ def change_capital(*, subscription: Subscription, capital: Decimal, revision: in
     """
     with transaction.atomic():
         row = changing.locked(subscription, revision)
+        if row.account_id is not None:  # before the position, as for an order
+            ExchangeAccount.objects.select_for_update(no_key=True).get(pk=row.account_id)
         row.position = Position.objects.select_for_update().get(pk=position_of(row).pk)
         plan = planned(subscription=row, capital=capital)
         if plan.amount:

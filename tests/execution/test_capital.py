@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -150,7 +151,15 @@ def test_at_an_exchange_only_what_is_free_beside_other_budgets_is_put_in(bob: Us
 
     said = refusal(subscription, "13000.01")
     assert said == "Real has 3000 USDT that no other subscription may use. Enter at most 13000 USDT."
-    assert changed(subscription, 13_000).allocated_capital == 13_000
+    with CaptureQueriesContext(connection) as queries:
+        assert changed(subscription, 13_000).allocated_capital == 13_000
+    reads = [each["sql"] for each in queries if " FOR " in each["sql"]]
+    locks = [sql.partition(" FROM ")[2].split()[0] for sql in reads]
+    assert locks[:3] == [
+        '"subscriptions_subscription"',
+        '"exchanges_exchangeaccount"',
+        '"execution_position"',
+    ]  # in the order of who sends an order, or each could wait for the other
     assert "has 0 USDT" in refusal(subscription, 13_001)
 
     ExchangeAccount.objects.update(state=ExchangeAccount.State.REFUSED)
