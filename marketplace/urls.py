@@ -22,5 +22,6 @@ urlpatterns = [
 
 # the pages' own, and JSON for what asks the API
 handler400 = "marketplace.api.errors.bad_request"
+handler403 = "marketplace.api.errors.not_allowed"
 handler404 = "marketplace.api.errors.not_found"
 handler500 = "marketplace.api.errors.failed"

@@ -13,6 +13,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
 from django.core.exceptions import ValidationError as FormError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views import defaults
 from redis.exceptions import RedisError
 from rest_framework.exceptions import APIException, NotFound, ValidationError
@@ -87,6 +88,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith(API):
         return JsonResponse(_body("invalid", "This request cannot be understood."), status=400)
     return defaults.bad_request(request, exception)
+
+
+def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say why, where an operation has refused; every other reason stays inside."""
+    refusal = exception.__cause__
+    why = str(refusal) if isinstance(refusal, StaffDoNotTrade | MayNotReview) else ""
+    return render(request, "403.html", {"why": why}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -86,6 +86,20 @@ def test_a_form_without_its_token_is_refused_with_advice() -> None:
     assert "This form has expired" in response.content.decode()
 
 
+@pytest.mark.django_db
+def test_who_signs_in_after_pressing_a_button_is_told_that_nothing_was_done(
+    client: Client, mona: User
+) -> None:
+    address = "/subscriptions/1/pause/"
+    assert client.post(address).headers["Location"].endswith(f"?next={address}")
+    client.force_login(mona)
+
+    response = client.get(address)
+
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert "Nothing was done" in response.content.decode()
+
+
 @override_settings(ROOT_URLCONF=__name__)
 def test_the_page_for_our_own_failure_needs_no_database() -> None:
     # without the django_db mark every query raises

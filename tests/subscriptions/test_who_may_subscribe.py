@@ -58,6 +58,7 @@ def test_a_superuser_is_refused_by_page_and_api(client: Client, bot: Bot, mona: 
     told = Program(mona).send(API, wish(bot))
 
     assert [answer.status_code for answer in (asked, posted, told)] == [403, 403, 403]
+    assert "Staff do not trade here." in asked.content.decode()
     assert told.json()["error"]["message"].startswith("Staff do not trade here.")
     assert not Subscription.objects.exists()
 
