@@ -37,11 +37,11 @@ RISK_FIELDS = (
 )
 
 BUY_ORDER_LABELS = (
-    (PERCENTAGE, "Percentage of the allocated capital"),
+    (PERCENTAGE, "% of the allocated capital"),
     (FIXED, "Fixed amount of quote currency"),
     (ALL, "All of the free balance"),
 )
-SELL_ORDER_LABELS = ((ALL, "All of the position"), (PERCENTAGE, "Percentage of the position"))
+SELL_ORDER_LABELS = ((ALL, "All of the position"), (PERCENTAGE, "% of the position"))
 ORDER_TYPE_LABELS = (
     (MARKET, "Market orders, filled at once"),
     (LIMIT, "Limit orders, which wait for their price"),

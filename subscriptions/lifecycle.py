@@ -21,7 +21,7 @@ from accounts.notifying import notify
 from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.parameters import ConfigError, Parameter, validate
 from bots.models import Bot, BotVersion
-from exchanges.models import ExchangeAccount, Market, Timeframe
+from exchanges.models import Exchange, ExchangeAccount, Market, Timeframe
 from subscriptions.errors import BeginsWithoutRealMoney, StaffDoNotTrade, SubscriptionError
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
@@ -449,7 +449,8 @@ def find_market(exchange: str, trading_pair: str, problems: dict[str, str]) -> M
         return None
     market = Market.objects.tradable().filter(exchange=exchange, trading_pair=trading_pair).first()
     if market is None:
-        problems["trading_pair"] = f"{exchange} has no pair {trading_pair!r} here. Choose one from the list."
+        name = Exchange(exchange).label
+        problems["trading_pair"] = f"{name} has no pair {trading_pair!r} here. Choose one from the list."
     return market
 
 

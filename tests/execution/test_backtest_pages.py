@@ -91,7 +91,7 @@ def test_asking_tells_the_workers(
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("trading_pair", "BTC/EUR", "BINANCE has no pair"),
+        ("trading_pair", "BTC/EUR", "Binance has no pair"),
         ("timeframe", "2h", "Expected one of 1m"),
         ("begins_on", "", "Enter a day"),
         ("begins_on", "0001-01-01", "2010"),
