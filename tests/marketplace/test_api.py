@@ -28,6 +28,7 @@ VALUES = {
     "number": "v1.0.0",
     "kind": "CONFIG",
     "filename": "a.json",
+    "what": "cycles",
 }
 
 
