@@ -1,8 +1,8 @@
 """`python -m benchmarks.load_client HOST PORT PATH COOKIE SECONDS`: ask for a page as fast as it is answered.
 
 One thread with eight connections that are kept, and no library: it spends a tenth of what a server does on an
-empty page. `{n}` in the path is another number each time. Prints how many answers came, in how many seconds,
-and the bytes of one.
+empty page. `{n}` in the path is a number that nobody asked for before. Prints how many answers came, in how
+many seconds, and the bytes of one.
 """
 
 import selectors
@@ -44,7 +44,7 @@ def answers(address: tuple[str, int], path: str, cookie: str, seconds: float) ->
     """Return how many answers came, in how many seconds, and how long one is in bytes."""
     head = [f"GET {path} HTTP/1.1", f"Host: {address[0]}:{address[1]}", "Connection: keep-alive"]
     question = "\r\n".join([*head, *([f"Cookie: {cookie}"] if cookie else []), "", ""])
-    questions = (question.replace("{n}", str(number)).encode() for number in count())
+    questions = (question.replace("{n}", str(number)).encode() for number in count(time.time_ns()))
     selector = selectors.DefaultSelector()
     for _ in range(CONNECTIONS):
         asking = Asking(address, questions)
