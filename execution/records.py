@@ -8,7 +8,7 @@ forward (`forward_runs`).
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from statistics import median, quantiles
 from typing import Any
@@ -58,20 +58,23 @@ def measure_subscribers(at: datetime) -> None:
     """Sum up what the subscribers of each version got, where they are too many for anyone to be known.
 
     `figures` has `traders`, and of the total returns after fees in percent `lower`, `median` and `upper`:
-    half of all lies between the first and the last. A developer's own subscriptions do not count.
+    half of all lies between the first and the last. A trader counts once, with the median of their own, so
+    that nobody moves it by having many. A developer's own subscriptions do not count.
     """
-    found: dict[int, list[tuple[int, float, int]]] = defaultdict(list)
+    found: dict[int, dict[int, list[tuple[float, int]]]] = defaultdict(lambda: defaultdict(list))
     of_traders = SubscriptionPerformance.objects.filter(subscription__in=Subscription.objects.of_traders())
     foreign = of_traders.exclude(subscription__trader=F("subscription__bot__developer"))
     rows = foreign.values_list("subscription__version", "subscription__trader", "metrics", "daily")
     for version, trader, metrics, daily in rows.iterator():
         days, total = len(daily["equity"]) - 1, metrics["total_return_percent"]
         if days >= FEWEST_DAYS and total is not None:
-            found[version].append((trader, total, days))
+            found[version][trader].append((total, days))
     records = [
-        BotRecord(version_id=version, kind=_Kind.SUBSCRIBERS, measured_at=at, **_summed_up(results))
-        for version, results in found.items()
-        if len({trader for trader, _, _ in results}) >= FEWEST_TRADERS
+        BotRecord(
+            version_id=version, kind=_Kind.SUBSCRIBERS, measured_at=at, **_summed_up(by_trader.values())
+        )
+        for version, by_trader in found.items()
+        if len(by_trader) >= FEWEST_TRADERS
     ]
     kept = [record.version_id for record in records]
     BotRecord.objects.filter(kind=_Kind.SUBSCRIBERS).exclude(version__in=kept).delete()
@@ -140,10 +143,10 @@ def _take(at: datetime) -> None:
         record.save(update_fields=["measured_at", "days", "figures", "line"])
 
 
-def _summed_up(results: Iterable[tuple[int, float, int]]) -> dict[str, Any]:
-    traders, totals, days = zip(*results, strict=True)
+def _summed_up(by_trader: Collection[Sequence[tuple[float, int]]]) -> dict[str, Any]:
+    totals, days = zip(*(map(median, zip(*own, strict=True)) for own in by_trader), strict=True)
     lower, middle, upper = (round(value, 1) for value in quantiles(totals, n=4, method="inclusive"))
     return {
         "days": round(median(days)),
-        "figures": {"traders": len(set(traders)), "lower": lower, "median": middle, "upper": upper},
+        "figures": {"traders": len(by_trader), "lower": lower, "median": middle, "upper": upper},
     }
