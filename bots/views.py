@@ -10,6 +10,7 @@ from django.core.validators import slug_re
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.cache import patch_vary_headers
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 from django_htmx.http import replace_url
 
@@ -38,7 +39,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
-        "cards": [card_html(CardFacts(*row)) for row in page.object_list],
+        "cards": SafeString("".join(card_html(CardFacts(*row)) for row in page.object_list)),
     }
     if request.headers.get("HX-Target") == LIST_ID:
         answer = render(request, "bots/catalogue.html#list", context | {"is_list_alone": True})
