@@ -19,6 +19,7 @@ from accounts import audit
 from accounts.models import Event, User
 from accounts.notifying import notify
 from bot_sdk.configs import ExecutionConfig, RiskConfig
+from bot_sdk.money import FEE_STEP
 from bot_sdk.parameters import ConfigError, Parameter, validate
 from bots.models import Bot, BotVersion
 from exchanges.models import Exchange, ExchangeAccount, Market, Timeframe
@@ -351,8 +352,8 @@ def _move(
 
 
 def smallest_capital(market: Market) -> Decimal:
-    """Return the least that may be allocated on the market, in quote."""
-    return market.minimum_cost * MINIMUM_CAPITAL_IN_ORDERS
+    """Return the least that may be allocated on the market, in quote; it is above zero on any."""
+    return max(market.minimum_cost * MINIMUM_CAPITAL_IN_ORDERS, FEE_STEP)
 
 
 def problem_of_capital(market: Market | None, capital: Decimal) -> str:

@@ -14,7 +14,7 @@ from accounts.models import User
 from bot_sdk.parameters import ConfigError
 from bot_sdk.risk import SkipReason, buying_block
 from exchanges.gateway import Ticker
-from exchanges.models import ExchangeAccount
+from exchanges.models import ExchangeAccount, Market
 from execution.capital import change_capital
 from execution.concluding import conclude_all
 from execution.cycle import MarketMoment
@@ -102,6 +102,19 @@ def test_only_what_is_free_can_be_taken_out_and_enough_stays() -> None:
     assert "up to 1,000,000,000" in refusal(subscription, 10**9 + 1)
     changed(subscription, "600.6")
     assert position_of(subscription).quote_balance == 0
+
+
+def test_something_stays_where_the_market_takes_any_order(subscription: Subscription) -> None:
+    Market.objects.update(minimum_cost=0)
+    trades(subscription, "BUY", "0.1", "60000", age=2)
+    trades(subscription, "SELL", "0.1", "30000", age=1)
+    free, lost = position_of(subscription).quote_balance, valued(subscription).result_percent
+
+    assert "enough to trade with has to stay" in refusal(subscription, str(10_000 - free))
+    changed(subscription, 10_000 - free + Decimal("1e-8"))
+    remember([read(subscription)], at=timezone.now(), bid=Decimal(30_000))
+
+    assert valued(subscription).result_percent == lost
 
 
 def test_what_waits_in_an_open_order_stays_and_what_is_on_its_way_is_waited_for(
