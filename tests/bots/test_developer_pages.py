@@ -40,8 +40,8 @@ State = BotVersion.State
 
 # session, person, the page's count and its rows
 HOME_QUERIES = 4
-# session, person, bot with category, versions
-BOT_QUERIES = 4
+# session, person, bot with category, versions, whether staff judged one
+BOT_QUERIES = 5
 
 
 @pytest.fixture
