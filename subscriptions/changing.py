@@ -19,7 +19,7 @@ from subscriptions.models import Subscription, SubscriptionChange
 from subscriptions.setting_words import Difference, Settings, differences, limits_in_words
 
 CHANGEABLE = (Subscription.State.ACTIVE, Subscription.State.PAUSED)
-SEEN_OTHERWISE = "The subscription was changed since this page was made. Look at it again."
+SEEN_OTHERWISE = "The subscription was changed since you last saw it. Look at it again."
 
 
 def settings_of(subscription: Subscription) -> Settings:
