@@ -1,8 +1,8 @@
 """Search among bots that forgives typing errors.
 
-Each word has to be somewhere: about as it is written in the name, the tagline or the developer's name, which
-the share of its trigrams that are found there tells, or in any form of it in the description. Each of these
-has an index, so each is asked on its own.
+Each word has to be somewhere: about as it is written in the name, the tagline, or the developer's or the
+category's name, which the share of its trigrams that are found there tells, or in any form of it in the
+description. Each of these has an index, but for the few categories, so each is asked on its own.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest
 
 from accounts.models import User
-from bots.models import SEARCH_LANGUAGE, Bot, BotQuerySet
+from bots.models import SEARCH_LANGUAGE, Bot, BotQuerySet, Category
 
 LEAST_ALIKE = 0.45  # so that a letter of five may be wrong; two that are swapped need a longer word
 MOST_WORDS = 8
 WEIGHTS = {"name": 1.0, "tagline": 0.6, "developer__username": 0.5}
-DESCRIPTION_WEIGHT = 0.2  # also of what is found by the description alone
+DESCRIPTION_WEIGHT = 0.2  # also of what is found by the description or the category alone
 
 
 def having(words: Sequence[str]) -> BotQuerySet:
@@ -42,10 +42,12 @@ def _having(word: str) -> QuerySet[Bot, Any]:
     # "the" and the like are in no index, and say nothing
     meaningless = bots.alias(size=Func(query, function="numnode", output_field=IntegerField())).filter(size=0)
     people = User.objects.filter(username__trigram_word_similar=word)
+    categories = Category.objects.order_by().filter(name__trigram_word_similar=word)
     found = bots.filter(name__trigram_word_similar=word).values("pk")
     return found.union(
         bots.filter(tagline__trigram_word_similar=word).values("pk"),
         bots.filter(developer__in=people).values("pk"),
+        bots.filter(category__in=categories).values("pk"),
         described.values("pk"),
         meaningless.values("pk"),
     )

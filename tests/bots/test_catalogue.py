@@ -83,9 +83,12 @@ def test_an_unknown_category_is_named_and_shows_no_bots(client: Client, alice: U
     assert "Calm Crosser" not in html
 
 
-@pytest.mark.parametrize("words", ["crosser", "AVERAGES slow", "alice calm"])
-def test_search_finds_every_word_in_name_text_or_developer(client: Client, alice: User, words: str) -> None:
-    make_bot(alice, name="Calm Crosser", description="Compares slow and fast averages.")
+@pytest.mark.parametrize("words", ["crosser", "AVERAGES slow", "alice calm", "calm momentm"])
+def test_search_finds_every_word_in_name_text_category_or_developer(
+    client: Client, alice: User, words: str
+) -> None:
+    momentum = make_category("Momentum")
+    make_bot(alice, name="Calm Crosser", description="Compares slow and fast averages.", category=momentum)
     make_bot(name="Band Bouncer")
 
     html = page(client, "/", q=words)
