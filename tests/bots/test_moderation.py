@@ -5,6 +5,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import AuditEntry, User
 from bots import drafting, moderation, publishing, storage
@@ -147,14 +148,17 @@ def test_traders_are_told_once_when_what_they_have_is_stopped(
     assert "the stops that you have set still act" in str(message.body)
 
 
-def test_stopping_waits_for_an_order_that_may_be_leaving(alice: User, moderator: User) -> None:
+def test_stopping_waits_for_an_order_that_may_be_leaving(
+    alice: User, moderator: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
     bot = make_bot(alice)
     subscription = make_subscription(bot=bot)
     leaves_by = timezone.now() + timedelta(seconds=0.4)
     type(subscription).objects.update(sending_until=leaves_by)
     stop_bot(bot, moderator)
 
-    lifecycle.settle_stopped(bot_id=bot.pk)
+    with django_capture_on_commit_callbacks(execute=True):
+        lifecycle.settle_stopped(bot_id=bot.pk)
 
     assert timezone.now() >= leaves_by
 
