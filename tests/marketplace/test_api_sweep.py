@@ -386,7 +386,7 @@ def test_the_sweep_notices_an_error_that_no_answer_is_known_to(
     monkeypatch.delitem(OPERATION_ERRORS, PublishingError)
 
     with pytest.raises(PublishingError):
-        sweep(world, calls=200, number=7, phases=[Phase.generate], report_multiple_bugs=False)
+        sweep(world, calls=1_000, number=7, phases=[Phase.generate], report_multiple_bugs=False)
 
 
 @pytest.mark.release
