@@ -48,15 +48,18 @@ class ProbeBot(CustomBot):
         return Action("HOLD", float(data["close"].iloc[-1]), ", ".join(worked))
 
     def _attempts(self) -> dict[str, Callable[[], object]]:
-        # Namespaces alone would show an empty machine.
-        seen = {"look around": lambda: os.listdir("/")} if self.config["can_list_nothing"] else {}
-        return seen | {
-            "read the worker's files": Path(self.config["file"]).read_bytes,
-            "tell that the worker's files exist": Path(self.config["file"]).stat,
+        file = Path(self.config["file"])
+        attempts: dict[str, Callable[[], object]] = {
+            "read the worker's files": file.read_bytes,
             "read the user table": Path("/etc/passwd").read_bytes,
             "see processes": lambda: os.listdir("/proc"),
             "allocate memory beyond the limit": lambda: bytearray(self.config["too_many_bytes"]),
         }
+        if self.config["can_list_nothing"]:  # namespaces alone would show an empty machine
+            attempts["look around"] = lambda: os.listdir("/")
+        if self.config["can_tell_nothing"]:
+            attempts["tell that the worker's files exist"] = file.stat
+        return attempts
 
 
 def _make_file(folder: str) -> None:

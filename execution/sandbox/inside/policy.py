@@ -85,11 +85,13 @@ def run_policy(*, has_namespaces: bool, has_doorman: bool) -> Policy:
     own, where it may ask for names. Elsewhere it may ask the doorman, or nobody.
     """
     to_itself: Rule = Check((When(0, (_FIRST_OF_ITS_NAMESPACE,), ALLOW),), KILL) if has_namespaces else KILL
-    by_name: Policy = (
-        dict.fromkeys(_BY_NAME.split(), ALLOW)
-        if has_namespaces
-        else {"newfstatat": ALLOW if has_doorman else _facts(by_name=MISSING)}
-    )
+    by_name: Policy
+    if has_namespaces:
+        by_name = dict.fromkeys(_BY_NAME.split(), ALLOW)
+    elif has_doorman:
+        by_name = {"newfstatat": ALLOW}
+    else:
+        by_name = {"newfstatat": _facts(by_name=MISSING), "open": MISSING, "openat": MISSING}
     return {
         **dict.fromkeys(_ALLOWED.split(), ALLOW),
         **dict.fromkeys(_KILLED.split(), KILL),
