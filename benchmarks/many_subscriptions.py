@@ -1,4 +1,4 @@
-"""10,000 subscriptions on 20 markets, with 50 different settings on each, and one candle of a minute.
+"""10,000 subscriptions on 20 markets, with 50 different settings in all and on each, and one candle.
 
 The exchange is the simulator with more markets, the servers are throwaway, the worker is the real one. Beside
 it, in this process: what a decision and its row cost without a sandbox, and with a task per subscription.
@@ -30,7 +30,7 @@ from exchanges.markets import refresh_markets
 from exchanges.models import Market
 from exchanges.simulator.listings import LISTINGS
 from exchanges.simulator.server import serve
-from execution import tasks, wave
+from execution import cycle, tasks, wave
 from execution.concluding import conclude_all
 from execution.cycle import MarketView, view_market
 from execution.deciding import Decided
@@ -51,7 +51,13 @@ def report() -> None:
         report_loops(bot, markets[0])
         Subscription.objects.all().update(state=Subscription.State.STOPPED)
         subscribe(bot, markets, "1m", SUBSCRIPTIONS)
-        report_wave()
+        print(f"{SUBSCRIPTIONS} subscriptions, {MARKETS} markets, {WORKERS} worker processes:")
+        with worker():
+            next_candle()  # the first one fetches the candles' history and starts the zygotes
+            for settings_in_all in (SETTINGS, MARKETS * SETTINGS):
+                spread(markets, settings_in_all)
+                report_wave()
+        print()
 
 
 @contextmanager
@@ -69,7 +75,7 @@ def many_markets() -> Iterator[list[Market]]:
 
 
 def subscribe(bot: Bot, markets: list[Market], timeframe: str, count: int) -> None:
-    """Subscribe one trader as often as it takes, with SETTINGS different settings evenly spread."""
+    """Subscribe one trader as often as it takes."""
     pattern = make_subscription(
         make_user(f"trader-of-{count}"), bot=bot, market=markets[0], timeframe=timeframe
     )
@@ -82,7 +88,7 @@ def subscribe(bot: Bot, markets: list[Market], timeframe: str, count: int) -> No
                 market=markets[number % len(markets)],
                 timeframe=timeframe,
                 allocated_capital=pattern.allocated_capital,
-                strategy_config={"rsi_oversold": 10 + number // len(markets) % SETTINGS / 10},
+                strategy_config={"rsi_oversold": 30},
                 execution_config=pattern.execution_config,
                 risk_config=pattern.risk_config,
             )
@@ -93,24 +99,39 @@ def subscribe(bot: Bot, markets: list[Market], timeframe: str, count: int) -> No
     pattern.delete()
 
 
+def spread(markets: list[Market], settings_in_all: int) -> None:
+    """Give the subscriptions so many different settings, as evenly as it goes over the markets."""
+    for place, market in enumerate(markets):
+        here = Subscription.objects.active().filter(market=market).order_by("pk")
+        ids = list(here.values_list("pk", flat=True))
+        count = settings_in_all // len(markets) + (place < settings_in_all % len(markets))
+        for number in range(count):
+            chosen = Subscription.objects.filter(pk__in=ids[number::count])
+            chosen.update(strategy_config={"rsi_oversold": 10 + number / 10})
+
+
 def report_wave() -> None:
-    """Let the workers decide the next candle and tell when the last cycle was written."""
-    with worker():
-        for _ in range(2):  # the first one fetches the candles' history and starts the zygotes
-            closed_at = next_close()
-            tasks.tick.delay("1m")
-            done, memory = follow(closed_at - timedelta(minutes=1))
-        finished = Cycle.objects.filter(candle_closed_at=closed_at, state=Cycle.State.DONE)
-        slowest = finished.aggregate(at=Max("finished_at"))["at"]
-        late = finished.filter(skip="stale_candle").count()
-        runs = finished.values("inputs").distinct().count()
-        failed = finished.exclude(verdict=Verdict.OK).count()
+    """Tell when the last cycle of the next candle was written."""
+    closed_at, done, memory = next_candle()
+    finished = Cycle.objects.filter(candle_closed_at=closed_at, state=Cycle.State.DONE)
+    slowest = finished.aggregate(at=Max("finished_at"))["at"]
+    late = finished.filter(skip="stale_candle").count()
+    runs = finished.values("inputs").distinct().count()
+    failed = finished.exclude(verdict=Verdict.OK).count()
+    orders = finished.filter(order__isnull=False).count()
     print(
-        f"{SUBSCRIPTIONS} subscriptions, {MARKETS} markets, {SETTINGS} settings, {WORKERS} worker processes:"
+        f"  {runs:4} distinct inputs, {orders:4} orders: all written"
+        f" {(slowest - closed_at).total_seconds():.1f} s after the candle's close"
+        f" ({done} cycles, {failed} not OK, {late} too late; {memory:.0f} MB for workers and zygotes)",
+        flush=True,
     )
-    print(f"  {done} cycles from {runs} distinct inputs, {failed} not OK, {late} too late")
-    print(f"  all written {(slowest - closed_at).total_seconds():.1f} s after the candle's close")
-    print(f"  memory of worker and zygotes: {memory:.0f} MB (shared pages counted once)\n")
+
+
+def next_candle() -> tuple[datetime, int, float]:
+    """Let the workers decide the next candle; return its close, how many were done, and the most memory."""
+    closed_at = next_close()
+    tasks.tick.delay("1m")
+    return closed_at, *follow(closed_at - timedelta(minutes=1))
 
 
 @contextmanager
@@ -160,12 +181,12 @@ def memory_mb() -> float:
 
 
 def report_loops(bot: Bot, market: Market) -> None:
+    cycle.FRESH_SHARE_OF_CANDLE = 2.0  # in the second half of an hour, too
     opened_at = last_closed("1h", timezone.now())
     view = view_market(market, "1h", opened_at, public_gateway(market.exchange))
     rates: dict[str, list[float]] = {"shared": [], "bare": []}
     subscribe(bot, [market], "1h", AT_ONCE)
-    Subscription.objects.filter(timeframe="1h").update(strategy_config={"rsi_oversold": 30})
-    subscriptions = list(Subscription.objects.filter(timeframe="1h").with_names())
+    subscriptions = list(Subscription.objects.filter(timeframe="1h").to_decide())
     for _ in range(5):
         for name, decide in (("shared", wave.decide_all), ("bare", decide_bare)):
             Cycle.objects.all().delete()
@@ -188,9 +209,9 @@ def decide_bare(view: MarketView, cycles: list[Cycle]) -> None:
     """The same loop with the bot in this process, once per cycle: as fast, and as unsafe, as can be."""
     bot_class, frame = load_bot_class(EXAMPLE), decode_frame(view.frame)
     decided = []
-    for cycle in cycles:
-        config = cycle.subscription.config
+    for each in cycles:
+        config = each.subscription.config
         action = bot_class(config["strategy_config"], {}).execute_algorithm(frame, "1h", config)
-        decided.append(Decided([cycle], Run(Verdict.OK, action)))
+        decided.append(Decided([each], Run(Verdict.OK, action)))
     for batch in wave.batches(decided):
         conclude_all(view.moment, batch)

@@ -1,27 +1,28 @@
 """From what a bot said to what is done: signal, order, and the whole cycle written down, many at once."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from bot_sdk.money import cost_of
-from bot_sdk.risk import BOT, Signal, SkipReason
+from bot_sdk.risk import BOT, Signal, SkipReason, decide
 from bots.models import BotVersion
 from exchanges.errors import ExchangeError
 from exchanges.gateways import trading_gateway
 from exchanges.vault import VaultError
-from execution import envelope
+from execution import bulk, envelope
 from execution.alarms import Trouble, alarm
-from execution.cycle import MarketMoment, conclude
+from execution.cycle import MarketMoment
 from execution.deciding import Decided
 from execution.models import GUARD, Action, Cycle, Order
-from execution.orders import Intent, place_order, position_of
+from execution.orders import Intent, place_order, position_of, read_positions
 from execution.protection import remember, seen
 from execution.sandbox import Receipt, Run, Verdict
 from execution.watching import make_way
@@ -39,9 +40,7 @@ UNDONE = {
     Order.State.REJECTED: SkipReason.ORDER_REJECTED,
     Order.State.NOT_SENT: SkipReason.ORDER_NOT_SENT,
 }
-RESULT_FIELDS = (  # what a cycle's end writes
-    "state",
-    "finished_at",
+RESULT_FIELDS = (  # what a cycle's end writes, beside that it has ended
     "verdict",
     "message",
     "action",
@@ -65,24 +64,30 @@ RESULT_FIELDS = (  # what a cycle's end writes
     "bot_peak_memory_mb",
 )
 
+HandOn = Callable[[MarketMoment, list[Decided]], None]
 
-def conclude_all(moment: MarketMoment, decided: Iterable[Decided]) -> None:
+
+def conclude_all(
+    moment: MarketMoment, decided: Sequence[Decided], leave_orders: HandOn | None = None
+) -> None:
     """Act on each decision and write its cycles down together.
 
-    Cycles come with subscription, market and position. One that is no longer this worker's is left alone.
+    Cycles come with subscription, version and market; what they hold is read here, as it is now. One that is
+    no longer this worker's is left alone. Those that want an order go to `leave_orders`, where it is given.
     One subscription's trouble stays its own: whatever ends a cycle is written on it, and the others go on.
     """
-    ended: list[Cycle] = []
-    for each in decided:
-        if each.run is not None and each.run.verdict == Verdict.UNAVAILABLE:
-            alarm(Trouble.BOTS_NOT_RUN, each.run.message)
-        for cycle in each.cycles:
-            with _trouble_of(cycle):
-                if _act(moment, cycle, each):
-                    ended.append(cycle)
+    late = [each for each in decided if each.is_late]
+    close_without_decision(_cycles_of(late), SkipReason.STALE_CANDLE, TOO_LATE)
+    timely = [each for each in decided if not each.is_late]
+    signals = _signals(moment, timely)
+    left: set[int] = set()
+    if leave_orders is not None:
+        left = {pk for pk, signal in signals.items() if signal.action != Action.HOLD}
+        if left:
+            leave_orders(moment, _only(timely, left))
+    ended = _act_on(moment, _only(timely, signals.keys() - left), signals)
     _write(ended)
-    looked_at = [cycle.subscription for cycle in ended if cycle.price is not None]
-    remember(looked_at, at=timezone.now(), bid=moment.ticker.bid)
+    remember([cycle.subscription for cycle in ended], at=timezone.now(), bid=moment.ticker.bid)
 
 
 def close_without_decision(cycles: list[Cycle], skip: SkipReason, message: str) -> None:
@@ -92,30 +97,74 @@ def close_without_decision(cycles: list[Cycle], skip: SkipReason, message: str) 
     _write(cycles)
 
 
-def _act(moment: MarketMoment, cycle: Cycle, decided: Decided) -> bool:
-    """Place the order that the decision asks for and describe all on the cycle; False if it is not ours."""
-    if decided.is_late:
-        _skip(cycle, SkipReason.STALE_CANDLE, TOO_LATE)
-        return True
-    run, subscription = decided.run, cycle.subscription
-    now = timezone.now()
-    signal = conclude(
-        None if run is None else run.action,
-        subscription.config,
-        moment=moment,
-        holding=subscription.position.holding,
+def _cycles_of(decided: Iterable[Decided]) -> list[Cycle]:
+    return [cycle for each in decided for cycle in each.cycles]
+
+
+def _only(decided: Iterable[Decided], wanted: Collection[int]) -> list[Decided]:
+    """Return the decisions with those of their cycles whose ids are wanted."""
+    found = (replace(each, cycles=[cycle for cycle in each.cycles if cycle.pk in wanted]) for each in decided)
+    return [each for each in found if each.cycles]
+
+
+def _signals(moment: MarketMoment, decided: Sequence[Decided]) -> dict[int, Signal]:
+    """Return by each cycle's id what is to be done. One that its trouble has ended is left out."""
+    read_positions([cycle.subscription for cycle in _cycles_of(decided)])
+    signals = {}
+    for each in decided:
+        for cycle in each.cycles:
+            with _trouble_of(cycle):
+                signals[cycle.pk] = _signal(moment, cycle.subscription, each.run)
+    return signals
+
+
+def _signal(moment: MarketMoment, subscription: Subscription, run: Run | None) -> Signal:
+    """Put what the bot said through risk management; where it was not asked, only a stop can sell."""
+    position, risk, ticker, now = subscription.position, subscription.risk, moment.ticker, timezone.now()
+    return decide(
+        action=None if run is None else run.action,
+        holding=position.holding,
+        bid=ticker.bid,
+        ask=ticker.ask,
+        rules=moment.market.rules,
+        execution=subscription.execution,
+        risk=risk,
         allocated_capital=subscription.allocated_capital,
-        state=seen(subscription.position, subscription.risk, at=now, bid=moment.ticker.bid),
+        state=seen(position, risk, at=now, bid=ticker.bid),
         at=now,
     )
-    if run is None:
-        _describe_without_run(cycle, signal, decided.gap)
-    else:
-        _describe(cycle, run, signal, decided.receipt, is_shared=decided.is_shared)
-    cycle.price = moment.ticker.last
+
+
+def _act_on(moment: MarketMoment, decided: Sequence[Decided], signals: Mapping[int, Signal]) -> list[Cycle]:
+    """Do what is to be done, describe all on the cycles, and return those that are still ours."""
+    earlier = {order.cycle_id: order for order in Order.objects.filter(cycle__in=_cycles_of(decided))}
+    ended = []
+    for each in decided:
+        if each.run is not None and each.run.verdict == Verdict.UNAVAILABLE:
+            alarm(Trouble.BOTS_NOT_RUN, each.run.message)
+        outcome = None if each.run is None else _outcome(each.run, each.receipt, is_shared=each.is_shared)
+        for cycle in each.cycles:
+            with _trouble_of(cycle):
+                signal = signals[cycle.pk]
+                _describe_signal(cycle, signal)
+                if outcome is None:
+                    _say_why_not_asked(cycle, each.gap)
+                else:
+                    _describe_run(cycle, outcome)
+                if _act(moment, cycle, signal, earlier.get(cycle.pk)):
+                    ended.append(cycle)
+    return ended
+
+
+def _act(moment: MarketMoment, cycle: Cycle, signal: Signal, earlier: Order | None) -> bool:
+    """Place the order that is wanted and describe what came of it; False if the cycle is not ours.
+
+    `earlier` is the order of a worker that had the same message and died between order and cycle.
+    """
+    subscription = cycle.subscription
     position = subscription.position
-    earlier: Order | None = getattr(cycle, "order", None)
-    if earlier is not None:  # this message came before, and its worker died between order and cycle
+    cycle.price = moment.ticker.last
+    if earlier is not None:
         cycle.signal_action, cycle.skip, cycle.message = earlier.side, "", earlier.message
     elif signal.action != Action.HOLD and (block := _block(subscription, signal, moment.ticker.last)):
         cycle.skip, cycle.signal_action, cycle.message = block, Action.HOLD, skip_words(block)
@@ -178,9 +227,8 @@ def _describe_signal(cycle: Cycle, signal: Signal) -> None:
     cycle.skip = signal.skip or ""
 
 
-def _describe_without_run(cycle: Cycle, signal: Signal, gap: str) -> None:
-    """Say on the cycle why the bot was not asked; a stop may have acted all the same."""
-    _describe_signal(cycle, signal)
+def _say_why_not_asked(cycle: Cycle, gap: str) -> None:
+    """Say on the cycle why the bot was not asked; a stop may sell all the same."""
     is_quarantined = cycle.subscription.version.state == BotVersion.State.QUARANTINED
     if cycle.skip:
         unasked = SkipReason.VERSION_QUARANTINED if is_quarantined else SkipReason.BOT_STOPPED
@@ -188,25 +236,31 @@ def _describe_without_run(cycle: Cycle, signal: Signal, gap: str) -> None:
     cycle.message = gap or (QUARANTINED if is_quarantined else STOPPED_BY_STAFF)
 
 
-def _describe(cycle: Cycle, run: Run, signal: Signal, receipt: Receipt | None, *, is_shared: bool) -> None:
-    """Put what was run, said and signaled on the cycle."""
-    _describe_signal(cycle, signal)
-    cycle.verdict = run.verdict
-    cycle.message = run.message
-    cycle.log = run.log
-    cycle.asked = [asdict(asked) for asked in run.asked]
-    cycle.bot_seconds = run.seconds
-    cycle.bot_cpu_seconds = run.cpu_seconds
-    cycle.bot_peak_memory_mb = run.peak_memory_mb
-    cycle.is_shared = is_shared
-    if receipt is not None:
-        cycle.inputs, cycle.receipt = receipt.digest, asdict(receipt)
-    if run.action is not None:
-        cycle.action = run.action.action
-        cycle.value = run.action.value
-        cycle.reason = run.action.reason[:500]
-    if run.verdict == Verdict.UNAVAILABLE and signal.skip:
+def _describe_run(cycle: Cycle, outcome: Mapping[str, Any]) -> None:
+    for name, value in outcome.items():
+        setattr(cycle, name, value)
+    if cycle.verdict == Verdict.UNAVAILABLE and cycle.skip:
         cycle.skip = SkipReason.PLATFORM_ERROR
+
+
+def _outcome(run: Run, receipt: Receipt | None, *, is_shared: bool) -> dict[str, Any]:
+    """Return what one run puts on each cycle that it decided, by the cycle's fields."""
+    outcome = {
+        "verdict": run.verdict,
+        "message": run.message,
+        "log": run.log,
+        "asked": [asdict(asked) for asked in run.asked],
+        "bot_seconds": run.seconds,
+        "bot_cpu_seconds": run.cpu_seconds,
+        "bot_peak_memory_mb": run.peak_memory_mb,
+        "is_shared": is_shared,
+    }
+    if receipt is not None:
+        outcome |= {"inputs": receipt.digest, "receipt": asdict(receipt)}
+    if run.action is not None:
+        said = run.action
+        outcome |= {"action": said.action, "value": said.value, "reason": said.reason[:500]}
+    return outcome
 
 
 def _skip(cycle: Cycle, skip: SkipReason, message: str) -> None:
@@ -229,18 +283,12 @@ def _write(cycles: list[Cycle]) -> None:
 
 def _write_together(cycles: list[Cycle]) -> None:
     """Write those that are still this worker's."""
-    now = timezone.now()
-    with transaction.atomic():
-        running = Cycle.objects.select_for_update().filter(
-            claim__in={cycle.claim for cycle in cycles}, state=Cycle.State.RUNNING
-        )
-        ours = set(running.filter(pk__in=[cycle.pk for cycle in cycles]).values_list("pk", flat=True))
-        ended = [cycle for cycle in cycles if cycle.pk in ours]
-        for cycle in ended:
-            cycle.state, cycle.finished_at = Cycle.State.DONE, now
-        Cycle.objects.bulk_create(
-            ended, update_conflicts=True, unique_fields=["id"], update_fields=RESULT_FIELDS
-        )
+    bulk.update(
+        cycles,
+        RESULT_FIELDS,
+        matching=("claim", "state"),
+        also={"state": Cycle.State.DONE, "finished_at": timezone.now()},
+    )
 
 
 @contextmanager

@@ -15,14 +15,9 @@ import pandas as pd
 from django.conf import settings
 
 from bot_sdk.account import candles_of
-from bot_sdk.action import Action
 from bot_sdk.bot import CandleRow
-from bot_sdk.configs import ExecutionConfig, RiskConfig
 from bot_sdk.gaps import gap_in
 from bot_sdk.history import HISTORY_CANDLES
-from bot_sdk.ledger import Holding
-from bot_sdk.risk import Signal, decide
-from bot_sdk.risk_state import RiskState
 from bot_sdk.timeframes import duration
 from exchanges import candles
 from exchanges.frames import Seen, frame_of
@@ -122,36 +117,6 @@ def view_of(seen: Seen, moment: MarketMoment) -> MarketView:
         newest_candles=candles_of(seen.history),
         candles={"first": known[0], "last": known[1], "since": known[2], "count": len(index)},
         gap=gap_in(index, moment.timeframe),
-    )
-
-
-def conclude(
-    action: Action | None,
-    subscription_config: Mapping[str, Any],
-    *,
-    moment: MarketMoment,
-    holding: Holding,
-    allocated_capital: Decimal,
-    state: RiskState,
-    at: datetime,
-) -> Signal:
-    """Put what the bot said through risk management; None is no wish of the bot's, and only a stop can sell.
-
-    `state` is what the risk rules know once they have seen the moment's bid `at` this time.
-
-    Nothing is written and nothing is sent here.
-    """
-    return decide(
-        action=action,
-        holding=holding,
-        bid=moment.ticker.bid,
-        ask=moment.ticker.ask,
-        rules=moment.market.rules,
-        execution=ExecutionConfig.parse(subscription_config["execution_config"]),
-        risk=RiskConfig.parse(subscription_config["risk_config"]),
-        allocated_capital=allocated_capital,
-        state=state,
-        at=at,
     )
 
 

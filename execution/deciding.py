@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -102,11 +102,10 @@ def decide_each(view: MarketView, cycles: list[Cycle]) -> Iterator[list[Decided]
         if settings.BOT_BATCHES:
             answered, jobs = _answered_in_batches(view, jobs, pool)
             ended += answered
-        # what the marketplace runs for its records alone lets people go first
-        jobs.sort(key=lambda asking: all(cycle.subscription.trader_id is None for cycle in asking[1]))
         slow = _slow_subscriptions(view, cycles)
-        for job, asking in jobs:
-            start(job, asking, is_suspect=any(cycle.subscription_id in slow for cycle in asking))
+        # the pool takes up the first ones before the others are there
+        for job, asking in sorted(jobs, key=lambda each: _rank(each[1], slow)):
+            start(job, asking, is_suspect=_is_suspect(asking, slow))
         yield ended
         while running:
             done, running = wait(running, timeout=ROUND_SECONDS)
@@ -153,6 +152,16 @@ def _take_turn(view: MarketView, turns: Turns) -> Ended:
         if run is not None and run.verdict in strikes.COUNTED:
             turns.blame(asking)
         return asking, run
+
+
+def _rank(asking: list[Cycle], slow: Container[int]) -> tuple[bool, bool]:
+    """Suspects come last, and people before what the marketplace runs for its records alone."""
+    is_nobodys = all(cycle.subscription.trader_id is None for cycle in asking)
+    return _is_suspect(asking, slow), is_nobodys
+
+
+def _is_suspect(asking: list[Cycle], slow: Container[int]) -> bool:
+    return any(cycle.subscription_id in slow for cycle in asking)
 
 
 def _count_strikes(asking: list[Cycle], run: Run) -> None:

@@ -41,14 +41,7 @@ class CycleQuerySet(models.QuerySet["Cycle"]):
 
     def to_conclude(self) -> "CycleQuerySet":
         """With all that acting on a decision needs."""
-        return self.select_related(
-            "subscription__bot",
-            "subscription__version__bot",
-            "subscription__market",
-            "subscription__position",
-            "subscription__account",
-            "order",
-        )
+        return self.prefetch_related(models.Prefetch("subscription", Subscription.objects.to_decide()))
 
     def slow_subscriptions(self, cycles: Iterable["Cycle"], since: datetime) -> set[int]:
         """Which subscriptions of these cycles had a bot that was out of time since then."""

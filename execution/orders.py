@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -90,18 +90,23 @@ def position_of(subscription: Subscription) -> Position:
     return position
 
 
-def open_positions(subscriptions: Sequence[Subscription]) -> None:
-    """Open the positions of those that have none, all at once."""
-    known = Position.objects.filter(subscription__in=subscriptions).values_list("subscription_id", flat=True)
-    opened = set(known)
-    Position.objects.bulk_create(
-        [
-            Position(subscription=subscription, quote_balance=subscription.allocated_capital)
-            for subscription in subscriptions
-            if subscription.pk not in opened
-        ],
-        ignore_conflicts=True,
-    )
+def read_positions(subscriptions: Collection[Subscription]) -> None:
+    """Give these subscriptions their `position` as it is now, and open those that are missing."""
+    found = _positions_of(subscriptions)
+    missing = [subscription for subscription in subscriptions if subscription.pk not in found]
+    if missing:
+        Position.objects.bulk_create(
+            [Position(subscription=each, quote_balance=each.allocated_capital) for each in missing],
+            ignore_conflicts=True,
+        )
+        found |= _positions_of(missing)
+    for subscription in subscriptions:
+        subscription.position = found[subscription.pk]
+
+
+def _positions_of(subscriptions: Collection[Subscription]) -> dict[int, Position]:
+    rows = Position.objects.filter(subscription__in=subscriptions)
+    return {position.subscription_id: position for position in rows}
 
 
 def place_order(intent: Intent, gateway: TradingGateway) -> Order:

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from bot_sdk.configs import SELLING_LIMITS, RiskConfig
 from bot_sdk.risk_state import RiskState
+from execution import bulk
 from execution.guards import guard_of
 from execution.models import Position
 from execution.orders import position_of
@@ -89,7 +90,7 @@ def remember(subscriptions: Iterable[Subscription], *, at: datetime, bid: Decima
             if past.is_halted and not position.past.is_halted:
                 tell_of_halt(position)
             position.risk_state = past.to_dict()
-        Position.objects.bulk_update(positions, ["risk_state"])
+        bulk.update(positions, ["risk_state"])
 
 
 def lift_halt(*, subscription: Subscription, bid: Decimal) -> Position:

@@ -9,6 +9,7 @@ import logging
 import sys
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import kombu.exceptions
@@ -340,25 +341,27 @@ def _price_to_end_at(orders: list[Order], market: Market) -> Ticker | None:
 
 def _decide(task: Task, subscriptions: SubscriptionQuerySet, opened_at: str) -> None:
     """View the market of these subscriptions (all on one market and timeframe) and decide each of them."""
-    found = list(subscriptions.with_names())
-    if not found:
+    first = subscriptions.select_related("market").first()
+    if first is None:
         return
-    market, timeframe, candle = found[0].market, found[0].timeframe, datetime.fromisoformat(opened_at)
+    market, timeframe, candle = first.market, first.timeframe, datetime.fromisoformat(opened_at)
+    claim = partial(wave.claim, timeframe=timeframe, opened_at=candle)
     try:
         view = view_market(market, timeframe, candle, public_gateway(market.exchange))
     except RateLimited as error:
         if not _come_back(task, timeframe, candle, error.seconds):
-            cycles = wave.claim(found, timeframe, candle)
+            cycles = claim(subscriptions.to_decide())
             close_without_decision(cycles, SkipReason.EXCHANGE_UNAVAILABLE, str(error))
         return
     except ExchangeError as error:
         is_passing = isinstance(error, CandleNotReady | ExchangeUnavailable)
         if is_passing and task.request.retries < CRAWL_TRIES:
             raise task.retry(exc=error, countdown=CRAWL_PAUSE_SECONDS) from error
-        close_without_decision(wave.claim(found, timeframe, candle), SkipReason.MISSING_CANDLE, str(error))
+        close_without_decision(claim(subscriptions.to_decide()), SkipReason.MISSING_CANDLE, str(error))
         return
-    cycles = wave.claim(found, timeframe, candle)
-    wave.decide_all(view, cycles, conclude_all if len(cycles) <= wave.BATCH else _send)
+    cycles = claim(subscriptions.to_decide())
+    is_large = len(cycles) > wave.BATCH
+    wave.decide_all(view, cycles, partial(conclude_all, leave_orders=_send) if is_large else conclude_all)
 
 
 def _come_back(task: Task, timeframe: str, candle: datetime, seconds: float) -> bool:
@@ -375,7 +378,7 @@ def _come_back(task: Task, timeframe: str, candle: datetime, seconds: float) -> 
 
 
 def _send(moment: MarketMoment, batch: list[Decided]) -> None:
-    """Leave a batch of a large wave to whichever worker is free."""
+    """Leave the orders of a large wave to whichever workers are free: exchanges take their time."""
     try:
         conclude_batch.apply_async([moment.to_dict(), [decided.to_dict() for decided in batch]])
     except kombu.exceptions.OperationalError:  # without a broker it is done here

@@ -7,7 +7,7 @@ doubled, late and repeated ticks harmless.
 
 import itertools
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,18 +16,17 @@ from django.db.models import Count
 from django.utils import timezone
 
 from bot_sdk.timeframes import duration
-from execution.concluding import conclude_all
-from execution.cycle import MarketMoment, MarketView, stale_at
+from execution import bulk
+from execution.concluding import HandOn, conclude_all
+from execution.cycle import MarketView, stale_at
 from execution.deciding import CONFINED_RUNS_AT_ONCE, Decided, decide_each
 from execution.models import Cycle
-from execution.orders import open_positions
+from execution.orders import read_positions
 from execution.settling import settle_on_paper
 from subscriptions.models import Subscription, SubscriptionQuerySet
 
 LEASE_MARGIN_SECONDS = 120  # beyond the bots' own time: starting jails, risk, orders, writing
 BATCH = 100  # cycles that travel, and are written, together
-
-HandOn = Callable[[MarketMoment, list[Decided]], None]
 
 
 def due(timeframe: str, opened_at: datetime) -> SubscriptionQuerySet:
@@ -46,32 +45,30 @@ def claim(subscriptions: Iterable[Subscription], timeframe: str, opened_at: date
     """Create a RUNNING cycle for each subscription that has none and return those that are ours."""
     subscriptions = list(subscriptions)
     token, now, closed_at = uuid.uuid4(), timezone.now(), opened_at + duration(timeframe)
-    open_positions(subscriptions)
+    read_positions(subscriptions)
     rounds = -(-len(subscriptions) // CONFINED_RUNS_AT_ONCE)
     longest = timedelta(seconds=rounds * settings.BOT_EXECUTION_TIMEOUT)
     ends_at = min(now + longest, max(now, stale_at(timeframe, closed_at)))
-    Cycle.objects.bulk_create(
-        [
-            Cycle(
-                subscription=subscription,
-                candle_opened_at=opened_at,
-                candle_closed_at=closed_at,
-                claim=token,
-                started_at=now,
-                revision=subscription.revision,
-                lease_until=ends_at + timedelta(seconds=LEASE_MARGIN_SECONDS),
-            )
-            for subscription in subscriptions
-        ],
-        ignore_conflicts=True,
-    )
-    return list(Cycle.objects.filter(claim=token).to_conclude())
+    lease_until = ends_at + timedelta(seconds=LEASE_MARGIN_SECONDS)
+    cycles = [
+        Cycle(
+            subscription=subscription,
+            candle_opened_at=opened_at,
+            candle_closed_at=closed_at,
+            claim=token,
+            started_at=now,
+            revision=subscription.revision,
+            lease_until=lease_until,
+        )
+        for subscription in subscriptions
+    ]
+    return bulk.insert(cycles, apart="subscription")
 
 
 def decide_all(view: MarketView, cycles: list[Cycle], hand_on: HandOn = conclude_all) -> None:
     """Decide the cycles and hand the decisions on, in batches, as their runs end.
 
-    What is handed on comes with the cycles' subscription, market and position.
+    The cycles come with subscription, version, bot and market.
     """
     for ended in decide_each(view, cycles):
         for batch in batches(ended):

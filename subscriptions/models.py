@@ -74,6 +74,10 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def with_names(self) -> "SubscriptionQuerySet":
         return self.select_related("bot", "version", "market", "account")
 
+    def to_decide(self) -> "SubscriptionQuerySet":
+        """With what deciding needs; those with the same bot, version, market or account share its object."""
+        return self.prefetch_related("bot", "version__bot", "market", "account")
+
 
 IS_ON_PAPER = models.Q(account=None) | models.Q(account__environment=ExchangeAccount.Environment.PAPER)
 

@@ -96,6 +96,12 @@ def throwaway_storage(settings: Settings, tmp_path: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
+def a_pace_of_its_own(settings: Settings) -> None:
+    """Let no test wait for what another one asked an exchange, or stop because that one was told to."""
+    settings.EGRESS_ADDRESS = uuid.uuid4().hex
+
+
+@pytest.fixture(autouse=True)
 def prices_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a price that a test sets be seen at once."""
     monkeypatch.setattr(prices, "GOOD_FOR_SECONDS", 0)

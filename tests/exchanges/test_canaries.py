@@ -32,7 +32,6 @@ MIDDLE = slice(20, 44)  # of a key: what no hint, header or PEM line shows by ri
 @pytest.fixture
 def simulator(settings: Settings) -> Iterator[Simulator]:
     settings.EXCHANGE_TESTNET_MODE = False
-    settings.EGRESS_ADDRESS = uuid.uuid4().hex
     celery_app.control.purge()
     with simulating(has_limits=False) as simulator:
         settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", simulator.url

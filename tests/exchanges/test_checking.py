@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -73,7 +72,6 @@ type Serve = Callable[[Mapping[str, bytes]], None]
 def serve(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Have all exchanges answer with fixed replies."""
     settings.EXCHANGE_TESTNET_MODE = False
-    settings.EGRESS_ADDRESS = uuid.uuid4().hex  # no test waits for what another one asked
     with ExitStack() as servers:
 
         def start(replies: Mapping[str, bytes]) -> None:
@@ -224,7 +222,6 @@ def test_a_testnet_client_reaches_the_testnet_alone() -> None:
 def simulator(settings: Settings) -> Iterator[Simulator]:
     """The simulated exchanges, which judge signatures and keys themselves."""
     settings.EXCHANGE_TESTNET_MODE = False
-    settings.EGRESS_ADDRESS = uuid.uuid4().hex
     with simulating() as simulator:
         settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", simulator.url
         gateways.public_gateway.cache_clear()

@@ -28,7 +28,6 @@ def asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
     paths: list[str] = []
     with serve(seed=7, has_limits=False, on_request=paths.append) as url:
         settings.MARKET_DATA, settings.EXCHANGE_SIMULATOR_URL = "simulator", url
-        settings.EGRESS_ADDRESS = url  # a pace of its own
         gateways.public_gateway.cache_clear()
         yield paths
         gateways.public_gateway.cache_clear()

@@ -20,7 +20,6 @@ def nothing_asked() -> None:
     server = shared_redis()
     for name in server.scan_iter("asked:*"):
         server.delete(name)
-    server.delete(*[f"rate:{name}:halt:default" for name in ("BINANCE", "COINBASE", "KRAKEN")])
 
 
 def ask(exchange: str, times: int) -> None:

@@ -249,7 +249,7 @@ class Ward:
             self._accounts.append(
                 make_subscription(owner, bot=self._bot, account=account, market=self._market)
             )
-        orders.open_positions(self._accounts)
+        orders.read_positions(self._accounts)
 
     def warm_up(self) -> None:
         """Do it once in this process, so that children find everything compiled and loaded."""

@@ -490,7 +490,7 @@ def cast(
         make_subscription(bob, bot=bot, account=place, market=market)
         for place, market in ((account, bitcoin), (account, bitcoin), (account, ether), (None, bitcoin))
     ]
-    orders.open_positions(subscriptions)
+    orders.read_positions(subscriptions)
     with time_machine.travel(NOON, tick=False) as clock:
         # who waits for an order to have left waits on this clock
         monkeypatch.setattr("subscriptions.lifecycle.time.sleep", lambda s: clock.shift(timedelta(seconds=s)))

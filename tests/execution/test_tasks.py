@@ -162,7 +162,6 @@ def test_a_market_without_room_until_its_candle_is_stale_is_told_on_the_cycle(
     tasks.tick.delay("1h")
 
     eventually(done)
-    gateways.shared_redis().delete("rate:BINANCE:halt:default")
     assert Cycle.objects.get().skip == "exchange_unavailable"
 
 

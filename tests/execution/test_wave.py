@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -77,7 +78,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def decide(view: MarketView, *subscriptions: Subscription) -> list[Cycle]:
-    cycles = wave.claim(subscriptions, view.timeframe, view.opened_at)
+    due = Subscription.objects.filter(pk__in=[each.pk for each in subscriptions]).order_by("pk")
+    cycles = wave.claim(due.to_decide(), view.timeframe, view.opened_at)
     wave.decide_all(view, cycles)
     return [Cycle.objects.get(pk=cycle.pk) for cycle in cycles]
 
@@ -409,8 +411,9 @@ def test_more_subscribers_cost_no_more_queries(
     subscriptions = [hourly(view.market, bot=bot, strategy_config={"length": 1}) for _ in range(2 + others)]
     cycles = wave.claim(subscriptions, "1h", view.opened_at)
 
-    # code, models, who was slow, the lock in its savepoint, the write; and the same for what rules remember
-    with django_assert_num_queries(11):
+    # code, models, who was slow, what is held, earlier orders, the write; and, for what the rules remember,
+    # the lock in its savepoint and the write
+    with django_assert_num_queries(10):
         wave.decide_all(view, cycles)
 
 
@@ -434,6 +437,47 @@ def test_a_large_wave_travels_in_batches_and_arrives_whole(
     assert {(cycle.state, cycle.verdict) for cycle in cycles} == {(Cycle.State.DONE, "OK")}
     for cycle in cycles:
         assert cycle.reason == f"length {cycle.subscription.strategy_config['length']}"
+
+
+BUYING_FROM_THREE_ON = HEADER + (
+    "    def execute_algorithm(self, d, t, s=None):\n"
+    "        length = self.config['length']\n"
+    "        return Action('BUY' if length >= 3 else 'HOLD', 1.0, f'length {length}')\n"
+)
+
+
+def test_of_a_large_wave_only_the_orders_travel(
+    view: MarketView, fresh: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("execution.wave.BATCH", 3)
+    bot = make_bot(code=BUYING_FROM_THREE_ON)
+    subscriptions = [hourly(view.market, bot=bot, strategy_config={"length": n}) for n in range(5)]
+    messages: list[str] = []
+
+    def post(moment: MarketMoment, batch: list[Decided]) -> None:
+        messages.append(json.dumps([moment.to_dict(), [decided.to_dict() for decided in batch]]))
+
+    cycles = wave.claim(subscriptions, "1h", view.opened_at)
+    wave.decide_all(view, cycles, partial(conclude_all, leave_orders=post))
+
+    done = Cycle.objects.filter(state=Cycle.State.DONE)
+    assert {cycle.reason for cycle in done} == {"length 0", "length 1", "length 2"}
+    assert not Order.objects.exists()
+    for message in [*messages, *messages]:  # delivered twice
+        tasks.conclude_batch(*json.loads(message))
+    assert {order.cycle.reason for order in Order.objects.all() if order.cycle} == {"length 3", "length 4"}
+    bought = done.filter(signal_action="BUY")
+    assert (done.all().count(), {cycle.reason for cycle in bought}) == (5, {"length 3", "length 4"})
+
+
+def test_what_is_held_is_read_when_the_bot_has_answered(view: MarketView, fresh: None) -> None:
+    subscription = hourly(view.market, risk_config={"stop_loss_percent": 5})
+    [cycle] = wave.claim([subscription], "1h", view.opened_at)
+    Position.objects.update(quote_balance=0, base_amount=1, cost_basis=2 * view.ticker.last)
+
+    conclude_all(view.moment, [Decided([cycle], Run(Verdict.OK, Action("HOLD", 1.0, "holds")))])
+
+    assert Cycle.objects.get().signal_source == "stop_loss"
 
 
 def test_a_message_that_comes_again_after_its_order_tells_of_that_order(
@@ -703,9 +747,10 @@ def test_a_run_that_could_not_be_confined_alarms_the_operator_once(
 ) -> None:
     settings.ADMINS = ["operator@example.com"]
     cache.clear()
+    subscriptions = [hourly(view.market) for _ in range(2)]
 
-    for _ in range(2):
-        conclude_all(view.moment, [Decided([], Run(Verdict.UNAVAILABLE, message="no bwrap"))])
+    for cycle in wave.claim(subscriptions, "1h", view.opened_at):
+        conclude_all(view.moment, [Decided([cycle], Run(Verdict.UNAVAILABLE, message="no bwrap"))])
 
     assert [mail.to for mail in mailoutbox] == [["operator@example.com"]]
     assert "no bwrap" in mailoutbox[0].body
