@@ -8,7 +8,7 @@ import json
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db.models import TextField
+from django.db.models import Model, OuterRef, Subquery, TextField
 from django.db.models.functions import Cast
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -17,7 +17,7 @@ from accounts.models import User
 from bots.catalogue import Asked, listed
 from bots.forms import CatalogueForm
 from bots.listings import Listing, Statement
-from bots.models import Bot, Category
+from bots.models import Bot, BotVersion, Category
 
 MOST_REMEMBERED = 4096  # cards per process, of about 3 KB each
 MOST_STATEMENTS = 512  # of about 3 KB each
@@ -34,8 +34,8 @@ class CardFacts(NamedTuple):
     record_text: str | None
     trading_pairs_text: str
     timeframes_text: str
-    category__name: str
-    developer__username: str
+    category_name: str
+    developer_name: str
     version_number: str
 
 
@@ -48,7 +48,17 @@ def listing(form: CatalogueForm) -> Listing:
 @lru_cache(maxsize=MOST_STATEMENTS)
 def _statement(asked: Asked) -> Statement:
     as_text = {f"{name}_text": Cast(name, TextField()) for name in ("record", "trading_pairs", "timeframes")}
-    return Statement.of(listed(asked).annotate(**as_text).values_list(*CardFacts._fields))
+    # looked up for each row that is shown: to plan the joins takes longer than to read the rows
+    names = {
+        "category_name": _looked_up(Category, "category", "name"),
+        "developer_name": _looked_up(User, "developer", "username"),
+        "version_number": _looked_up(BotVersion, "newest_published", "number"),
+    }
+    return Statement.of(listed(asked).annotate(**as_text, **names).values_list(*CardFacts._fields))
+
+
+def _looked_up(model: type[Model], reference: str, field: str) -> Subquery:
+    return Subquery(model._default_manager.filter(pk=OuterRef(reference)).order_by().values(field))
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
@@ -63,8 +73,8 @@ def card_html(facts: CardFacts) -> SafeString:
         record=facts.record_text and json.loads(facts.record_text),
         trading_pairs=json.loads(facts.trading_pairs_text),
         timeframes=json.loads(facts.timeframes_text),
-        category=Category(name=facts.category__name),
-        developer=User(username=facts.developer__username),
+        category=Category(name=facts.category_name),
+        developer=User(username=facts.developer_name),
     )
     shown = {"bot": bot, "version_number": facts.version_number}
     return SafeString(render_to_string("bots/catalogue.html#card", shown))

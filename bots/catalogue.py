@@ -4,11 +4,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from django.core.cache import caches
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import F, Q
 
 from accounts.moment import KEPT_SECONDS
 from bots.listings import Statement
-from bots.models import Bot, BotQuerySet, BotVersion
+from bots.models import BotQuerySet, Category
 from bots.search import having
 
 BEST_RECORD = F("record_score").desc(nulls_last=True)
@@ -16,7 +16,7 @@ ORDERS = {
     "": ("-relevance", BEST_RECORD, "name"),
     "record": (BEST_RECORD, "name"),
     "name": ("name",),
-    "newest": ("-version_published_at", "name"),
+    "newest": ("-newest_published__published_at", "name"),
     "price": ("price_per_month", "name"),
     "-price": ("-price_per_month", "name"),
 }
@@ -35,12 +35,12 @@ class ListedCategory(NamedTuple):
 
 
 def listed(everything_asked: Asked) -> BotQuerySet:
-    """Return the published bots that are asked for, each with its version.
+    """Return the published bots that are asked for.
 
     A bot that names no pair or no timeframe is made for any.
     """
     asked = dict(everything_asked)
-    bots = with_version(having(asked["q"]).published())
+    bots = having(asked["q"]).published()
     chosen = {
         "category__slug": asked["category"],
         "bot_type": asked["type"],
@@ -70,15 +70,13 @@ def categories_with_bots() -> tuple[ListedCategory, ...]:
 
 @cache
 def _categories() -> Statement:
-    facts = [f"category__{name}" for name in ("slug", "name", "description")]
-    bots = Bot.objects.published().order_by("category__name")
-    return Statement.of(bots.values_list(*facts).annotate(bot_count=Count("pk")))
+    used = Category.objects.filter(listed_count__gt=0).order_by("name")
+    return Statement.of(used.values_list("slug", "name", "description", "listed_count"))
 
 
 def with_version(bots: BotQuerySet) -> BotQuerySet:
     """Return them with developer, category, and the number and time of the version that is offered."""
-    versions = BotVersion.objects.published().filter(bot=OuterRef("pk")).order_by("-created_at", "-pk")
     return bots.select_related("developer", "category").annotate(
-        version_number=Subquery(versions.values("number")[:1]),
-        version_published_at=Subquery(versions.values("published_at")[:1]),
+        version_number=F("newest_published__number"),
+        version_published_at=F("newest_published__published_at"),
     )

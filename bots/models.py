@@ -33,6 +33,9 @@ class Category(models.Model):
     name = models.CharField(max_length=60, unique=True)
     slug = models.SlugField(max_length=60, unique=True)
     description = models.CharField(max_length=200, blank=True)
+    listed_count = models.PositiveIntegerField(
+        default=0, editable=False, help_text="bots listed in it; kept by triggers alone"
+    )
 
     class Meta:
         ordering = ["name"]
@@ -45,8 +48,7 @@ class Category(models.Model):
 class BotQuerySet(models.QuerySet["Bot"]):
     def published(self) -> "BotQuerySet":
         """Bots that anyone may see and subscribe to: listed, with a version that may run."""
-        runnable = BotVersion.objects.filter(bot=models.OuterRef("pk"), state=BotVersion.State.PUBLISHED)
-        return self.filter(models.Exists(runnable), state=Bot.State.LISTED)
+        return self.filter(IS_OFFERED)
 
     def by(self, developer: User | AnonymousUser) -> "BotQuerySet":
         """The bots that this person publishes, but for what they have deleted."""
@@ -60,6 +62,9 @@ class BotQuerySet(models.QuerySet["Bot"]):
     def with_subscribers(self) -> "BotQuerySet":
         """Each with `subscriber_count`: the people who trade with it now."""
         return self.annotate(subscriber_count=_subscribers())
+
+
+IS_OFFERED = models.Q(state="LISTED", newest_published__isnull=False)
 
 
 class Bot(models.Model):
@@ -144,6 +149,14 @@ class Bot(models.Model):
     exchanges = models.JSONField(
         default=list, editable=False, help_text="where it can trade, as the app that knows markets has it"
     )
+    newest_published = models.ForeignKey(
+        "BotVersion",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="kept by triggers alone, whoever writes versions or bots; empty: none is published",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = BotQuerySet.as_manager()
@@ -170,12 +183,10 @@ class Bot(models.Model):
             models.Index(
                 models.F("record_score").desc(nulls_last=True),
                 "name",
-                condition=models.Q(state="LISTED"),
+                condition=IS_OFFERED,
                 name="bots_by_record",
             ),
-            models.Index(
-                fields=["category", "id"], condition=models.Q(state="LISTED"), name="listed_bots_by_category"
-            ),
+            models.Index(fields=["category", "id"], condition=IS_OFFERED, name="listed_bots_by_category"),
             GinIndex(SearchVector("description", config=SEARCH_LANGUAGE), name="bots_by_description"),
         ]
 

@@ -1,6 +1,6 @@
 """How a version comes to be listed, and how it stops being offered or run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -153,25 +153,40 @@ def quarantine(version: BotVersion, reason: str) -> bool:
 
     Its subscriptions stay, and so do the stops of what they hold. Nobody can subscribe to it.
     """
-    running = BotVersion.objects.filter(pk=version.pk, state__in=BotVersion.RUNNING)
-    stopped = running.update(
+    return _change(
+        version,
+        was=BotVersion.RUNNING,
         state_before=F("state"),
         state=BotVersion.State.QUARANTINED,
         stopped_at=timezone.now(),
         state_reason=reason[:300],
     )
-    return stopped == 1
 
 
 def release(version: BotVersion) -> bool:
     """Let a version out of quarantine as it was before, with a clean record; whether it was in there."""
-    quarantined = BotVersion.objects.quarantined().filter(pk=version.pk)
-    return quarantined.update(state=F("state_before"), state_reason="", released_at=timezone.now()) == 1
+    return _change(
+        version,
+        was=[BotVersion.State.QUARANTINED],
+        state=F("state_before"),
+        state_reason="",
+        released_at=timezone.now(),
+    )
 
 
 def _move(version: BotVersion, was: str, to: BotVersion.State, **facts: object) -> BotVersion:
-    if not BotVersion.objects.filter(pk=version.pk, state=was).update(state=to, **facts):
+    if not _change(version, was=[was], state=to, **facts):
         found = drafting.reread(version)
         raise PublishingError(f"{found} is {found.get_state_display().lower()} by now. Look at it again.")
     version.refresh_from_db()
     return version
+
+
+def _change(version: BotVersion, *, was: Collection[str], **facts: object) -> bool:
+    """Change a version that is in one of these states; whether it was.
+
+    Its bot is locked before it, as by all who need both: with the version changes what the bot offers.
+    """
+    with transaction.atomic():
+        list(Bot.objects.select_for_update(no_key=True).filter(pk=version.bot_id).only("pk"))
+        return BotVersion.objects.filter(pk=version.pk, state__in=was).update(**facts) == 1
