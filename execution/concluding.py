@@ -301,8 +301,8 @@ def _trouble_of(cycle: Cycle) -> Iterator[None]:
         connection.close_if_unusable_or_obsolete()
         try:
             # from the row as it stands: what could not be written is left behind
-            row = Cycle.objects.get(pk=cycle.pk)
-            _skip(row, SkipReason.PLATFORM_ERROR, OUR_FAULT)
-            _write_together([row])
+            for row in Cycle.objects.claimed_by(cycle):
+                _skip(row, SkipReason.PLATFORM_ERROR, OUR_FAULT)
+                _write_together([row])
         except DatabaseError:
             logger.exception("Cycle %s could not be closed", cycle.pk)

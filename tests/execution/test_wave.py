@@ -229,6 +229,23 @@ def test_a_cycle_that_another_worker_took_over_is_left_alone(view: MarketView, f
     assert not Order.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("state", [Cycle.State.DONE, Cycle.State.INTERRUPTED])
+def test_an_error_of_ours_changes_no_cycle_that_has_ended_elsewhere(
+    view: MarketView, fresh: None, state: str
+) -> None:
+    subscription = hourly(view.market)
+    cycles = wave.claim([subscription], view.timeframe, view.opened_at)
+    Cycle.objects.update(state=state, signal_action="BUY", message="what another worker wrote")
+    subscription.risk_config = {"stop_loss_percent": "none that there is"}
+
+    conclude_all(view.moment, [Decided(cycles, Run(Verdict.OK, Action("HOLD", 1.0, "holds")))])
+
+    cycle = Cycle.objects.get()
+    assert (cycle.state, cycle.signal_action) == (state, "BUY")
+    assert (cycle.message, cycle.skip) == ("what another worker wrote", "")
+
+
 def test_only_active_subscriptions_are_due(opened_at: datetime) -> None:
     active = make_subscription(timeframe="1h")
     lifecycle.pause(subscription=make_subscription(timeframe="1h"))
