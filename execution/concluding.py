@@ -109,13 +109,26 @@ def _only(decided: Iterable[Decided], wanted: Collection[int]) -> list[Decided]:
 
 def _signals(moment: MarketMoment, decided: Sequence[Decided]) -> dict[int, Signal]:
     """Return by each cycle's id what is to be done. One that its trouble has ended is left out."""
-    read_positions([cycle.subscription for cycle in _cycles_of(decided)])
+    are_read = _have_read([cycle.subscription for cycle in _cycles_of(decided)])
     signals = {}
     for each in decided:
         for cycle in each.cycles:
             with _trouble_of(cycle):
+                if not are_read:
+                    read_positions([cycle.subscription])
                 signals[cycle.pk] = _signal(moment, cycle.subscription, each.run)
     return signals
+
+
+def _have_read(subscriptions: list[Subscription]) -> bool:
+    """Read what all of them hold; False if it has to be tried for each by itself."""
+    try:
+        read_positions(subscriptions)
+    except DatabaseError:  # the connection may have broken while the bots ran
+        logger.exception("What %d subscriptions hold could not be read together", len(subscriptions))
+        connection.close_if_unusable_or_obsolete()
+        return False
+    return True
 
 
 def _signal(moment: MarketMoment, subscription: Subscription, run: Run | None) -> Signal:

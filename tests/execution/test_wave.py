@@ -246,6 +246,29 @@ def test_an_error_of_ours_changes_no_cycle_that_has_ended_elsewhere(
     assert (cycle.message, cycle.skip) == ("what another worker wrote", "")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_breaks_while_bots_run_costs_no_cycle(view: MarketView, fresh: None) -> None:
+    subscriptions = [hourly(view.market) for _ in range(2)]
+    cycles = wave.claim(subscriptions, view.timeframe, view.opened_at)
+    break_connection()
+
+    conclude_all(view.moment, [Decided(cycles, Run(Verdict.OK, Action("BUY", 1.0, "buys")))])
+
+    assert [order.state for order in Order.objects.all()] == [Order.State.FILLED] * 2
+    assert {cycle.signal_action for cycle in Cycle.objects.filter(state=Cycle.State.DONE)} == {"BUY"}
+
+
+def break_connection() -> None:
+    """Do to this thread's connection what a server does that restarts."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [backend] = cursor.fetchone()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+    other.close()
+
+
 def test_only_active_subscriptions_are_due(opened_at: datetime) -> None:
     active = make_subscription(timeframe="1h")
     lifecycle.pause(subscription=make_subscription(timeframe="1h"))
