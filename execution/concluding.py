@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
@@ -286,7 +287,7 @@ def _write(cycles: list[Cycle]) -> None:
     """Write the cycles' ends in one statement, or, when that fails, each by itself."""
     try:
         _write_together(cycles)
-    except DatabaseError:
+    except (DatabaseError, ValueError, ValidationError):  # a value that cannot be sent is one of the last two
         logger.exception("%d cycles could not be written together", len(cycles))
         connection.close_if_unusable_or_obsolete()
         for cycle in cycles:

@@ -479,6 +479,21 @@ def test_a_large_wave_travels_in_batches_and_arrives_whole(
         assert cycle.reason == f"length {cycle.subscription.strategy_config['length']}"
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("message", ["\ud800", "\x00"])
+def test_what_cannot_be_written_of_one_cycle_keeps_no_other_from_being_written(
+    view: MarketView, fresh: None, message: str
+) -> None:
+    cycles = wave.claim([hourly(view.market) for _ in range(3)], view.timeframe, view.opened_at)
+    holds = Action("HOLD", 1.0, "holds")
+    good, bad = Run(Verdict.OK, holds), Run(Verdict.OK, holds, message=message)
+
+    conclude_all(view.moment, [Decided(cycles[:2], good), Decided(cycles[2:], bad)])
+
+    skips = {cycle.pk: cycle.skip for cycle in Cycle.objects.filter(state=Cycle.State.DONE)}
+    assert [skips[cycle.pk] for cycle in cycles] == ["", "", "platform_error"]
+
+
 BUYING_FROM_THREE_ON = HEADER + (
     "    def execute_algorithm(self, d, t, s=None):\n"
     "        length = self.config['length']\n"
