@@ -52,8 +52,9 @@ def is_alive(pid: int) -> bool:
 def test_nothing_outlives_the_supervisor(tmp_path: Path, how: signal.Signals) -> None:
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}) as supervisor:
-        eventually((tmp_path / "ids").exists)
-        ids = [int(word) for word in (tmp_path / "ids").read_text().split()]
+        named = tmp_path / "ids"
+        eventually(lambda: named.exists() and named.read_text() != "")
+        ids = [int(word) for word in named.read_text().split()]
         assert all(map(is_alive, ids))
 
         supervisor.send_signal(how)
@@ -68,7 +69,7 @@ def test_a_service_that_dies_is_started_again(tmp_path: Path) -> None:
     code = f"import time; open({str(marks)!r}, 'a').write('x'); time.sleep(600)"
     service = supervisor.start("web", [sys.executable, "-c", code], tmp_path / "web.log")
     try:
-        eventually(marks.exists)
+        eventually(lambda: marks.exists() and marks.read_text() == "x")
         assert service.process is not None
         service.process.kill()
 
