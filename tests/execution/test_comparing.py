@@ -24,9 +24,9 @@ __all__ = ["market", "opened_at", "simulator"]  # fixtures
 pytestmark = pytest.mark.django_db
 
 CANDLES = 6
-BY_INDICATOR = HEADER + (
+BY_HOUR = HEADER + (
     "    def execute_algorithm(self, d, t, s=None):\n"
-    "        return Action('BUY' if d['rsi'].iloc[-1] > d['rsi'].iloc[-2] else 'HOLD', 1.0, 'by RSI')\n"
+    "        return Action('BUY' if d.index[-1].hour % 2 else 'HOLD', 1.0, 'by the hour')\n"
 )
 BY_ACCOUNT = HEADER + (
     "    def execute_algorithm(self, d, t, s=None):\n"
@@ -36,9 +36,9 @@ BY_ACCOUNT = HEADER + (
 
 @pytest.fixture
 def decided(market: Market, opened_at: datetime, monkeypatch: pytest.MonkeyPatch) -> Subscription:
-    """A subscription that bought at six candles, beside one that went by an indicator at the same."""
+    """A subscription that bought at six candles, beside one that went by the hour at the same."""
     monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 100.0)
-    subscriptions = [hourly(market), hourly(market, bot=make_bot(code=BY_INDICATOR))]
+    subscriptions = [hourly(market), hourly(market, bot=make_bot(code=BY_HOUR))]
     gateway = public_gateway(market.exchange)
     for age in range(CANDLES - 1, -1, -1):
         decide(view_market(market, "1h", opened_at - age * timedelta(hours=1), gateway), *subscriptions)
@@ -70,7 +70,7 @@ def test_what_differs_is_what_the_version_really_said_at_these_candles(decided: 
     held = other.filter(action="HOLD").count()
     orders = Order.objects.count()
 
-    result = compared(decided, BY_INDICATOR)
+    result = compared(decided, BY_HOUR)
 
     assert 0 < held < CANDLES
     assert (result["asked"], result["different"]) == (CANDLES, held)
@@ -96,7 +96,7 @@ def test_a_version_that_fails_or_asks_about_the_account_is_told_apart(decided: S
 
 
 def test_a_comparison_is_made_once_for_a_candle_and_settings(decided: Subscription) -> None:
-    compared(decided, BY_INDICATOR)
+    compared(decided, BY_HOUR)
     version, person = BotVersion.objects.get(number="v1.1.0"), trader_of(decided)
 
     again = reruns.ask_for_comparison(subscription=decided, version=version, person=person)
@@ -113,7 +113,7 @@ def test_a_comparison_is_made_once_for_a_candle_and_settings(decided: Subscripti
 
 
 def test_a_version_that_staff_pull_meanwhile_is_not_run(decided: Subscription) -> None:
-    publish_version(bot=decided.bot, number="v1.1.0", code=BY_INDICATOR, parameters=())
+    publish_version(bot=decided.bot, number="v1.1.0", code=BY_HOUR, parameters=())
     version = BotVersion.objects.get(number="v1.1.0")
     asked = reruns.ask_for_comparison(subscription=decided, version=version, person=trader_of(decided))
     BotVersion.objects.filter(pk=version.pk).update(state=BotVersion.State.PULLED)
