@@ -1,6 +1,6 @@
 """The product's own WSGI application with one page more: an empty template behind the whole middleware.
 
-`PAGES_KEPT=no` has nothing kept between two requests.
+`PAGES_KEPT=no` has nothing kept for a time; what follows from the rows alone, such as a card, is still remembered.
 """
 
 import os

@@ -47,7 +47,7 @@ def listing(form: CatalogueForm) -> Listing:
 
 @lru_cache(maxsize=MOST_STATEMENTS)
 def _statement(asked: Asked) -> Statement:
-    as_text = {f"{name}_text": Cast(name, TextField()) for name in ("record", "trading_pairs", "timeframes")}
+    as_text = {f"{name}_text": Cast(name, TextField()) for name in ("trading_pairs", "timeframes")}
     # looked up for each row that is shown: to plan the joins takes longer than to read the rows
     names = {
         "category_name": _looked_up(Category, "category", "name"),

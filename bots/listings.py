@@ -1,41 +1,56 @@
-"""Lists whose SQL is made once.
+"""Lists whose SQL is made once, and planned once for each connection.
 
-Django takes longer to put a list's SQL together than PostgreSQL to answer it, and it is the same whenever the
-same is asked for. The rows are read anew each time.
+Django takes longer to put a list's SQL together, and PostgreSQL to plan it, than to find the rows; both are the
+same whenever the same is asked for. The rows are read anew each time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from django.db import DEFAULT_DB_ALIAS, connection
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.db.models import QuerySet
+
+TIMES_PLANNED_ANEW = 1  # before a connection keeps the plan; psycopg keeps those of the 100 latest statements
 
 type Row = tuple[Any, ...]
 type Converter = Callable[[Any, Any, Any], Any]
 
 
 class Statement(NamedTuple):
-    """A query as the database gets it, and what Django makes of the columns that come."""
+    """A query as the database gets it, and what Django makes of the columns that come.
+
+    Its values are part of the SQL: what is planned without them suits no page and no index in particular.
+    """
 
     sql: str
-    parameters: tuple[Any, ...]
     converters: Mapping[int, tuple[Sequence[Converter], Any]]  # by a column's place, with its expression
 
     @classmethod
     def of(cls, rows: QuerySet[Any, Any]) -> Self:
         """Take it from a `values_list`."""
         compiler = rows.query.get_compiler(DEFAULT_DB_ALIAS)
-        sql, parameters = compiler.as_sql()
-        return cls(sql, parameters, compiler.get_converters([column for column, *_ in compiler.select]))
+        with connection.cursor() as cursor:
+            sql = cursor.mogrify(*compiler.as_sql())
+        return cls(sql, compiler.get_converters([column for column, *_ in compiler.select]))
 
     def rows(self, part: slice | None = None) -> list[Row]:
-        sql, parameters = self.sql, self.parameters
-        if part:
-            sql, parameters = f"{sql} LIMIT %s OFFSET %s", (*parameters, part.stop - part.start, part.start)
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            found: list[Row] = cursor.fetchall()
+        try:
+            found = self._read(part)
+        except NotSupportedError:  # a column has another type than when it was planned
+            connection.close()
+            found = self._read(part)
         return [self._converted(row) for row in found] if self.converters else found
+
+    def _read(self, part: slice | None) -> list[Row]:
+        sql = f"{self.sql} LIMIT {part.stop - part.start} OFFSET {part.start}" if part else self.sql
+        with connection.cursor() as cursor:
+            cursor.cursor = psycopg.Cursor(connection.connection)  # Django's own keep no plans
+            cursor.execute(sql)
+            found: list[Row] = cursor.fetchall()
+        return found
 
     def _converted(self, row: Row) -> Row:
         values = list(row)
@@ -57,3 +72,10 @@ class Listing(Sequence[Row]):
 
     def __getitem__(self, part: Any) -> Any:
         return self.statement.rows(part)
+
+
+def _keep_plans(connection: BaseDatabaseWrapper, **_: object) -> None:
+    connection.connection.prepare_threshold = TIMES_PLANNED_ANEW
+
+
+connection_created.connect(_keep_plans)

@@ -11,6 +11,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models.functions import Cast
 from django.urls import reverse
 
 from accounts.models import User
@@ -136,6 +137,12 @@ class Bot(models.Model):
         null=True,
         editable=False,
         help_text="what lists show of its newest version's record, as the app that measures it has it",
+    )
+    record_text = models.GeneratedField(
+        expression=Cast("record", models.TextField()),
+        output_field=models.TextField(null=True),
+        db_persist=True,
+        help_text="the record as the database writes JSON, which takes it longer than to find the row",
     )
     record_score = models.FloatField(
         null=True, editable=False, help_text="by which the best record comes first; empty: none or too short"
