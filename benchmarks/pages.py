@@ -44,7 +44,7 @@ class Asked:
 
 PAGES = [
     Asked("catalogue, nothing kept", "/"),
-    Asked("catalogue, another list each time", "/?n={n}", is_kept=True),
+    Asked("catalogue, another address each time", "/?n={n}", is_kept=True),
     Asked("catalogue, the same list", "/", is_kept=True),
     Asked("catalogue, signed in", "/", f"{load.PREFIX}trader-7", is_kept=True),
     Asked("a bot's page", "/bots/load-bot-1/", is_kept=True),
@@ -105,7 +105,7 @@ def report() -> None:
             rates = [asked.per_second / empty.per_second for empty, asked in pairs]
             costs = [empty.cpu_milliseconds / asked.cpu_milliseconds for empty, asked in pairs]
             print(
-                f"{page.name:34}{median(rates):5.2f} ({min(rates):.2f} to {max(rates):.2f}) of its requests a"
+                f"{page.name:37}{median(rates):5.2f} ({min(rates):.2f} to {max(rates):.2f}) of its requests a"
                 f" second, {median(asked.per_second for _, asked in pairs):.0f};"
                 f" by CPU {median(costs):.2f} ({min(costs):.2f} to {max(costs):.2f}),"
                 f" {median(asked.cpu_milliseconds for _, asked in pairs):.1f} ms each",

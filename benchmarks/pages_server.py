@@ -1,6 +1,7 @@
 """The product's own WSGI application with one page more: an empty template behind the whole middleware.
 
-`PAGES_KEPT=no` has nothing kept for a time; what follows from the rows alone, such as a card, is still remembered.
+`PAGES_KEPT=no` has nothing kept for a time. What follows from the rows alone or from the address, such as a
+card or the form, is still remembered.
 """
 
 import os

@@ -1,16 +1,15 @@
 """Lists whose SQL is made once, and planned once for each connection.
 
-Django takes longer to put a list's SQL together, and PostgreSQL to plan it, than to find the rows; both are the
-same whenever the same is asked for. The rows are read anew each time.
+Django takes longer to put a list's SQL together, and PostgreSQL to plan it, than to find the rows; both are
+the same whenever the same is asked for. The rows are read anew each time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connection
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.signals import connection_created
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, ProgrammingError, connection
 from django.db.models import QuerySet
 
 TIMES_PLANNED_ANEW = 1  # before a connection keeps the plan; psycopg keeps those of the 100 latest statements
@@ -39,7 +38,9 @@ class Statement(NamedTuple):
     def rows(self, part: slice | None = None) -> list[Row]:
         try:
             found = self._read(part)
-        except NotSupportedError:  # a column has another type than when it was planned
+        except (NotSupportedError, ProgrammingError):  # a column has another type, or the plan is gone
+            if connection.in_atomic_block:
+                raise
             connection.close()
             found = self._read(part)
         return [self._converted(row) for row in found] if self.converters else found
@@ -47,8 +48,12 @@ class Statement(NamedTuple):
     def _read(self, part: slice | None) -> list[Row]:
         sql = f"{self.sql} LIMIT {part.stop - part.start} OFFSET {part.start}" if part else self.sql
         with connection.cursor() as cursor:
-            cursor.cursor = psycopg.Cursor(connection.connection)  # Django's own keep no plans
-            cursor.execute(sql)
+            if connection.queries_logged:  # the log knows only Django's own cursors, which keep no plans
+                cursor.execute(sql)
+            else:
+                cursor.cursor = psycopg.Cursor(connection.connection)
+                with keeping_plans(connection.connection):
+                    cursor.execute(sql)
             found: list[Row] = cursor.fetchall()
         return found
 
@@ -74,8 +79,11 @@ class Listing(Sequence[Row]):
         return self.statement.rows(part)
 
 
-def _keep_plans(connection: BaseDatabaseWrapper, **_: object) -> None:
-    connection.connection.prepare_threshold = TIMES_PLANNED_ANEW
-
-
-connection_created.connect(_keep_plans)
+@contextmanager
+def keeping_plans(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Have the connection keep plans of what is asked inside; it counts nothing else that is asked of it."""
+    connection.prepare_threshold = TIMES_PLANNED_ANEW
+    try:
+        yield
+    finally:
+        connection.prepare_threshold = None

@@ -10,6 +10,7 @@ from time import monotonic
 
 from django.db.backends.postgresql import base
 from psycopg import Connection
+from psycopg.pq import TransactionStatus
 
 SEEN_TO_WORK_SECONDS = 1.0  # after an answer, while nothing else is heard
 
@@ -19,7 +20,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_usable(self) -> bool:
         now = monotonic()
-        if self.connection and now < self.answered_at + SEEN_TO_WORK_SECONDS and _is_quiet(self.connection):
+        has_just_answered = now < self.answered_at + SEEN_TO_WORK_SECONDS and not self.errors_occurred
+        if has_just_answered and self.connection and _is_idle(self.connection):
             return True
         is_usable = super().is_usable()
         if is_usable:
@@ -27,9 +29,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return is_usable
 
 
-def _is_quiet(connection: Connection) -> bool:
-    """Whether the connection stands and nobody has said anything on it, such as that it ends."""
-    if connection.closed:
+def _is_idle(connection: Connection) -> bool:
+    """Whether nothing is unfinished on it, and nobody has said anything on it, such as that it ends."""
+    if connection.info.transaction_status != TransactionStatus.IDLE:  # nor is it when it is closed
         return False
     heard = poll()
     heard.register(connection.fileno(), POLLIN)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import DatabaseError, InternalError, OperationalError, connection
 
 from marketplace.database.base import DatabaseWrapper
 
@@ -73,3 +73,15 @@ def test_a_connection_that_the_server_has_just_ended_is_made_anew(kept: Database
     with pytest.raises(OperationalError), kept.cursor() as cursor:  # in the middle of a request
         cursor.execute("SELECT 1")
     assert request(kept) not in (pid, new)
+
+
+def test_what_was_left_unfinished_on_a_connection_meets_no_other_request(kept: DatabaseWrapper) -> None:
+    begin(kept)
+    pid = request(kept)
+    with pytest.raises(DatabaseError), kept.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT 1 / 0")
+
+    with pytest.raises(InternalError), kept.cursor() as cursor:  # in the same request
+        cursor.execute("SELECT 1")
+    assert request(kept) != pid
