@@ -16,7 +16,7 @@ from execution.models import Comparison, Cycle, Order
 from subscriptions import changing
 from subscriptions.models import Subscription
 from tests.execution.test_settling import simulator
-from tests.execution.test_wave import HEADER, RAISING_BOT, decide, hourly, market, opened_at
+from tests.execution.waves import HEADER, RAISING_BOT, decide, hourly, market, opened_at
 from tests.factories import BUYING_BOT, make_bot, trader_of
 
 __all__ = ["market", "opened_at", "simulator"]  # fixtures

@@ -20,7 +20,7 @@ from execution.models import Cycle, Fill, Order, Position, Replay, Strike
 from subscriptions import changing
 from subscriptions.models import Subscription
 from tests.execution.test_settling import simulator
-from tests.execution.test_wave import (
+from tests.execution.waves import (
     HEADER,
     SELLING_BOT,
     decide,

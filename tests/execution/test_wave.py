@@ -1,15 +1,14 @@
+"""None"""
+
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.core.files.storage import storages
 from django.core.mail import EmailMessage
 from django.db import connection, connections
 from django.utils import timezone
@@ -17,91 +16,42 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from bot_sdk.action import Action
-from bot_sdk.parameters import Parameter
 from bot_sdk.risk import SkipReason
-from bot_sdk.timeframes import last_closed
 from bots import publishing
 from bots.models import Bot, BotVersion
-from exchanges.gateway import SETTLING
 from exchanges.gateways import public_gateway
-from exchanges.markets import refresh_markets
 from exchanges.models import Candle, Market
-from execution import strikes, tasks, wave
+from execution import tasks, wave
 from execution.concluding import conclude_all
 from execution.cycle import MarketMoment, MarketView, view_market
 from execution.deciding import Decided
-from execution.models import Cycle, Order, Position, Strike
+from execution.models import Cycle, Order, Position
 from execution.orders import position_of
 from execution.sandbox import Run, Verdict
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
-from tests.exchanges.simulated import PAIR, Simulator
-from tests.execution.test_settling import EXCHANGES, simulator, subscribed
+from tests.execution.test_settling import simulator
+from tests.execution.waves import (
+    CHOOSING_BOT,
+    HEADER,
+    RAISING_BOT,
+    SELLING_BOT,
+    SLEEPING_BOT,
+    at_each_exchange,
+    decide,
+    fresh,
+    hourly,
+    hourly_at_exchange,
+    market,
+    opened_at,
+    swap_code,
+    view,
+)
 from tests.factories import make_bot, make_cycle, make_order, make_subscription
 
-__all__ = ["simulator"]  # a fixture
+__all__ = ["fresh", "hourly_at_exchange", "market", "opened_at", "simulator", "view"]  # fixtures
 
 pytestmark = pytest.mark.django_db
-
-HEADER = "from bot_sdk import Action, CustomBot\nclass Bot(CustomBot):\n"
-SELLING_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): return Action('SELL', 1.0, 'sells')\n"
-SLEEPING_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): import time; time.sleep(600)\n"
-RAISING_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): return 1 / 0\n"
-
-
-@pytest.fixture
-def market(request: pytest.FixtureRequest, simulator: Simulator) -> Market:
-    """A market of the exchange that the test names, or of Binance where it is all one."""
-    exchange: str = getattr(request, "param", "BINANCE")
-    refresh_markets(exchange)
-    return Market.objects.get(exchange=exchange, trading_pair=PAIR)
-
-
-at_each_exchange = pytest.mark.parametrize("market", EXCHANGES, indirect=True)
-
-
-@pytest.fixture
-def opened_at() -> datetime:
-    """The newest hourly candle that exchanges show, at the turn of the hour too."""
-    return last_closed("1h", timezone.now() - 2 * SETTLING)
-
-
-@pytest.fixture
-def view(market: Market, opened_at: datetime) -> MarketView:
-    return view_market(market, "1h", opened_at, public_gateway(market.exchange))
-
-
-@pytest.fixture
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the newest hourly candle count as just closed, whenever the test runs and if the hour turns."""
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 2.0)
-
-
-def decide(view: MarketView, *subscriptions: Subscription) -> list[Cycle]:
-    due = Subscription.objects.filter(pk__in=[each.pk for each in subscriptions]).order_by("pk")
-    cycles = wave.claim(due.to_decide(), view.timeframe, view.opened_at)
-    wave.decide_all(view, cycles)
-    return [Cycle.objects.get(pk=cycle.pk) for cycle in cycles]
-
-
-def swap_code(subscription: Subscription) -> None:
-    code = subscription.version.artifacts.get()
-    Path(storages["artifacts"].path(code.key), code.object_version).write_bytes(b"print('swapped')")
-
-
-def hourly(market: Market, **overrides: Any) -> Subscription:
-    """A subscription on paper."""
-    return make_subscription(market=market, timeframe="1h", **overrides)
-
-
-@pytest.fixture
-def hourly_at_exchange(simulator: Simulator) -> Callable[..., Subscription]:  # noqa: F811
-    """Make a subscription whose orders go to an account of its own at the market's exchange."""
-
-    def make(market: Market, **overrides: Any) -> Subscription:
-        return subscribed(simulator.trader(market.exchange), market=market, timeframe="1h", **overrides)
-
-    return make
 
 
 @at_each_exchange
@@ -340,60 +290,6 @@ def test_a_dead_workers_cycle_is_swept_with_its_order(opened_at: datetime) -> No
     assert running.state == Cycle.State.RUNNING
 
 
-ASKING_BOT = HEADER + (
-    "    def execute_algorithm(self, d, t, s=None):\n"
-    "        return Action('HOLD', 1.0, str(self.get_balance('USDT')))\n"
-)
-CHOOSING_BOT = HEADER + (
-    "    def execute_algorithm(self, d, t, s=None):\n"
-    "        print(self.config['length'], s['risk_config'])\n"
-    "        return Action('HOLD', float(self.config['length']), f'length {self.config['length']}')\n"
-)
-FORBIDDEN_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): import os; os.fork()\n"
-
-
-def runs_of(cycles: list[Cycle]) -> int:
-    """How many runs there were: each took its own time."""
-    return len({cycle.bot_seconds for cycle in cycles})
-
-
-def test_those_who_ask_the_same_share_one_run(view: MarketView, fresh: None) -> None:
-    bot = make_bot()
-    subscriptions = [hourly(view.market, bot=bot) for _ in range(5)]
-
-    cycles = decide(view, *subscriptions)
-
-    assert runs_of(cycles) == 1
-    assert {cycle.is_shared for cycle in cycles} == {True}
-    assert {(cycle.action, cycle.reason) for cycle in cycles} == {("BUY", "always buys")}
-    assert len({cycle.inputs for cycle in cycles}) == 1
-    hashes = {"code", "models", "configuration", "window", "runtime"}
-    assert cycles[0].receipt.keys() == hashes | {"runtime_name", "candles"}
-
-
-def test_sharing_changes_no_decision_and_never_crosses_inputs(view: MarketView, fresh: None) -> None:
-    bot = make_bot(code=CHOOSING_BOT)
-    risks = [{"stop_loss_percent": 5.0}, {"stop_loss_percent": 6.0}]
-    subscriptions = [
-        hourly(view.market, bot=bot, strategy_config={"length": length}, risk_config=risk)
-        for length in (1, 2, 3)
-        for risk in risks
-        for _ in range(2)
-    ]
-
-    together = decide(view, *subscriptions)
-    Cycle.objects.all().delete()
-    alone = [decide(view, subscription)[0] for subscription in subscriptions]
-
-    assert runs_of(together) == 6
-    for cycle in together:
-        twin = next(each for each in alone if each.subscription_id == cycle.subscription_id)
-        said = (cycle.action, cycle.value, cycle.reason, cycle.log, cycle.inputs)
-        assert said == (twin.action, twin.value, twin.reason, twin.log, twin.inputs)
-        assert cycle.reason == f"length {cycle.subscription.strategy_config['length']}"
-        assert (cycle.is_shared, twin.is_shared) == (True, False)
-
-
 @at_each_exchange
 def test_a_limit_of_the_platform_cuts_what_is_bought(
     view: MarketView, fresh: None, settings: Settings, hourly_at_exchange: Callable[..., Subscription]
@@ -406,41 +302,6 @@ def test_a_limit_of_the_platform_cuts_what_is_bought(
     assert (cycle.signal_action, cycle.order.state) == ("BUY", Order.State.FILLED)
     position = position_of(subscription)
     assert 0 < position.cost_basis - position.fees_paid <= subscription.allocated_capital / 20
-
-
-def test_choices_that_the_platform_makes_equal_share_one_run(
-    view: MarketView, fresh: None, settings: Settings
-) -> None:
-    settings.PLATFORM_RISK_LIMITS = {"stop_loss_percent": Decimal(5)}
-    bot = make_bot(code=CHOOSING_BOT)
-    subscriptions = [
-        hourly(view.market, bot=bot, strategy_config={"length": 1}, risk_config=risk)
-        for risk in ({"stop_loss_percent": 9.0}, {"stop_loss_percent": 5.0}, {}, {"stop_loss_percent": 4.0})
-    ]
-
-    cycles = {cycle.subscription_id: cycle for cycle in decide(view, *subscriptions)}
-
-    *equal, stricter = [cycles[subscription.pk] for subscription in subscriptions]
-    assert runs_of(equal) == len({cycle.inputs for cycle in equal}) == 1
-    assert all("{'stop_loss_percent': 5.0}" in cycle.log for cycle in equal)
-    assert "{'stop_loss_percent': 4.0}" in stricter.log
-    assert stricter.inputs != equal[0].inputs
-
-
-def test_a_bot_that_asks_about_the_account_is_run_for_each(view: MarketView, fresh: None) -> None:
-    bot = make_bot(code=ASKING_BOT)
-    subscriptions = [
-        hourly(view.market, bot=bot, allocated_capital=Decimal(capital)) for capital in (500, 700, 900)
-    ]
-
-    cycles = decide(view, *subscriptions)
-
-    assert runs_of(cycles) == 3
-    assert {cycle.subscription_id: cycle.reason for cycle in cycles} == {
-        subscription.pk: str(float(subscription.allocated_capital)) for subscription in subscriptions
-    }
-    assert cycles[0].asked[0]["question"] == "balance"
-    assert not any(cycle.is_shared for cycle in cycles)
 
 
 @pytest.mark.parametrize("others", [0, 8])
@@ -583,144 +444,6 @@ def test_a_version_that_does_harm_goes_on_when_all_others_are_decided(
 
     assert healthy.pk in handed_on[:2]  # what ends within a moment comes in any order
     assert len(handed_on) == 4
-
-
-KEEPING_BOT = HEADER + (
-    "    def execute_algorithm(self, d, t, s=None):\n"
-    "        import bot_sdk\n"
-    "        seen, bot_sdk.seen = getattr(bot_sdk, 'seen', 'nobody'), str(self.config['length'])\n"
-    "        return Action('HOLD', 1.0, f'{self.config['length']} after {seen}')\n"
-)
-
-
-@pytest.mark.parametrize(
-    ("switches", "processes"), [((True, True), 1), ((True, False), 3), ((False, True), 3)]
-)
-def test_only_where_allowed_a_stateless_version_answers_for_several_settings(
-    view: MarketView,
-    fresh: None,
-    settings: Settings,
-    switches: tuple[bool, bool],
-    processes: int,
-) -> None:
-    bot = make_bot(code=KEEPING_BOT)
-    settings.BOT_BATCHES, is_stateless = switches
-    BotVersion.objects.update(is_stateless=is_stateless)
-    subscriptions = [hourly(view.market, bot=bot, strategy_config={"length": n}) for n in (1, 2, 3)]
-
-    cycles = decide(view, *subscriptions)
-
-    assert {cycle.verdict for cycle in cycles} == {"OK"}
-    assert sum("after nobody" in cycle.reason for cycle in cycles) == processes
-
-
-@pytest.mark.parametrize("trouble", ["self.get_balance('USDT')", "1 / (self.config['length'] - 2)"])
-def test_what_a_batch_does_not_answer_is_asked_alone(
-    view: MarketView, fresh: None, settings: Settings, trouble: str
-) -> None:
-    settings.BOT_BATCHES = True
-    code = (
-        HEADER
-        + f"    def execute_algorithm(self, d, t, s=None):\n        {trouble}\n"
-        + "        return Action('HOLD', 1.0, str(self.config['length']))\n"
-    )
-    bot = make_bot(code=code)
-    BotVersion.objects.update(is_stateless=True)
-    subscriptions = [hourly(view.market, bot=bot, strategy_config={"length": n}) for n in (1, 2, 3)]
-
-    cycles = {cycle.subscription_id: cycle for cycle in decide(view, *subscriptions)}
-
-    expected = ["OK", "OK", "OK"] if "balance" in trouble else ["OK", "FAILED", "OK"]
-    assert [cycles[subscription.pk].verdict for subscription in subscriptions] == expected
-
-
-def strike(subscription: Subscription, candles: int) -> None:
-    for age in range(candles):
-        closed_at = timezone.now() - timedelta(hours=age)
-        strikes.count([subscription], Run(Verdict.FORBIDDEN, message="It forked."), closed_at)
-
-
-def test_three_strikes_put_a_version_in_quarantine(view: MarketView, fresh: None) -> None:
-    subscription = hourly(view.market, bot=make_bot(code=FORBIDDEN_BOT))
-    strike(subscription, 2)
-
-    [third] = decide(view, subscription)
-    subscription.version.refresh_from_db()
-
-    assert third.verdict == Verdict.FORBIDDEN
-    assert subscription.version.state == BotVersion.State.QUARANTINED
-    assert "A bot is one process" in subscription.version.state_reason
-    assert not Bot.objects.published().filter(pk=subscription.bot_id).exists()
-
-
-def test_a_retired_version_stops_too_and_is_not_offered_again_by_its_release(
-    view: MarketView, fresh: None
-) -> None:
-    subscription = hourly(view.market, bot=make_bot(code=FORBIDDEN_BOT))
-    publishing.retire(version=subscription.version)
-    strike(subscription, 3)
-
-    version = BotVersion.objects.get()
-    assert version.state == BotVersion.State.QUARANTINED
-
-    assert publishing.release(version)
-    assert BotVersion.objects.get().state == BotVersion.State.RETIRED
-
-
-@pytest.mark.parametrize(
-    "run",
-    [
-        Run(Verdict.OK),
-        Run(Verdict.FAILED),
-        Run(Verdict.UNAVAILABLE),
-        Run(Verdict.TIMED_OUT, seconds=1.0, cpu_seconds=1.0),  # it began too late
-    ],
-)
-def test_what_is_no_strike(run: Run) -> None:
-    subscription = make_subscription()
-    for age in range(5):
-        strikes.count([subscription], run, timezone.now() - timedelta(hours=age))
-
-    assert not Strike.objects.exists()
-
-
-def test_one_traders_settings_are_no_strike_but_two_traders_are() -> None:
-    bot = make_bot(parameters=[Parameter("length", "integer", 5, label="Length", minimum=1, maximum=10**9)])
-    odd = [make_subscription(bot=bot, strategy_config={"length": 10**9}) for _ in range(2)]
-
-    strikes.count(odd[:1], Run(Verdict.OUT_OF_MEMORY), timezone.now())
-    assert not Strike.objects.exists()
-
-    strikes.count(odd, Run(Verdict.OUT_OF_MEMORY), timezone.now())
-    assert Strike.objects.exists()
-
-
-def test_a_bot_that_spins_is_a_strike_by_its_processor_time() -> None:
-    strikes.count([make_subscription()], Run(Verdict.TIMED_OUT, seconds=7.0, cpu_seconds=6.0), timezone.now())
-
-    assert Strike.objects.exists()
-
-
-def test_many_runs_on_one_candle_are_one_strike(opened_at: datetime) -> None:
-    subscription = make_subscription()
-    for _ in range(5):
-        strikes.count([subscription], Run(Verdict.CRASHED), opened_at)
-
-    subscription.version.refresh_from_db()
-    assert subscription.version.state == BotVersion.State.PUBLISHED
-
-
-def test_strikes_from_before_a_release_do_not_count() -> None:
-    subscription = make_subscription()
-    strike(subscription, 3)
-    publishing.release(BotVersion.objects.get(pk=subscription.version_id))
-
-    subscription = Subscription.objects.get()
-    version = subscription.version
-    strikes.count([subscription], Run(Verdict.CRASHED), timezone.now() + timedelta(hours=1))
-
-    version.refresh_from_db()
-    assert (version.state, version.state_reason) == (BotVersion.State.PUBLISHED, "")
 
 
 def quarantine(version: BotVersion) -> None:
