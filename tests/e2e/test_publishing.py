@@ -103,6 +103,8 @@ def test_a_developer_publishes_two_versions_and_a_subscriber_moves_by_choice(
     capture(trader, "publishing", "offered")
     assert Subscription.objects.get(trader__username="bob").version == first
     trader.get_by_role("link", name="See what would change").click()
+    expect(trader.get_by_role("heading", name="Move to another version")).to_be_visible()
+    capture(trader, "publishing", "move")
     trader.get_by_role("button", name="Move to v1.1.0").click()
     expect(trader.get_by_text("Version: v1.1.0 instead of v1.0.0")).to_be_visible()
     subscription = Subscription.objects.get(trader__username="bob")

@@ -9,7 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from bot_sdk.parameters import Parameter
 from subscriptions.models import Subscription
-from tests.e2e.conftest import sign_in
+from tests.e2e.conftest import capture, sign_in
 from tests.factories import (
     PASSWORD,
     make_bot,
@@ -70,6 +70,7 @@ def test_a_newcomer_starts_on_paper_step_by_step(
     expect(page.get_by_role("heading", name="Look it over, and start")).to_be_focused()
     for words in ("Paper account", "ETH/USDT", "21", "about 255.00"):
         expect(page.get_by_text(words).first).to_be_visible()
+    capture(page, "subscribing", "review")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_text("Steady is active.")).to_be_visible()
 
@@ -104,10 +105,12 @@ def test_a_trial_is_changed_and_goes_live(
     page.get_by_label("Capital in real money").fill("1000")
     page.get_by_role("button", name="Show the figures for these").click()
     page.get_by_label("I want this bot to trade with my real money").check()
+    capture(page, "going-live", "figures")
     page.get_by_role("button", name="Go live with").click()
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Steady is live")).to_be_visible()
+    capture(page, "going-live", "live")
     [live] = Subscription.objects.live()
     assert (live.allocated_capital, live.rehearsal) == (1000, tried)
     assert live.risk_config["stop_loss_percent"] == 2
