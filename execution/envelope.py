@@ -12,7 +12,7 @@ from bot_sdk.ledger import ZERO
 from bot_sdk.money import cost_of, exact
 from bot_sdk.skip_reasons import SkipReason
 from execution.models import Order, Position
-from execution.valuation import Price, newest_prices
+from execution.valuation import Price, looked_at_today, newest_prices
 from subscriptions.models import Envelope, Subscription, TradingState
 from subscriptions.switches import standing_of
 
@@ -71,9 +71,7 @@ def together_of(trader: User, quote: str, *, is_on_paper: bool) -> Together:
     papers = all_of_them.on_paper()
     chosen = papers if is_on_paper else all_of_them.exclude(pk__in=papers.values("pk"))
     # one that was stopped may hold something still, and what it lost today stays lost
-    may_count = Q(position__base_amount__gt=0) | Q(
-        position__risk_state__day=timezone.now().date().isoformat()
-    )
+    may_count = Q(position__base_amount__gt=0) | looked_at_today()
     is_current = ~Q(state=Subscription.State.STOPPED) | may_count
     subscriptions = list(chosen.filter(is_current).with_names().select_related("position"))
     prices = newest_prices(subscriptions)

@@ -20,7 +20,7 @@ from exchanges.models import ExchangeAccount
 from execution.models import GUARD, Cycle, Order
 from execution.progress import next_run_at
 from execution.protection import Protection, protection_of
-from execution.valuation import Price, Total, Valuation, newest_prices, totals, value
+from execution.valuation import Price, Total, Valuation, looked_at_today, newest_prices, totals, value
 from execution.words import PROTECTIONS, short_verdict
 from subscriptions.changing import CHANGEABLE
 from subscriptions.models import Subscription, SubscriptionQuerySet
@@ -36,7 +36,14 @@ LATE_AFTER = timedelta(minutes=2)  # a candle that is not stored so long after i
 
 NOT_SHOWN = (  # what is long, and what is JSON, which takes as long to read as the rest of a row
     *("strategy_config", "execution_config"),
-    *("bot__description", "bot__record", "bot__trading_pairs", "bot__timeframes", "bot__exchanges"),
+    *(
+        "bot__description",
+        "bot__record",
+        "bot__record_text",
+        "bot__trading_pairs",
+        "bot__timeframes",
+        "bot__exchanges",
+    ),
     *("version__release_notes", "version__parameters", "version__risk_defaults"),
 )
 
@@ -81,11 +88,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Overview:
-    """The page. `totals` and `concerns` are of everything that is not stopped; `page` has the rows shown."""
+    """The page. `totals` and `concerns` are of everything that is not stopped; `page` has the rows shown.
+
+    `stopped_today` is what stopped today, added up like `totals`, without what made nothing today.
+    """
 
     at: datetime
     standing: Standing
     totals: list[Total]
+    stopped_today: list[Total]
     concerns: list[Concern]
     page: Page
     shows_stopped: bool
@@ -113,7 +124,7 @@ class Overview:
             for row in self.page
         ]
         counts = (self.current_count, self.stopped_count, self.page.number, self.priced_at)
-        facts = (rows, counts, self.totals, self.concerns, self.standing)
+        facts = (rows, counts, self.totals, self.stopped_today, self.concerns, self.standing)
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
@@ -145,6 +156,7 @@ def overview(trader: User, at: datetime, *, shows_stopped: bool = False, page: s
         at=at,
         standing=standing_of(trader.pk),
         totals=totals((row.subscription, row.valuation) for row in rows),
+        stopped_today=_made_today(stopped),
         concerns=list(dict.fromkeys(concerns)),  # an account's is the same for all that trade on it
         page=of_page,
         shows_stopped=shows_stopped,
@@ -156,6 +168,14 @@ def overview(trader: User, at: datetime, *, shows_stopped: bool = False, page: s
 
 def _read(subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
     return subscriptions.with_names().with_activity().select_related("position").defer(*NOT_SHOWN)
+
+
+def _made_today(stopped: SubscriptionQuerySet) -> list[Total]:
+    """What was lost today stays lost when the bot is stopped."""
+    those = list(stopped.filter(looked_at_today()).with_names().select_related("position").defer(*NOT_SHOWN))
+    prices = newest_prices(those)
+    added_up = totals((found, value(found, prices.get(found.pk))) for found in those)
+    return [total for total in added_up if total.result_today]
 
 
 def _rows(subscriptions: list[Subscription], prices: dict[int, Price], at: datetime) -> list[Row]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import OuterRef, Subquery, TextChoices
+from django.db.models import OuterRef, Q, Subquery, TextChoices
 from django.utils import timezone
 
 from bot_sdk.ledger import Holding
@@ -159,6 +159,11 @@ def newest_prices(subscriptions: Iterable[Subscription]) -> dict[int, Price]:
         .values_list("pk", "timeframe", "close", "opened_at")
     )
     return {pk: Price(close, opened_at + duration(timeframe)) for pk, timeframe, close, opened_at in rows}
+
+
+def looked_at_today() -> Q:
+    """Subscriptions of which it is known what they made since the UTC day began."""
+    return Q(position__risk_state__day=timezone.now().date().isoformat())
 
 
 def value(subscription: Subscription, price: Price | None) -> Valuation:

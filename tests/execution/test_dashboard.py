@@ -98,6 +98,21 @@ def test_what_has_no_price_or_was_not_looked_at_today_is_left_out_and_said(
     assert "without positions that nobody looked at today" in page
 
 
+def test_what_was_lost_today_stays_lost_when_its_bot_is_stopped(bobs_browser: Client, bob: User) -> None:
+    make_subscription(bob)
+    nothing = {"base_amount": 0, "cost_basis": 0}
+    for day_start, left in ((10_000, 9_800), (10_100, 10_050), (10_000, 10_000), (None, 9_000)):
+        stopped = make_subscription(bob, state=Subscription.State.STOPPED)
+        hold(stopped, day_start=day_start, quote_balance=left, **nothing)
+
+    page = html.unescape(bobs_browser.get("/dashboard/").text)
+
+    shown = seen(bobs_browser)
+    assert [(total.money, total.result_today) for total in shown.stopped_today] == [("PAPER", -250)]
+    assert shown.totals[0].result_today == 0
+    assert "bots that you stopped today made" in page
+
+
 def test_what_needs_attention_comes_first_and_leads_to_its_remedy(bobs_browser: Client, bob: User) -> None:
     fine = make_subscription(bob, bot=make_bot(name="Fine"))
     make_candles(fine.market)
