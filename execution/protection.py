@@ -27,6 +27,7 @@ class Protection(StrEnum):
     FLAT = "flat"  # nothing is held
     OFF = "off"  # no stop is in force
     HELD = "held"  # a stop order that rests at the exchange, and our price watcher
+    RESTING = "resting"  # that order alone
     WATCHED = "watched"  # our price watcher
     PAUSED = "paused"  # nobody, since the subscription does not run
     UNWATCHED = "unwatched"  # nobody has looked for too long
@@ -44,11 +45,11 @@ def protection_of(
         return Protection.FLAT
     if not subscription.risk.has_exits:
         return Protection.OFF
+    is_fresh = position.watched_at is not None and at - position.watched_at < UNWATCHED_AFTER
     if not subscription.is_on_paper and _is_guarded(subscription, guarded):
-        return Protection.HELD
+        return Protection.HELD if is_running and is_fresh else Protection.RESTING
     if not is_running:
         return Protection.PAUSED
-    is_fresh = position.watched_at is not None and at - position.watched_at < UNWATCHED_AFTER
     return Protection.WATCHED if is_fresh else Protection.UNWATCHED
 
 

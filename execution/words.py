@@ -71,6 +71,7 @@ SOURCES: dict[str, str] = {
 PROTECTIONS: dict[str, str] = {
     Protection.OFF: "no stop is set",
     Protection.HELD: "its stop loss rests at the exchange, and we watch it too",
+    Protection.RESTING: "its stop loss rests at the exchange; nobody here watches it now",
     Protection.WATCHED: "its stops are watched by us",
     Protection.PAUSED: "its stops are not watched while it is not running",
     Protection.UNWATCHED: "its stops have not been watched for a minute, or they did not sell",

@@ -53,7 +53,10 @@ def test_a_position_gets_one_stop_for_all_of_it(trader: Trader) -> None:  # noqa
     assert guard.amount == subscription.market.rules.round_down(position.base_amount)
     assert guard.stop_price is not None
     assert abs(guard.stop_price - Decimal("0.95") * (position.holding.average_entry_price or 0)) < 1
-    assert protection_of(subscription, timezone.now(), is_running=True) == Protection.HELD
+    now = timezone.now()
+    assert protection_of(subscription, now, is_running=True) == Protection.HELD
+    assert protection_of(subscription, now, is_running=False) == Protection.RESTING
+    assert protection_of(subscription, now + timedelta(minutes=2), is_running=True) == Protection.RESTING
     assert position.past.orders_today == 1
 
 
