@@ -3,8 +3,11 @@
 import hashlib
 from datetime import datetime
 
+from django.utils import timezone
+
 from bot_sdk.timeframes import next_close
 from execution.models import NOT_FINAL, Cycle, Order, Position
+from execution.protection import is_watched
 from execution.valuation import Price
 from subscriptions.models import Subscription
 
@@ -28,7 +31,7 @@ def token(subscription: Subscription, price: Price | None) -> str:
     position: Position | None = getattr(subscription, "position", None)
     facts = (
         (subscription.state, subscription.bot.state, subscription.version.state),
-        position and (position.updated_at, position.past.is_halted),
+        position and (position.updated_at, position.past.is_halted, is_watched(position, timezone.now())),
         price and price.at,
         list(cycles),
         list(states[:ORDERS_SHOWN]),

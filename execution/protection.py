@@ -45,12 +45,15 @@ def protection_of(
         return Protection.FLAT
     if not subscription.risk.has_exits:
         return Protection.OFF
-    is_fresh = position.watched_at is not None and at - position.watched_at < UNWATCHED_AFTER
     if not subscription.is_on_paper and _is_guarded(subscription, guarded):
-        return Protection.HELD if is_running and is_fresh else Protection.RESTING
+        return Protection.HELD if is_running and is_watched(position, at) else Protection.RESTING
     if not is_running:
         return Protection.PAUSED
-    return Protection.WATCHED if is_fresh else Protection.UNWATCHED
+    return Protection.WATCHED if is_watched(position, at) else Protection.UNWATCHED
+
+
+def is_watched(position: Position, at: datetime) -> bool:
+    return position.watched_at is not None and at - position.watched_at < UNWATCHED_AFTER
 
 
 def has_stop(path: str = "") -> Q:

@@ -297,7 +297,7 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
     price = newest_prices([found]).get(found.pk)
     is_running = Subscription.objects.active().filter(pk=found.pk).exists()
     is_stopped = found.state == Subscription.State.STOPPED
-    cycles = Cycle.objects.of(found).select_related("subscription__market", "order")
+    cycles = Cycle.objects.of(found).with_previous().select_related("subscription__market", "order")
     with_fills = Order.objects.filter(subscription=found).annotate(
         filled_amount=Sum("fills__amount"),
         cost=Sum("fills__cost"),

@@ -10,6 +10,7 @@ from bot_sdk.effective_limits import Limit, Source
 from bot_sdk.process.verdicts import Verdict
 from bot_sdk.risk import MAX_DRAWDOWN, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 from bot_sdk.skip_reasons import SkipReason
+from bot_sdk.timeframes import duration
 from exchanges.templatetags.amounts import GROUP_SPACE, NOTHING, money, percent, plain
 from execution.models import Action, Cycle, Order, Replay
 from execution.protection import Protection
@@ -244,6 +245,17 @@ def outcome(cycle: Cycle) -> str:
     if cycle.skip:
         return skip_words(cycle.skip)
     return "No order." if cycle.signal_action in ("", Action.HOLD) else "The order was not placed."
+
+
+def undecided_words(cycle: Cycle) -> str:
+    """Say how many candles before the cycle's have none, or "". Take the cycle `with_previous`."""
+    if cycle.previous_opened_at is None:
+        return ""
+    passed = (cycle.candle_opened_at - cycle.previous_opened_at) // duration(cycle.subscription.timeframe) - 1
+    if passed < 1:
+        return ""
+    candles = "1 candle was" if passed == 1 else f"{passed} candles were"
+    return f"{candles} not decided here: the subscription was paused, or this marketplace did not run."
 
 
 def _fact(value: object) -> str:

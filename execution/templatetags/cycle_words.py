@@ -6,6 +6,7 @@ from execution import words
 
 register = template.Library()
 register.filter("outcome", words.outcome)
+register.filter("undecided_words", words.undecided_words)
 register.filter("skip_words", words.skip_words)
 register.filter("source_words", words.source_words)
 register.filter("verdict_words", words.verdict_words)

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from celery import Celery
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
@@ -17,6 +18,7 @@ from bot_sdk.ledger import apply_fill
 from bot_sdk.parameters import Parameter
 from bots.models import BotVersion
 from execution.models import GUARD, Cycle, Fill, Order, Position
+from execution.views import CYCLES_AT_ONCE
 from marketplace import celery_app
 from subscriptions.models import Subscription
 from tests.factories import (
@@ -306,6 +308,33 @@ def test_many_cycles_come_in_pages(bobs_browser: Client, subscription: Subscript
     assert "age 0." in first and "age 29." not in first
     assert "age 29." in last and "age 0." not in last
     assert "age 0." in text(bobs_browser, url_of(subscription), page="\0nonsense")
+
+
+def test_candles_that_nobody_decided_are_told_where_they_lie(
+    bobs_browser: Client, subscription: Subscription
+) -> None:
+    ages = [0, *range(2, CYCLES_AT_ONCE + 1), CYCLES_AT_ONCE + 4]  # the last one is alone on its page
+    for age in ages:
+        make_cycle(subscription, age=age)
+
+    first, last = (text(bobs_browser, url_of(subscription), page=page) for page in (1, 2))
+
+    assert first.count("not decided here") == 2
+    assert "1 candle was not decided here" in first and "3 candles were not decided here" in first
+    assert "not decided here" not in last
+
+
+def test_a_position_that_nobody_watches_any_more_is_news(
+    bobs_browser: Client, subscription: Subscription
+) -> None:
+    buy(subscription)
+    Position.objects.update(watched_at=timezone.now())
+    before = seen(bobs_browser, subscription)
+
+    Position.objects.update(watched_at=timezone.now() - timedelta(minutes=2))
+
+    news = bobs_browser.get(url_of(subscription, "live/"), {"seen": before})
+    assert "have not been watched for a minute" in news.content.decode()
 
 
 def test_the_live_part_is_silent_until_something_changes(
