@@ -35,14 +35,6 @@ class CycleQuerySet(models.QuerySet["Cycle"]):
     def of(self, subscription: Subscription) -> "CycleQuerySet":
         return self.filter(subscription=subscription)
 
-    def with_previous(self) -> "CycleQuerySet":
-        """With `previous_opened_at`, of the candle that the subscription had before; None for its first."""
-        before = Cycle.objects.filter(
-            subscription=models.OuterRef("subscription"),
-            candle_opened_at__lt=models.OuterRef("candle_opened_at"),
-        ).order_by("-candle_opened_at")
-        return self.annotate(previous_opened_at=models.Subquery(before.values("candle_opened_at")[:1]))
-
     def claimed_by(self, cycle: "Cycle") -> "CycleQuerySet":
         """The cycle's row, as long as it is still running under this cycle's claim."""
         return self.filter(pk=cycle.pk, claim=cycle.claim, state=Cycle.State.RUNNING)
@@ -70,7 +62,7 @@ class Cycle(models.Model):
         DONE = "DONE", "Done"
         INTERRUPTED = "INTERRUPTED", "Interrupted"
 
-    previous_opened_at: datetime | None  # only `with_previous`
+    previous_opened_at: datetime | None = None  # of the cycle before, in a `page_of_cycles`
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="cycles")
     candle_opened_at = models.DateTimeField()

@@ -14,7 +14,7 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
 from accounts.models import User
-from bot_sdk.timeframes import duration
+from bot_sdk.timeframes import duration, floor
 from bots.models import BotVersion
 from exchanges.models import ExchangeAccount
 from execution.models import GUARD, Cycle, Order
@@ -29,8 +29,8 @@ from subscriptions.switches import Standing, standing_of
 ROWS_PER_PAGE = 25
 MOST_CONCERNS = 12  # that are spelled out; the rows of the others come first in the table
 AFTER_A_START = (
-    "While this marketplace was off, nobody could watch them. It does so again within a minute or two of its "
-    "start, and then this goes away by itself. If it stays, look at what is held, and sell it if need be."
+    "While this marketplace was off, nobody could watch stops. It does so again within a minute or two of "
+    "its start, and then this goes away by itself. If it stays, look at what is held, and sell it if need be."
 )
 LATE_AFTER = timedelta(minutes=2)  # a candle that is not stored so long after its close is late
 
@@ -84,6 +84,12 @@ class Row:
     protection: Protection
     next_run_at: datetime | None
     is_in_doubt: bool
+
+    @property
+    def is_unwatched(self) -> bool:
+        """Whether nobody here has looked for too long at what should be watched."""
+        only_rests = self.protection == Protection.RESTING and self.subscription.is_active
+        return only_rests or self.protection == Protection.UNWATCHED
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ def overview(trader: User, at: datetime, *, shows_stopped: bool = False, page: s
         at=at,
         standing=standing_of(trader.pk),
         totals=totals((row.subscription, row.valuation) for row in rows),
-        stopped_today=_made_today(stopped),
+        stopped_today=_made_today(stopped, at),
         concerns=list(dict.fromkeys(concerns)),  # an account's is the same for all that trade on it
         page=of_page,
         shows_stopped=shows_stopped,
@@ -170,9 +176,10 @@ def _read(subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
     return subscriptions.with_names().with_activity().select_related("position").defer(*NOT_SHOWN)
 
 
-def _made_today(stopped: SubscriptionQuerySet) -> list[Total]:
+def _made_today(stopped: SubscriptionQuerySet, at: datetime) -> list[Total]:
     """What was lost today stays lost when the bot is stopped."""
-    those = list(stopped.filter(looked_at_today()).with_names().select_related("position").defer(*NOT_SHOWN))
+    ended = stopped.filter(looked_at_today(), stopped_at__gte=floor("1d", at))
+    those = list(ended.with_names().select_related("position").defer(*NOT_SHOWN))
     prices = newest_prices(those)
     added_up = totals((found, value(found, prices.get(found.pk))) for found in those)
     return [total for total in added_up if total.result_today]
@@ -229,7 +236,7 @@ def _of_money(row: Row) -> Iterable[Concern]:
     if row.protection == Protection.PAUSED and found.state != State.CLOSING:  # which is being sold
         says = f"It holds a position, and {PROTECTIONS[row.protection]}."
         yield Concern(Urgency.MONEY, str(found), says, "See its position", found.get_absolute_url())
-    elif row.protection == Protection.UNWATCHED and found.state != State.CLOSING:
+    elif row.is_unwatched and found.state != State.CLOSING:
         says = f"It holds a position, and {PROTECTIONS[row.protection]}. {AFTER_A_START}"
         yield Concern(
             Urgency.MONEY,

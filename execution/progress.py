@@ -2,15 +2,17 @@
 
 import hashlib
 from datetime import datetime
+from itertools import pairwise
 
-from django.utils import timezone
+from django.core.paginator import Page, Paginator
 
 from bot_sdk.timeframes import next_close
-from execution.models import NOT_FINAL, Cycle, Order, Position
+from execution.models import NOT_FINAL, Cycle, CycleQuerySet, Order, Position
 from execution.protection import is_watched
 from execution.valuation import Price
 from subscriptions.models import Subscription
 
+CYCLES_AT_ONCE = 10  # on a subscription's own page, among all else
 CYCLES_THAT_CHANGE = 20  # older ones are finished
 ORDERS_SHOWN = 20  # the newest, beside all that are open
 
@@ -20,7 +22,20 @@ def next_run_at(timeframe: str, at: datetime) -> datetime:
     return next_close(timeframe, at)
 
 
-def token(subscription: Subscription, price: Price | None) -> str:
+def page_of_cycles(cycles: CycleQuerySet, number: str | None) -> Page:
+    """Return the nearest page of cycles, newest first; each knows which candle the one before it had."""
+    page = Paginator(cycles, CYCLES_AT_ONCE).get_page(number)
+    start = (page.number - 1) * CYCLES_AT_ONCE
+    found = list(
+        cycles[start : start + CYCLES_AT_ONCE + 1]
+    )  # the next page's first tells of the last one here
+    for cycle, before in pairwise(found):
+        cycle.previous_opened_at = before.candle_opened_at
+    page.object_list = found[:CYCLES_AT_ONCE]
+    return page
+
+
+def token(subscription: Subscription, price: Price | None, at: datetime) -> str:
     """Return a short text that differs whenever the subscription's page would show something else.
 
     Three queries; select bot, version and position beforehand.
@@ -31,7 +46,7 @@ def token(subscription: Subscription, price: Price | None) -> str:
     position: Position | None = getattr(subscription, "position", None)
     facts = (
         (subscription.state, subscription.bot.state, subscription.version.state),
-        position and (position.updated_at, position.past.is_halted, is_watched(position, timezone.now())),
+        position and (position.updated_at, position.past.is_halted, is_watched(position, at)),
         price and price.at,
         list(cycles),
         list(states[:ORDERS_SHOWN]),

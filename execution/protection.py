@@ -27,7 +27,7 @@ class Protection(StrEnum):
     FLAT = "flat"  # nothing is held
     OFF = "off"  # no stop is in force
     HELD = "held"  # a stop order that rests at the exchange, and our price watcher
-    RESTING = "resting"  # that order alone
+    RESTING = "resting"  # that order alone: nobody here looks, or can act
     WATCHED = "watched"  # our price watcher
     PAUSED = "paused"  # nobody, since the subscription does not run
     UNWATCHED = "unwatched"  # nobody has looked for too long
@@ -45,8 +45,10 @@ def protection_of(
         return Protection.FLAT
     if not subscription.risk.has_exits:
         return Protection.OFF
-    if not subscription.is_on_paper and _is_guarded(subscription, guarded):
-        return Protection.HELD if is_running and is_watched(position, at) else Protection.RESTING
+    has_ended = subscription.state == Subscription.State.STOPPED  # what rests is canceled in a moment
+    if not has_ended and not subscription.is_on_paper and _is_guarded(subscription, guarded):
+        is_looked_at = is_running or subscription.state == Subscription.State.CLOSING
+        return Protection.HELD if is_looked_at and is_watched(position, at) else Protection.RESTING
     if not is_running:
         return Protection.PAUSED
     return Protection.WATCHED if is_watched(position, at) else Protection.UNWATCHED

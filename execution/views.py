@@ -29,7 +29,7 @@ from execution.forms import EnvelopeForm, StateForm
 from execution.models import NOT_FINAL, Cycle, Order, SubscriptionPerformance
 from execution.overview import Overview, overview
 from execution.performance_words import performance_page
-from execution.progress import ORDERS_SHOWN, next_run_at, token
+from execution.progress import ORDERS_SHOWN, next_run_at, page_of_cycles, token
 from execution.run_now import run_now
 from execution.valuation import newest_prices, value
 from execution.words import SKIPS
@@ -39,7 +39,6 @@ from subscriptions.models import Subscription, SubscriptionQuerySet, TradingStat
 from subscriptions.real_money import asks_before_widening, asks_who_it_is
 
 CYCLES_PER_PAGE = 25
-CYCLES_AT_ONCE = 10  # on a subscription's own page, among all else
 SKIPS_SHOWN = timedelta(days=30)
 
 STATE_IS_SET = {
@@ -103,7 +102,7 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
     """The parts of the subscription's page that change; 204 while it would look as `?seen=` says."""
     found = get_object_or_404(_watched(request), pk=pk)
     price = newest_prices([found]).get(found.pk)
-    if request.GET.get("seen") == token(found, price):
+    if request.GET.get("seen") == token(found, price, timezone.now()):
         return HttpResponse(status=204)
     return render(request, "execution/subscription.html#news", _page(request, found))
 
@@ -297,7 +296,7 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
     price = newest_prices([found]).get(found.pk)
     is_running = Subscription.objects.active().filter(pk=found.pk).exists()
     is_stopped = found.state == Subscription.State.STOPPED
-    cycles = Cycle.objects.of(found).with_previous().select_related("subscription__market", "order")
+    cycles = Cycle.objects.of(found).select_related("subscription__market", "order")
     with_fills = Order.objects.filter(subscription=found).annotate(
         filled_amount=Sum("fills__amount"),
         cost=Sum("fills__cost"),
@@ -311,12 +310,12 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
     return {
         "subscription": found,
         "valuation": value(found, price),
-        "token": token(found, price),
+        "token": token(found, price, now),
         "next_run_at": next_run_at(found.timeframe, now) if is_running else None,
         "standing": switches.standing_of(found.trader_id),
         "protection": protection.protection_of(found, now, is_running=is_running),
         "is_halted": hasattr(found, "position") and found.position.past.is_halted,
-        "cycles": Paginator(cycles, CYCLES_AT_ONCE).get_page(request.GET.get("page")),
+        "cycles": page_of_cycles(cycles, request.GET.get("page")),
         "open_orders": orders.filter(state__in=NOT_FINAL),
         "orders": orders.exclude(state__in=NOT_FINAL)[:ORDERS_SHOWN],
         "orders_shown": ORDERS_SHOWN,

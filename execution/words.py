@@ -72,7 +72,7 @@ SOURCES: dict[str, str] = {
 PROTECTIONS: dict[str, str] = {
     Protection.OFF: "no stop is set",
     Protection.HELD: "its stop loss rests at the exchange, and we watch it too",
-    Protection.RESTING: "its stop loss rests at the exchange; nobody here watches it now",
+    Protection.RESTING: "only its stop loss at the exchange protects it now",
     Protection.WATCHED: "its stops are watched by us",
     Protection.PAUSED: "its stops are not watched while it is not running",
     Protection.UNWATCHED: "its stops have not been watched for a minute, or they did not sell",
@@ -248,14 +248,17 @@ def outcome(cycle: Cycle) -> str:
 
 
 def undecided_words(cycle: Cycle) -> str:
-    """Say how many candles before the cycle's have none, or "". Take the cycle `with_previous`."""
+    """Say how many candles before the cycle's have none, or "". Take the cycle from `page_of_cycles`."""
     if cycle.previous_opened_at is None:
         return ""
     passed = (cycle.candle_opened_at - cycle.previous_opened_at) // duration(cycle.subscription.timeframe) - 1
     if passed < 1:
         return ""
     candles = "1 candle was" if passed == 1 else f"{passed} candles were"
-    return f"{candles} not decided here: the subscription was paused, or this marketplace did not run."
+    return (
+        f"{candles} not decided here, as happens while it is paused, or while its account, the exchange or "
+        "this marketplace does not answer."
+    )
 
 
 def _fact(value: object) -> str:

@@ -20,6 +20,7 @@ from exchanges.models import ExchangeAccount
 from execution.models import Position
 from execution.overview import Overview
 from subscriptions.models import Subscription
+from tests.execution.test_watch_page import make_stop
 from tests.factories import (
     BUYING_BOT,
     make_bot,
@@ -102,7 +103,7 @@ def test_what_was_lost_today_stays_lost_when_its_bot_is_stopped(bobs_browser: Cl
     make_subscription(bob)
     nothing = {"base_amount": 0, "cost_basis": 0}
     for day_start, left in ((10_000, 9_800), (10_100, 10_050), (10_000, 10_000), (None, 9_000)):
-        stopped = make_subscription(bob, state=Subscription.State.STOPPED)
+        stopped = make_subscription(bob, state=Subscription.State.STOPPED, stopped_at=timezone.now())
         hold(stopped, day_start=day_start, quote_balance=left, **nothing)
 
     page = html.unescape(bobs_browser.get("/dashboard/").text)
@@ -110,7 +111,9 @@ def test_what_was_lost_today_stays_lost_when_its_bot_is_stopped(bobs_browser: Cl
     shown = seen(bobs_browser)
     assert [(total.money, total.result_today) for total in shown.stopped_today] == [("PAPER", -250)]
     assert shown.totals[0].result_today == 0
-    assert "bots that you stopped today made" in page
+    assert "Beside that, bots that were stopped today made" in page
+    Subscription.objects.update(stopped_at=timezone.now() - timedelta(days=1))
+    assert not seen(bobs_browser).stopped_today
 
 
 def test_what_needs_attention_comes_first_and_leads_to_its_remedy(bobs_browser: Client, bob: User) -> None:
@@ -159,6 +162,20 @@ def test_what_needs_attention_comes_first_and_leads_to_its_remedy(bobs_browser: 
     page = bobs_browser.get("/dashboard/").text
     assert page.index("Needs your attention") < page.index("Equity in")
     assert "Three strikes &lt;b&gt;" in page
+
+
+def test_a_position_that_only_the_exchange_protects_needs_attention(bobs_browser: Client, bob: User) -> None:
+    subscription = make_subscription(bob, account=make_exchange_account(bob))
+    hold(subscription, watched_at=timezone.now() - timedelta(minutes=5))
+    make_stop(subscription)
+
+    [concern] = seen(bobs_browser).concerns
+    assert "only its stop loss at the exchange protects it now" in concern.says
+
+    Position.objects.update(watched_at=timezone.now())
+    assert not seen(bobs_browser).concerns
+    Subscription.objects.update(state=Subscription.State.PAUSED)  # as its trader wants it
+    assert not seen(bobs_browser).concerns
 
 
 def test_the_page_asks_whether_there_is_news_and_is_told_so(bobs_browser: Client, bob: User) -> None:

@@ -57,6 +57,10 @@ def test_a_position_gets_one_stop_for_all_of_it(trader: Trader) -> None:  # noqa
     assert protection_of(subscription, now, is_running=True) == Protection.HELD
     assert protection_of(subscription, now, is_running=False) == Protection.RESTING
     assert protection_of(subscription, now + timedelta(minutes=2), is_running=True) == Protection.RESTING
+    subscription.state = Subscription.State.CLOSING
+    assert protection_of(subscription, now, is_running=False) == Protection.HELD
+    subscription.state = Subscription.State.STOPPED  # its stop is canceled in a moment
+    assert protection_of(subscription, now, is_running=False) == Protection.PAUSED
     assert position.past.orders_today == 1
 
 

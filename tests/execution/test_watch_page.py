@@ -18,7 +18,7 @@ from bot_sdk.ledger import apply_fill
 from bot_sdk.parameters import Parameter
 from bots.models import BotVersion
 from execution.models import GUARD, Cycle, Fill, Order, Position
-from execution.views import CYCLES_AT_ONCE
+from execution.progress import CYCLES_AT_ONCE
 from marketplace import celery_app
 from subscriptions.models import Subscription
 from tests.factories import (
