@@ -17,7 +17,6 @@ _LIMITS = {
     resource.RLIMIT_MEMLOCK: 0,
     resource.RLIMIT_MSGQUEUE: 0,
     resource.RLIMIT_SIGPENDING: 64,
-    resource.RLIMIT_NOFILE: OPEN_FILES,
     resource.RLIMIT_STACK: 8 << 20,
 }
 
@@ -25,14 +24,25 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _capset = _libc.capset  # looked up here, once, and not by each run
 
 
+def limit_as_all_runs() -> None:
+    """Set the limits that are the same for each run."""
+    _limit(_LIMITS)
+
+
 def limit(*, cpu_seconds: int, data_bytes: int, address_space_bytes: int, threads: int) -> None:
-    """Set every limit. At its CPU time the kernel kills the process; it is not asked first."""
-    limits = _LIMITS | {
-        resource.RLIMIT_CPU: cpu_seconds,
-        resource.RLIMIT_DATA: data_bytes,
-        resource.RLIMIT_AS: address_space_bytes,
-        resource.RLIMIT_NPROC: threads,
-    }
+    """Set the limits of one run. At its CPU time the kernel kills the process; it is not asked first."""
+    _limit(
+        {
+            resource.RLIMIT_NOFILE: OPEN_FILES,
+            resource.RLIMIT_CPU: cpu_seconds,
+            resource.RLIMIT_DATA: data_bytes,
+            resource.RLIMIT_AS: address_space_bytes,
+            resource.RLIMIT_NPROC: threads,
+        }
+    )
+
+
+def _limit(limits: dict[int, int]) -> None:
     for name, value in limits.items():
         _, allowed = resource.getrlimit(name)
         # The operator may have set it lower.

@@ -40,6 +40,8 @@ class Walls:
 def prepare(walls: Walls) -> None:
     """Put this process behind the walls that are the same for all runs. Raises what goes wrong."""
     os.setpgid(0, 0)  # no signal to "its own group" reaches the zygote
+    if Layer.LIMITS in walls.options.layers:
+        lockdown.limit_as_all_runs()
     memory = None
     if walls.doorman is not None:
         memory = lockdown.open_own_memory()

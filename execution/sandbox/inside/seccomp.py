@@ -10,6 +10,7 @@ from .policy import KILL, NEW_LISTENER, UNDISTURBED, WORD, Check, IfNull, Policy
 
 # <linux/bpf_common.h>: load a word, compare with a constant, go on further down, mask, return
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _SKIP, _AND, _RETURN = 0x20, 0x15, 0x35, 0x05, 0x54, 0x06
+_LONGEST_BRANCH = 255  # steps that a comparison can skip
 # struct seccomp_data: int nr; u32 arch; u64 instruction_pointer; u64 args[6], low word first
 _NUMBER_AT, _MACHINE_AT, _ARGUMENTS_AT = 0, 4, 16
 
@@ -96,9 +97,10 @@ def _search(answers: Sequence[tuple[int, Rule]]) -> bytes:
         return _step(_RETURN, rule) if isinstance(rule, int) else _checks(rule)
     middle = len(answers) // 2
     lower, upper = _search(answers[:middle]), _search(answers[middle:])
-    return b"".join(
-        [_step(_IF_AT_LEAST, answers[middle][0], otherwise=1), _step(_SKIP, len(lower) // 8), lower, upper]
-    )
+    least, length = answers[middle][0], len(lower) // 8
+    if length <= _LONGEST_BRANCH:
+        return b"".join([_step(_IF_AT_LEAST, least, then=length), lower, upper])
+    return b"".join([_step(_IF_AT_LEAST, least, otherwise=1), _step(_SKIP, length), lower, upper])
 
 
 def _checks(check: Check) -> bytes:
