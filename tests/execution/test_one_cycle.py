@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Thread
 
 import pytest
@@ -49,8 +50,18 @@ def rng() -> random.Random:
 def in_processes(deeds: list[Callable[[], None]]) -> None:
     """Do each in a child of its own, all at once."""
     connections.close_all()
-    children = [child for deed in deeds if (child := forked(deed))]
+    beginning, begin = os.pipe()
+
+    def do(deed: Callable[[], None]) -> None:
+        os.close(begin)
+        connection.ensure_connection()
+        os.read(beginning, 1)
+        deed()
+
+    children = [child for deed in deeds if (child := forked(partial(do, deed)))]
+    os.close(begin)  # for which all of them wait
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * len(deeds)
+    os.close(beginning)
 
 
 def forked(deed: Callable[[], None]) -> int:
@@ -82,6 +93,7 @@ def in_threads(deeds: list[Callable[[], None]]) -> None:
 
 
 Together = Callable[[list[Callable[[], None]]], None]
+in_both_ways = pytest.mark.parametrize(("together", "candles"), [(in_processes, 300), (in_threads, 200)])
 
 
 def messages_of(candles: int, rng: random.Random) -> list[datetime]:
@@ -130,7 +142,7 @@ def without_the_constraint() -> Iterator[None]:
             editor.add_constraint(Cycle, constraint)
 
 
-@pytest.mark.parametrize(("together", "candles"), [(in_processes, 300), (in_threads, 200)])
+@in_both_ways
 def test_each_candle_has_one_cycle_however_often_it_is_told(
     rng: random.Random, together: Together, candles: int
 ) -> None:
@@ -142,11 +154,13 @@ def test_each_of_five_thousand_candles_has_one_cycle(rng: random.Random) -> None
     assert doubles_after(5_000, in_processes, rng) == 0
 
 
-@pytest.mark.parametrize("together", [in_processes, in_threads])
-def test_without_the_constraint_candles_have_two(rng: random.Random, together: Together) -> None:
+@in_both_ways
+def test_without_the_constraint_candles_have_two(
+    rng: random.Random, together: Together, candles: int
+) -> None:
     """The control arm."""
     with without_the_constraint():
-        assert doubles_after(100, together, rng) > 0
+        assert doubles_after(candles, together, rng) > 0
 
 
 @pytest.fixture
