@@ -82,8 +82,8 @@ class Listing(Sequence[Row]):
 @contextmanager
 def keeping_plans(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """Have the connection keep plans of what is asked inside; it counts nothing else that is asked of it."""
-    connection.prepare_threshold = TIMES_PLANNED_ANEW
+    usual, connection.prepare_threshold = connection.prepare_threshold, TIMES_PLANNED_ANEW
     try:
         yield
     finally:
-        connection.prepare_threshold = None
+        connection.prepare_threshold = usual

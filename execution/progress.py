@@ -26,9 +26,8 @@ def page_of_cycles(cycles: CycleQuerySet, number: str | None) -> Page:
     """Return the nearest page of cycles, newest first; each knows which candle the one before it had."""
     page = Paginator(cycles, CYCLES_AT_ONCE).get_page(number)
     start = (page.number - 1) * CYCLES_AT_ONCE
-    found = list(
-        cycles[start : start + CYCLES_AT_ONCE + 1]
-    )  # the next page's first tells of the last one here
+    # the next page's first tells of the last one here
+    found = list(cycles[start : start + CYCLES_AT_ONCE + 1])
     for cycle, before in pairwise(found):
         cycle.previous_opened_at = before.candle_opened_at
     page.object_list = found[:CYCLES_AT_ONCE]

@@ -233,7 +233,8 @@ def fill(bob: User, account: ExchangeAccount, coins: list[str]) -> None:
         make_cycle(outdated, verdict="CRASHED", action="")
         quarantined = make_subscription(bob, market=market)
         BotVersion.objects.filter(bot=quarantined.bot).update(state="QUARANTINED")
-        make_subscription(bob, market=market, state="STOPPED")
+        stopped = make_subscription(bob, market=market, state="STOPPED", stopped_at=timezone.now())
+        hold(stopped, day_start=10_000)
 
 
 @pytest.mark.parametrize("asked", [{}, {"show": "stopped"}])
