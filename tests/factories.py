@@ -1,14 +1,21 @@
 """Rows for tests, each valid as it stands; keyword arguments override."""
 
 import itertools
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
+from allauth.mfa.app_settings import TOTP_PERIOD
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+)
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.test import Client
@@ -51,6 +58,14 @@ def make_user(name: str = "bob", **overrides: Any) -> User:
 def give_password(client: Client) -> None:
     """Have the person at this browser show once more who they are."""
     client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+
+
+def code_of(secret: str, seconds: int = 8) -> str:
+    """Return what an authenticator app shows, once that stays good for `seconds`."""
+    left = TOTP_PERIOD - time.time() % TOTP_PERIOD
+    if left < seconds:
+        time.sleep(left)
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // TOTP_PERIOD)))
 
 
 def sign_in_staff(client: Client, person: User) -> None:

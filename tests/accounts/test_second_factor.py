@@ -5,7 +5,6 @@ import re
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.mfa.utils import decrypt
 from django.contrib.messages import get_messages
 from django.core.management import CommandError, call_command
@@ -17,15 +16,11 @@ from pytest_django.fixtures import Settings
 from accounts import second_factor
 from accounts.models import AuditEntry, User
 from marketplace import demo, roles
-from tests.factories import PASSWORD, give_password, make_staff, sign_in_staff
+from tests.factories import PASSWORD, code_of, give_password, make_staff, sign_in_staff
 
 pytestmark = pytest.mark.django_db
 
 STAFF_PAGES = ["/admin/", "/admin/accounts/user/", "/staff/trading/", "/staff/exchange-requests/"]
-
-
-def code_of(secret: str) -> str:
-    return str(format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time()))))
 
 
 def sign_in(client: Client, person: User, to: str = "/admin/") -> str:
