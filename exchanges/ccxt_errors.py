@@ -4,10 +4,12 @@ Only an answer that says no is a no. An order that may have arrived is UNKNOWN u
 (promise I4): whatever has no row here, and whatever is not ccxt's, counts as that.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import ccxt
 
@@ -154,6 +156,32 @@ def meaning_of(exchange: str, error: Exception, phase: Phase) -> Meaning:
     return MEANINGS.get(kind, _doubt()).of(phase)
 
 
+def own_words(text: str) -> str:
+    """Return what the exchange itself said within ccxt's text, with its code; nothing if that is unclear."""
+    try:
+        body, _ = json.JSONDecoder().raw_decode(text, text.index("{"))
+    except (ValueError, RecursionError):
+        return ""
+    match body:
+        case {"code": int(code), "msg": str(words)}:  # Binance
+            return f"{words} ({code})"
+        case {"error": [*_] as errors} if all(isinstance(each, str) for each in errors):  # Kraken
+            return ", ".join(errors)
+        case {"error_response": {} as answer} | {"errors": [{} as answer, *_]} | ({} as answer):  # Coinbase
+            return _coinbases_words(answer)
+    return ""
+
+
+def _coinbases_words(answer: dict[str, Any]) -> str:
+    """Its message, and the name that it gives to the error."""
+    words, name = answer.get("message"), answer.get("preview_failure_reason") or answer.get("error")
+    if not isinstance(words, str) or not words:
+        words, name = name, None
+    if not isinstance(words, str):
+        return ""
+    return f"{words} ({name})" if isinstance(name, str) and name != words else words
+
+
 def translated(
     exchange: str, error: Exception, phase: Phase, what: str, secrets: Iterable[str] = ()
 ) -> ExchangeError:
@@ -161,7 +189,8 @@ def translated(
 
     Its message holds none of the `secrets`, even if the exchange repeated them.
     """
-    said = f"{type(error).__name__}: {scrub(str(error), secrets)[:TEXT_LIMIT]}"
+    text = scrub(str(error), secrets)
+    said = own_words(text)[:TEXT_LIMIT] or f"{type(error).__name__}: {text[:TEXT_LIMIT]}"
     match meaning_of(exchange, error, phase):
         case Meaning.LATER:
             return ExchangeUnavailable(

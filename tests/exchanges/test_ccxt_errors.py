@@ -4,7 +4,7 @@ import ccxt
 import pytest
 from ccxt.base import errors
 
-from exchanges.ccxt_errors import MEANINGS, Meaning, Phase, meaning_of, translated
+from exchanges.ccxt_errors import MEANINGS, TEXT_LIMIT, Meaning, Phase, meaning_of, own_words, translated
 from exchanges.errors import ExchangeError, ExchangeUnavailable, KeyRefused, OutcomeUnknown, RateLimited
 from exchanges.models import Exchange
 
@@ -114,3 +114,33 @@ def test_ours_says_what_to_do_and_keeps_secrets(
     assert type(told) is ours
     assert "0f0f0f0f" not in str(told)
     assert "BINANCE" in str(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('binance {"code":-2015,"msg":"Invalid API-key."}', "Invalid API-key. (-2015)"),
+        ('binance GET https://api.binance.com/a 400 {"code":-1013,"msg":"Filter"} x', "Filter (-1013)"),
+        ('kraken {"error":["EOrder:Cost minimum not met"]}', "EOrder:Cost minimum not met"),
+        ('kraken {"error":["EAPI:Invalid key","EGeneral:x"],"result":{}}', "EAPI:Invalid key, EGeneral:x"),
+        (
+            'coinbase {"success":false,"failure_reason":"UNKNOWN_FAILURE_REASON","error_response":'
+            '{"error":"INSUFFICIENT_FUND","message":"Insufficient balance in source account"}}',
+            "Insufficient balance in source account (INSUFFICIENT_FUND)",
+        ),
+        ('coinbase {"error":"NOT_FOUND","error_details":"","message":""}', "NOT_FOUND"),
+        ('coinbase {"errors":[{"id":"expired_token","message":"The token expired"}]}', "The token expired"),
+        ("coinbase 401 Unauthorized", ""),
+        ('binance {"code":-2015,"msg":', ""),
+        ('binance {"unheard":"of"}', ""),
+        ('kraken {"error":[{"odd":1}]}', ""),
+        ('kraken {"error":[]}', ""),
+        ('coinbase {"message":{"odd":1},"error":[1]}', ""),
+        ("binance " + '{"a":' * 5_000, ""),
+    ],
+)
+def test_the_exchanges_own_words_are_found_in_ccxts(text: str, words: str) -> None:
+    assert own_words(text) == words
+
+    told = str(translated("BINANCE", ccxt.AuthenticationError(text), Phase.READ, "its balance"))
+    assert told.endswith(words or f"AuthenticationError: {text[:TEXT_LIMIT]}")
