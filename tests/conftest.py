@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from celery.signals import before_task_publish
 from django.conf import settings as django_settings
@@ -14,6 +15,7 @@ from django.core.mail import EmailMessage
 from django.db import connection, connections
 from django.db.models.signals import post_migrate
 from django.utils import timezone
+from hypothesis import HealthCheck
 from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -21,7 +23,13 @@ from accounts import audit, notifying
 from accounts.models import User
 from exchanges import gateways, prices
 from exchanges.simulator.server import serve
-from tests.factories import make_user
+from tests.factories import first_looks, make_user
+
+# A machine that stands still for a moment is no finding.
+hypothesis.settings.register_profile(
+    "tests", hypothesis.settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure() -> None:
@@ -99,6 +107,12 @@ def throwaway_storage(settings: Settings, tmp_path: Path) -> None:
 def a_pace_of_its_own(settings: Settings) -> None:
     """Let no test wait for what another one asked an exchange, or stop because that one was told to."""
     settings.EGRESS_ADDRESS = uuid.uuid4().hex
+
+
+@pytest.fixture(autouse=True)
+def a_look_at_the_clock() -> None:
+    """Let no test count ages of candles from what was the newest one in another test."""
+    first_looks.clear()
 
 
 @pytest.fixture(autouse=True)

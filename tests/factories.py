@@ -39,6 +39,7 @@ from subscriptions.models import SubscriberReview, Subscription
 
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
+first_looks: dict[str, datetime] = {}  # of a test, at the newest candle of a timeframe
 
 BUYING_BOT = """
 from bot_sdk import Action, CustomBot
@@ -179,10 +180,19 @@ def trader_of(subscription: Subscription) -> User:
     return subscription.trader
 
 
+def newest_closed(timeframe: str) -> datetime:
+    """When the newest closed candle opened: for half a minute the same one, so that ages agree."""
+    now = timezone.now()
+    looked_at = first_looks.setdefault(timeframe, now)
+    if not timedelta() <= now - looked_at < timedelta(seconds=30):
+        looked_at = first_looks[timeframe] = now
+    return last_closed(timeframe, looked_at)
+
+
 def make_cycle(subscription: Subscription, **overrides: Any) -> Cycle:
     """A finished cycle for the newest closed candle, or, with `age=n`, for the one n candles before it."""
     step = duration(subscription.timeframe)
-    opened_at = last_closed(subscription.timeframe, timezone.now()) - overrides.pop("age", 0) * step
+    opened_at = newest_closed(subscription.timeframe) - overrides.pop("age", 0) * step
     values: dict[str, Any] = {
         "candle_opened_at": opened_at,
         "candle_closed_at": opened_at + step,
@@ -229,7 +239,7 @@ def make_fill(order: Order, **overrides: Any) -> Fill:
 def make_candles(market: Market, timeframe: str = "1m", count: int = 30, **overrides: Any) -> list[Candle]:
     """`count` closed candles up to now, rising by one quote unit each."""
     step = duration(timeframe)
-    newest = last_closed(timeframe, timezone.now())
+    newest = newest_closed(timeframe)
     rows = []
     for index in range(count):
         price = Decimal(60_000 + index)

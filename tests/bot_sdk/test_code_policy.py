@@ -417,7 +417,6 @@ _TOKENS = (
 )
 
 
-@settings(deadline=SECONDS * 1000)
 @given(
     st.text()
     | st.binary()
@@ -448,11 +447,11 @@ def test_whatever_is_in_the_file_checking_it_never_raises(source: str | bytes) -
     ),
 )
 def test_a_pattern_repeated_to_the_largest_size_is_checked_in_bounded_time(start: str, pattern: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
 
     check(start + pattern * ((MAX_BYTES - len(start)) // len(pattern)))
 
-    assert time.monotonic() - started < SECONDS
+    assert time.process_time() - started < SECONDS
 
 
 def test_the_file_runs_alone_on_the_standard_library(tmp_path: Path) -> None:

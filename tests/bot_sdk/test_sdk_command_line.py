@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -298,6 +299,15 @@ def test_a_report_that_cannot_be_written_is_explained(
     assert message == f"error: {path} cannot be written (No such file or directory): pass another --json.\n"
 
 
+def all_of(terminal: int) -> bytes:
+    """Return what programs wrote there until the last of them ended, and close it."""
+    pieces = []
+    with suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as screen:  # EIO says that they ended
+        while piece := screen.read(4096):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
 def test_progress_is_drawn_on_a_terminal_only(candles: str, tmp_path: Path) -> None:
     bot = tmp_path / "slow.py"
     bot.write_text(
@@ -311,14 +321,16 @@ def test_progress_is_drawn_on_a_terminal_only(candles: str, tmp_path: Path) -> N
     ours, theirs = os.openpty()
 
     command = [sys.executable, "-m", "bot_sdk", "backtest", str(bot), candles]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, check=True)
-    drawn = os.read(ours, 100_000).decode()
-    os.close(ours)
-    os.close(theirs)
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs) as program:
+        os.close(theirs)
+        drawn = all_of(ours).decode()
+        assert program.stdout is not None
+        told = program.stdout.read()
+    assert program.returncode == 0
 
     assert re.match("\r[█░]{40} +\\d+%", drawn)
     assert drawn.endswith("\r\x1b[K")
-    assert b"\r" not in done.stdout
+    assert b"\r" not in told
 
 
 def test_every_indicator_is_listed_with_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,7 @@ def test_a_kept_page_is_nobodys_own(alice: User, bob: User, address: str) -> Non
     assert "You have signed out" not in Client().get("/").text
 
 
+@time_machine.travel(NOON, tick=False)
 def test_addresses_and_parts_are_kept_apart(client: Client, alice: User) -> None:
     bot = make_bot(alice, name="Crosser")
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection, connections
 from django.test import Client
+from django_celery_beat.models import PeriodicTask
 from playwright.sync_api import Page, expect, sync_playwright
 
 from accounts.models import User
@@ -25,6 +26,7 @@ type Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 PATIENCE_MILLISECONDS = 30_000  # a browser that draws nothing notices late on a busy machine
 HEIGHTS = {1280: 900, 390: 844}  # of a desktop and a phone, by their widths
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 
 def chromium() -> str:
@@ -39,6 +41,7 @@ def background(transactional_db: None, simulated_exchange: str, tmp_path: Path) 
     """A worker and beat as processes of their own, on the test's database and a simulated exchange."""
     refresh_markets("BINANCE")
     schedule.install()
+    PeriodicTask.objects.filter(task="execution.tasks.keep_records").update(enabled=False)  # long backtests
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     environment = os.environ | {
         "DATABASE_URL": database.geturl(),
@@ -57,7 +60,11 @@ def background(transactional_db: None, simulated_exchange: str, tmp_path: Path) 
         for process in processes:
             process.terminate()
         for process in processes:
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @pytest.fixture

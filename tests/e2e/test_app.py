@@ -1,6 +1,7 @@
 """The site as an app, from the web server that people have: small, still, installable, and honest offline."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from tests.e2e.conftest import ROOT, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+START_SECONDS = 60
 MOST_BYTES = 200_000
 MOST_SHIFT = 0.1  # of the layout, where moving all of it by its own height is 1
 SHIFTS = """
@@ -116,7 +118,9 @@ def weigh(devtools: CDPSession) -> dict[str, int]:
 
 def open_when_ready(page: Page, site: Site) -> None:
     """Open the catalogue as soon as the server listens, which collects its files first."""
+    deadline = time.monotonic() + START_SECONDS
     while not is_listening(urlsplit(site.address).port or 0):
+        assert time.monotonic() < deadline, "the server did not start"
         page.wait_for_timeout(200)
     page.goto(site.address)
 

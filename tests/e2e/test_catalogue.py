@@ -31,6 +31,8 @@ def test_the_list_follows_what_is_asked_and_leads_to_a_comparison(
     expect(cards).to_have_text(["Band Bouncer"])
     page.get_by_role("link", name="Bands").first.click()
     expect(page).to_have_url(re.compile(r"timeframe=1d.*category=bands|category=bands.*timeframe=1d"))
+    expect(page.locator("#id_category")).to_have_value("bands")
+    expect(page.locator(".htmx-request")).to_have_count(0)
     page.get_by_label("Candles").select_option("")
     expect(page).to_have_url(re.compile(r"/\?category=bands$"))  # and with it a list of its own
     expect(cards).to_have_text(["Band Bouncer"])  # the form knows of the category

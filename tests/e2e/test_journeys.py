@@ -44,6 +44,7 @@ def test_a_trader_starts_a_bot_by_keyboard_alone(page: Page, live_server: LiveSe
     capture(page, "keyboard", "card")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Steady", level=1)).to_be_visible()
+    page.wait_for_load_state()
     expect(page.locator("[hx-trigger=load]")).to_have_count(0)  # what comes later takes the place of a stop
     tab_to(page, page.get_by_role("link", name="Subscribe").first)
     page.keyboard.press("Enter")

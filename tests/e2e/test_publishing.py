@@ -123,6 +123,7 @@ def create_bot(page: Page) -> None:
     page.get_by_role("link", name="Create a bot").click()
     page.get_by_label("Name", exact=True).fill("Dip Buyer")
     page.get_by_label("Tagline").fill("Buys dips.")
+    page.wait_for_load_state()
     page.get_by_label("Description").press_sequentially("It **buys** dips.")
     expect(page.locator("#preview strong")).to_have_text("buys")
     page.get_by_label("1h", exact=True).check()
@@ -130,6 +131,7 @@ def create_bot(page: Page) -> None:
 
 
 def write_in_the_editor(page: Page) -> None:
+    page.wait_for_load_state()  # and the script that helps to write
     editor = page.get_by_label("Code of bot.py")
     editor.fill("")
     editor.press_sequentially("class Broken:\nx = 1")  # the new line is indented by itself

@@ -173,7 +173,7 @@ def test_a_revoked_key_is_refused_as_a_key(trader: Trader) -> None:
 FAULTS: dict[str, dict[str, object]] = {
     "drop": {"kind": "drop"},
     "close": {"kind": "close"},
-    "hang": {"kind": "hang", "seconds": 1.5},
+    "hang": {"kind": "hang", "seconds": 3},
     "502": {"kind": "status", "status": 502},
     "503": {"kind": "status", "status": 503},
     "504": {"kind": "status", "status": 504},
@@ -187,7 +187,7 @@ def test_an_order_without_an_answer_is_unknown_and_the_look_up_tells(
     trader: Trader, fault: str, when: str
 ) -> None:
     trading, client_id = trader.trading(), new_id()
-    trading._client.timeout = 1000  # ms
+    trading._client.timeout = 2000  # ms
     trader.control("fault", when=when, match=ORDER_PATHS[trader.exchange], **FAULTS[fault])
 
     with pytest.raises(OutcomeUnknown, match="look it up"):
@@ -229,7 +229,7 @@ def test_an_order_that_was_taken_but_cannot_be_read_is_unknown_too(trader: Trade
 def test_an_order_that_lands_late_is_found_late(simulator: Simulator, exchange: str) -> None:
     trader = simulator.trader(exchange)
     trading, client_id = trader.trading(), new_id()
-    trader.control("fault", kind="late", seconds=1, match=ORDER_PATHS[exchange])
+    trader.control("fault", kind="late", seconds=2, match=ORDER_PATHS[exchange])
 
     with pytest.raises(OutcomeUnknown):
         trading.create_market_order(PAIR, "SELL", AMOUNT, client_id)
@@ -244,7 +244,7 @@ def test_an_order_that_lands_late_is_found_late(simulator: Simulator, exchange: 
 def test_an_order_past_its_time_to_live_is_not_taken(simulator: Simulator, exchange: str) -> None:
     trader = simulator.trader(exchange)
     trading = trader.trading()
-    trader.control("fault", kind="late", seconds=0.5, match=ORDER_PATHS[exchange])
+    trader.control("fault", kind="late", seconds=2, match=ORDER_PATHS[exchange])
 
     with pytest.raises(OutcomeUnknown):
         trading.create_market_order(PAIR, "SELL", AMOUNT, new_id())
@@ -257,7 +257,7 @@ def test_an_order_past_its_time_to_live_is_not_taken(simulator: Simulator, excha
 def test_kraken_takes_no_order_after_a_call_that_was_made_later(simulator: Simulator) -> None:
     trader = simulator.trader("KRAKEN")
     trading = trader.trading()
-    trader.control("fault", kind="late", seconds=0.5, match="AddOrder")
+    trader.control("fault", kind="late", seconds=2, match="AddOrder")
 
     with pytest.raises(OutcomeUnknown):
         trading.create_market_order(PAIR, "SELL", AMOUNT, new_id())

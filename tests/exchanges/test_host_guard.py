@@ -110,7 +110,7 @@ def test_what_became_too_late_while_it_connected_does_not_leave(
 @pytest.mark.parametrize(
     ("status", "body", "said", "least", "most"),
     [
-        (429, "{}", "7", 6, 7),
+        (429, "{}", "7", 1, 7),
         (418, "{}", "3600", 3590, 3600),
         (429, "{}", "nan", 25, 30),
         (429, "{}", "", 25, 30),

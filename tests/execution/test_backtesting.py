@@ -159,10 +159,10 @@ def test_one_that_waits_for_the_exchange_hears_that_it_is_canceled(
 
 
 def test_one_whose_time_is_over_keeps_what_it_found(bob: User, market: Market, settings: Settings) -> None:
-    settings.BACKTEST_TIMEOUT = 2
+    settings.BACKTEST_TIMEOUT = 8
     # a little at each candle, so that what was said before the long sleep is on its way
     hanging = SWINGING.replace(
-        "print(len(data))", "import time; time.sleep(9 if data.index[-1].minute == 48 else 0.003)"
+        "print(len(data))", "import time; time.sleep(60 if data.index[-1].minute == 48 else 0.003)"
     )
 
     backtest = ran(make_backtest(bob, market, hanging))

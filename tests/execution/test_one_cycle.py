@@ -19,6 +19,7 @@ from django.utils import timezone
 from bot_sdk.risk import SkipReason
 from bot_sdk.timeframes import duration, last_closed
 from exchanges import gateways
+from exchanges.gateway import SETTLING
 from exchanges.markets import refresh_markets
 from exchanges.models import Market
 from execution import tasks, wave
@@ -174,10 +175,10 @@ def market(request: pytest.FixtureRequest, simulator: Simulator) -> Market:
 def test_a_message_that_reaches_four_workers_ten_times_trades_once(
     market: Market, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 1.0)
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 2.0)
     bot, traders = make_bot(), [simulator.trader(market.exchange) for _ in range(3)]
     subscriptions = [subscribed(each, bot=bot, market=market, timeframe="1h") for each in traders]
-    opened_at = last_closed("1h", timezone.now()).isoformat()
+    opened_at = last_closed("1h", timezone.now() - 2 * SETTLING).isoformat()
 
     def work() -> None:
         for _ in range(MOST_DELIVERIES):
@@ -225,7 +226,7 @@ def test_without_the_age_limit_late_messages_trade(market: Market, monkeypatch: 
 def test_after_an_outage_only_the_newest_candle_is_asked_for(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 1.0)
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 2.0)
     for _ in range(5):
         make_subscription(market=market, timeframe="1h")
     celery_app.control.purge()
@@ -235,7 +236,7 @@ def test_after_an_outage_only_the_newest_candle_is_asked_for(
     waiting = [json.loads(message) for message in gateways.shared_redis().lrange("celery", 0, -1)]
     celery_app.control.purge()
     asked = {message["headers"]["argsrepr"] for message in waiting}
-    tasks.run_market(market.pk, "1h", last_closed("1h", timezone.now()).isoformat())
+    tasks.run_market(market.pk, "1h", last_closed("1h", timezone.now() - 2 * SETTLING).isoformat())
     tasks.sweep()
 
     assert len(asked) == 1

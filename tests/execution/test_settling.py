@@ -178,7 +178,7 @@ def test_a_lost_answer_leaves_the_order_unknown_until_it_is_looked_up(trader: Tr
 
 def test_an_order_that_lands_late_is_found_after_the_fence(trader: Trader) -> None:
     subscription = subscribed(trader)
-    lose_the_answer(trader, kind="late", seconds=1)
+    lose_the_answer(trader, kind="late", seconds=2)
 
     order = place(subscription)
     if trader.exchange != "KRAKEN":  # there a younger nonce would refuse what comes late

@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def market(transactional_db: None, simulated_exchange: str, monkeypatch: pytest.MonkeyPatch) -> Market:
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 1.0)
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 2.0)
     refresh_markets("BINANCE")
     return Market.objects.get(exchange="BINANCE", trading_pair="BTC/USDT")
 
@@ -142,7 +142,7 @@ def test_a_candle_that_never_comes_is_told_on_the_cycle(
 
 def test_a_market_whose_exchange_has_no_room_comes_back_later(market: Market, worker: None) -> None:
     make_subscription(market=market, timeframe="1h")
-    gateways.shared_budget("BINANCE").halt(3)
+    gateways.shared_budget("BINANCE").halt(6)
 
     tasks.tick.delay("1h")
     time.sleep(2.5)  # the task has come, and gone again
@@ -157,7 +157,7 @@ def test_a_market_without_room_until_its_candle_is_stale_is_told_on_the_cycle(
     market: Market, worker: None
 ) -> None:
     make_subscription(market=market, timeframe="1h")
-    gateways.shared_budget("BINANCE").halt(7200)
+    gateways.shared_budget("BINANCE").halt(3 * 3600)
 
     tasks.tick.delay("1h")
 

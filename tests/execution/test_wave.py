@@ -109,7 +109,7 @@ def test_a_bot_that_never_answers_ends_before_its_signal_is_stale(
     view: MarketView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds_ago = (timezone.now() - view.opened_at).total_seconds() - 3600
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", (seconds_ago + 3) / 3600)
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", (seconds_ago + 8) / 3600)
     sleeping = hourly(view.market, bot=make_bot(code=SLEEPING_BOT))
     healthy = hourly(view.market)
 
@@ -223,7 +223,7 @@ def test_only_active_subscriptions_are_due(opened_at: datetime) -> None:
     active = make_subscription(timeframe="1h")
     lifecycle.pause(subscription=make_subscription(timeframe="1h"))
     make_subscription(timeframe="1m")
-    make_cycle(make_subscription(timeframe="1h"))
+    wave.claim([make_subscription(timeframe="1h")], "1h", opened_at)
 
     assert list(wave.due("1h", opened_at)) == [active]
     assert wave.due_markets("1h", opened_at) == [active.market_id]
@@ -414,7 +414,7 @@ def test_a_message_that_comes_again_after_its_order_tells_of_that_order(
 def test_bots_that_hung_lately_wait_for_all_others(view: MarketView, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("execution.deciding.CONFINED_RUNS_AT_ONCE", 1)
     seconds_ago = (timezone.now() - view.opened_at).total_seconds() - 3600
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", (seconds_ago + 4) / 3600)
+    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", (seconds_ago + 8) / 3600)
     hanging = hourly(view.market, bot=make_bot(code=SLEEPING_BOT))
     make_cycle(hanging, age=1, verdict="TIMED_OUT")
     healthy = hourly(view.market)

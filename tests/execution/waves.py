@@ -32,8 +32,9 @@ RAISING_BOT = HEADER + "    def execute_algorithm(self, d, t, s=None): return 1 
 
 @pytest.fixture
 def market(request: pytest.FixtureRequest, simulator: Simulator) -> Market:
-    """A market of the exchange that the test names, or of Binance where it is all one."""
+    """A market, at a price that stands still, of the exchange that the test names or else of Binance."""
     exchange: str = getattr(request, "param", "BINANCE")
+    simulator.control(exchange.lower(), "price", pair=PAIR, price="60000")
     refresh_markets(exchange)
     return Market.objects.get(exchange=exchange, trading_pair=PAIR)
 

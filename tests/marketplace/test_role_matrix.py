@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.db import transaction
@@ -19,6 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.test import override_settings
 from django.urls import URLPattern, URLResolver, clear_url_caches, get_resolver, path, reverse
+from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -93,7 +95,8 @@ def everybody(
         "STORAGES": django_settings.STORAGES | {"artifacts": artifacts},
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
     }
-    with django_db_blocker.unblock(), transaction.atomic(), override_settings(**told):
+    frozen = time_machine.travel(timezone.now(), tick=False)  # tokens and links last minutes
+    with frozen, django_db_blocker.unblock(), transaction.atomic(), override_settings(**told):
         yield Cast()
         transaction.set_rollback(True)
 

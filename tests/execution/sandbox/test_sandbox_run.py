@@ -191,15 +191,15 @@ def test_a_bot_without_an_answer_is_ended_at_its_time(code: str, messages: set[s
 
     assert result.verdict == Verdict.TIMED_OUT
     assert result.message in messages
-    assert 0.98 <= result.seconds < 3.0  # the kernel rounds the CPU time
+    assert 0.98 <= result.seconds < 10  # the kernel rounds the CPU time
 
 
 def test_cpu_time_is_limited_below_the_wall_clock() -> None:
-    result = run(make_job(SPIN), make_limits(seconds=20, cpu_percent=5))
+    result = run(make_job(SPIN), make_limits(seconds=100, cpu_percent=1))
 
     assert result.verdict == Verdict.TIMED_OUT
     assert result.message == NO_TIME
-    assert result.seconds < 15
+    assert result.seconds < 90
 
 
 @pytest.mark.parametrize(
@@ -280,9 +280,10 @@ def test_nothing_of_a_run_is_left_when_it_is_over(nursery: Nursery) -> None:
 
 @pytest.mark.parametrize(("bot", "priority"), [(SPIN, 19), (SLEEP, 0)], ids=["computes", "waits"])
 def test_a_long_run_yields_to_others_once_it_has_used_the_processor(
-    nursery: Nursery, bot: str, priority: int
+    nursery: Nursery, bot: str, priority: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = make_limits(seconds=1)
+    monkeypatch.setattr("execution.sandbox.confined._SHORT_SECONDS", 0.1)  # one that waits has begun by then
+    limits = make_limits(seconds=3)
     with (
         ThreadPoolExecutor(1) as pool,
         nursery.zygote(()) as zygote,
