@@ -306,7 +306,7 @@ class Position(models.Model):
     fees_paid = AmountField(default=0, help_text="quote; without fees taken in a third coin")
     risk_state = models.JSONField(default=dict, blank=True, help_text="what risk rules remember")
     watched_at = models.DateTimeField(
-        null=True, blank=True, help_text="when its stops were last held against the price"
+        null=True, blank=True, help_text="when its stops were last held against the price, or it was bought"
     )
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -399,6 +399,8 @@ def _move(position: Position, subscription: Subscription, fresh: list[Fill]) -> 
     position.realized_pnl = after.realized_pnl
     position.fees_paid = after.fees_paid
     position.risk_state = past.to_dict()
+    if not before.base_amount:
+        position.watched_at = timezone.now()  # from here on; the next look is seconds away
     position.save()
 
 

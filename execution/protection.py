@@ -68,7 +68,7 @@ def has_stop(path: str = "") -> Q:
 def unwatched(at: datetime) -> QuerySet[Position]:
     """Positions with a stop that nobody has looked after for too long."""
     late = at - UNWATCHED_AFTER
-    is_late = Q(watched_at=None, updated_at__lt=late) | Q(watched_at__lt=late)
+    is_late = Q(watched_at=None) | Q(watched_at__lt=late)
     running = Subscription.objects.active()
     return Position.objects.filter(
         has_stop("subscription__"), is_late, base_amount__gt=0, subscription__in=running

@@ -121,6 +121,7 @@ def test_a_drawdown_sells_and_nothing_is_bought_until_the_halt_is_lifted() -> No
 def test_one_look_serves_all_on_the_market_and_no_one_else() -> None:
     first, second = holding(), holding({"stop_loss_percent": 1.0})
     other = holding(market=make_market(trading_pair="ETH/USDT"))
+    Position.objects.update(watched_at=None)
 
     look(first.market, "59000")
 
@@ -230,7 +231,7 @@ def test_a_stop_cancels_what_rests_and_sells_all() -> None:
 
 
 def test_an_open_position_says_who_watches_its_stop() -> None:
-    subscription, now = holding(), timezone.now()
+    subscription, now = holding(), timezone.now() + timedelta(minutes=2)
 
     def said(at: datetime = now, *, is_running: bool = True) -> str:
         found = Subscription.objects.with_names().select_related("position").get(pk=subscription.pk)
@@ -254,10 +255,38 @@ def test_a_stop_that_nobody_watches_raises_an_alarm(caplog: pytest.LogCaptureFix
     Position.objects.update(watched_at=now - timedelta(seconds=61))
 
     tasks.check_protection()
+    assert str(alarms.Trouble.POSITION_IS_UNPROTECTED) not in caplog.text  # it may have been resumed just now
+    tasks.check_protection()
 
     assert str(alarms.Trouble.POSITION_IS_UNPROTECTED) in caplog.text
     look(subscription.market, "60000")
     assert not unwatched(timezone.now())
+
+
+def test_a_position_that_is_looked_after_between_two_checks_is_no_trouble(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    subscription = holding()
+
+    for _ in range(3):
+        Position.objects.update(watched_at=timezone.now() - timedelta(hours=1))
+        tasks.check_protection()
+        look(subscription.market, "60000")
+        tasks.check_protection()
+
+    assert str(alarms.Trouble.POSITION_IS_UNPROTECTED) not in caplog.text
+
+
+def test_what_is_bought_counts_as_watched_from_then_on_and_anew_when_it_is_bought_again() -> None:
+    subscription, now = holding(), timezone.now()
+    trades(subscription, "SELL", "0.01", "61000", age=4)
+    Position.objects.update(watched_at=now - timedelta(hours=1))
+    trades(subscription, "BUY", "0.01", "60000", age=3)
+
+    assert (position_of(subscription).watched_at or now) > now
+    Position.objects.update(watched_at=now - timedelta(hours=1))
+    trades(subscription, "BUY", "0.01", "60000")
+    assert position_of(subscription).watched_at == now - timedelta(hours=1)  # more of the same
 
 
 def test_what_is_seen_is_kept_only_when_it_is_news(
@@ -294,6 +323,8 @@ def test_the_page_says_who_watches_and_lifts_a_halt(client: Client) -> None:
     make_candles(subscription.market)
     client.force_login(trader_of(subscription))
     page = subscription.get_absolute_url()
+    assert "its stops are watched by us" in client.get(page).content.decode()  # from the purchase on
+    Position.objects.update(watched_at=timezone.now() - timedelta(minutes=2))
     assert "its stops have not been watched for a minute" in client.get(page).content.decode()
     assert "While this marketplace was off" in client.get("/dashboard/").content.decode()
     look(subscription.market, "60000")

@@ -18,7 +18,7 @@ from bot_sdk.parameters import ConfigError
 from bot_sdk.skip_reasons import SkipReason
 from exchanges.gateway import OrderReport
 from execution import envelope
-from execution.models import Cycle, Order
+from execution.models import Cycle, Order, Position
 from execution.orders import Intent, place_order, position_of
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
@@ -115,6 +115,7 @@ def test_one_traders_switch_is_nobody_elses(bob: User, charlie: User) -> None:
 
 def test_while_trading_is_halted_no_stop_acts_and_it_does_not_count_as_watched(bob: User) -> None:
     subscription = holding(trader=bob)
+    Position.objects.update(watched_at=None)
     set_trader_state(trader=bob, state=HALTED)
 
     look(subscription.market, "1000")
