@@ -169,9 +169,10 @@ def config_after(subscription: Subscription, settings: Settings) -> dict[str, An
 
 
 def settings_hash(subscription: Subscription, version: BotVersion) -> str:
-    """Return a hash over what the version would be given once the subscription has moved to it."""
+    """Return a hash over what the version would be given, and have to trade with, once it has taken over."""
     config = config_after(subscription, changing.moved(subscription, version))
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    given = [config, f"{subscription.allocated_capital.normalize():f}"]
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
 def _key(subscription: Subscription, version: BotVersion, newest: Cycle) -> dict[str, Any]:

@@ -112,6 +112,16 @@ def test_a_comparison_is_made_once_for_a_candle_and_settings(decided: Subscripti
     assert (waiting.state, waiting.message) == (Comparison.State.FAILED, comparing.CHANGED_MEANWHILE)
 
 
+def test_another_capital_asks_for_another_comparison(decided: Subscription) -> None:
+    compared(decided, BY_HOUR)
+    version = BotVersion.objects.get(number="v1.1.0")
+    assert reruns.comparison_of(decided, version) is not None
+
+    decided.allocated_capital *= 2
+
+    assert reruns.comparison_of(decided, version) is None
+
+
 def test_a_version_that_staff_pull_meanwhile_is_not_run(decided: Subscription) -> None:
     publish_version(bot=decided.bot, number="v1.1.0", code=BY_HOUR, parameters=())
     version = BotVersion.objects.get(number="v1.1.0")
