@@ -466,7 +466,7 @@ def test_the_file_runs_alone_on_the_standard_library(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
 
     assert "Finding(line=1, rule='import'" in done.stdout

@@ -10,7 +10,7 @@ SCRIPT = ROOT / "deploy" / "find_python.sh"
 
 def find_python(script: Path = SCRIPT, **environment: str) -> subprocess.CompletedProcess[str]:
     command = ["sh", str(script)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_a_python_that_works_is_taken_without_its_virtual_environment() -> None:

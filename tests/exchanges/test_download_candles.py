@@ -197,7 +197,7 @@ def kill_at(exchange: Simulated, child: subprocess.Popen[str], call: int) -> Non
             child.kill()
 
     exchange.on_asked = kill
-    child.communicate(timeout=60)
+    child.communicate(timeout=300)
     assert child.returncode == -signal.SIGKILL
     exchange.on_asked = lambda: None
 
@@ -216,7 +216,7 @@ def test_killed_again_and_again_it_leaves_the_same_files_as_without(
     kill_at(exchange, start(exchange, killed), call=15)
     assert list(content(killed)) == ["BINANCE/BTC-USDT/5m/2024-02.parquet"]
     last = start(exchange, killed)
-    output, _ = last.communicate(timeout=60)
+    output, _ = last.communicate(timeout=300)
 
     assert (last.returncode, content(killed)) == (0, undisturbed), output
     assert len(exchange.asked) == calls + 5 + 1

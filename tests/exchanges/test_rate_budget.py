@@ -42,7 +42,7 @@ def test_processes_share_one_budget(exchange: str) -> None:
     processes = [context.Process(target=calls_of, args=arguments) for _ in range(PROCESSES)]
     for process in processes:
         process.start()
-    taken = sorted(moment for _ in processes for moment in times.get(timeout=30))
+    taken = sorted(moment for _ in processes for moment in times.get(timeout=300))
     for process in processes:
         process.join()
 
@@ -123,7 +123,7 @@ def test_nonces_arrive_in_order_from_all_processes(exchange: str) -> None:
     processes = [context.Process(target=nonces_of, args=arguments) for _ in range(PROCESSES)]
     for process in processes:
         process.start()
-    drawn = [nonce for _ in processes for nonce in nonces.get(timeout=60)]
+    drawn = [nonce for _ in processes for nonce in nonces.get(timeout=300)]
     for process in processes:
         process.join()
 

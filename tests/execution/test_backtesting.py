@@ -128,7 +128,7 @@ def test_one_that_is_canceled_meanwhile_keeps_what_it_found(
             assert not running.done()
             time.sleep(0.02)
         cancel(backtest=backtest)
-        running.result(timeout=30)
+        running.result(timeout=300)
 
     backtest.refresh_from_db()
     assert backtest.state == "CANCELED"

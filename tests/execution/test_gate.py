@@ -492,7 +492,7 @@ def at_the_dry_runs(run: GateRun) -> Iterator[None]:
             assert not checking.done()
             time.sleep(0.02)
         yield
-        checking.result(timeout=60)
+        checking.result(timeout=300)
 
 
 def kill_zygotes() -> None:

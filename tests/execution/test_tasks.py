@@ -170,7 +170,7 @@ def test_a_worker_that_cannot_confine_bots_stops_and_says_what_to_do(tmp_path: P
     environment = os.environ | {"BOT_RUNTIME_DIR": str(tmp_path)}
 
     worker = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
 
     assert worker.returncode != 0

@@ -13,7 +13,7 @@ from bot_sdk.configs import RiskConfig
 def import_settings(**changes: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PUBLIC_URL": "https://bots.example.com"} | changes
     command = [sys.executable, "-c", "import marketplace.settings"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.mark.parametrize(
