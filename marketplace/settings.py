@@ -12,6 +12,7 @@ from django.utils.csp import CSP
 
 from exchanges.vault import read_keys
 from marketplace.env import Environment, read_environment
+from marketplace.refusals import without_traceback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = BASE_DIR / ".local"
@@ -349,6 +350,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "filters": {"refusals": {"()": "django.utils.log.CallbackFilter", "callback": without_traceback}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line"},
         "operator": {"class": "django.utils.log.AdminEmailHandler", "level": "CRITICAL"},
@@ -358,6 +360,7 @@ LOGGING = {
     "loggers": {
         "ccxt": {"level": "WARNING"},
         "apprise": {"level": "WARNING"},
+        "django.request": {"filters": ["refusals"]},
         "execution.alarms": {"handlers": ["operator"]},
     },
 }

@@ -100,6 +100,18 @@ def test_who_signs_in_after_pressing_a_button_is_told_that_nothing_was_done(
     assert "Nothing was done" in response.content.decode()
 
 
+@pytest.mark.parametrize(("address", "has_traceback"), [("/refuse/", False), ("/fail/", True)])
+@override_settings(ROOT_URLCONF=__name__)
+def test_only_what_is_broken_leaves_a_traceback_in_the_log(
+    address: str, has_traceback: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    Client(raise_request_exception=False).get(address)
+
+    [record] = caplog.records
+    assert address in record.getMessage()
+    assert bool(record.exc_info) is has_traceback
+
+
 @override_settings(ROOT_URLCONF=__name__)
 def test_the_page_for_our_own_failure_needs_no_database() -> None:
     # without the django_db mark every query raises
