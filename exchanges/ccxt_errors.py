@@ -127,6 +127,15 @@ _KRAKENS_NO = (
     r"|Post only|Reduce only|Scheduled orders limit|Tick size|Trading agreement|Trigger price"
     r"|Unknown position)|EService:Deadline elapsed"
 )
+_COINBASES_KEYS = (
+    "error",
+    "id",
+    "preview_failure_reason",
+    "new_order_failure_reason",
+    "message",
+    "error_details",
+    "error_description",
+)
 _COINBASES_NO = (
     r'"(error|preview_failure_reason|new_order_failure_reason)"\s*:\s*'
     r'"(PREVIEW_(?!UNKNOWN)|INVALID_|UNSUPPORTED_|INSUFFICIENT_|INELIGIBLE_|ORDER_ENTRY_DISABLED)'
@@ -163,7 +172,7 @@ def own_words(text: str) -> str:
     except (ValueError, RecursionError):
         return ""
     match body:
-        case {"code": int(code), "msg": str(words)}:  # Binance
+        case {"code": int(code), "msg": str(words)} if words:  # Binance
             return f"{words} ({code})"
         case {"error": [*_] as errors} if all(isinstance(each, str) for each in errors):  # Kraken
             return ", ".join(errors)
@@ -173,13 +182,10 @@ def own_words(text: str) -> str:
 
 
 def _coinbases_words(answer: dict[str, Any]) -> str:
-    """Its message, and the name that it gives to the error."""
-    words, name = answer.get("message"), answer.get("preview_failure_reason") or answer.get("error")
-    if not isinstance(words, str) or not words:
-        words, name = name, None
-    if not isinstance(words, str):
-        return ""
-    return f"{words} ({name})" if isinstance(name, str) and name != words else words
+    """What it explains, and the names that it gives to the error; not those that say it is unknown."""
+    said = [answer[key] for key in _COINBASES_KEYS if isinstance(answer.get(key), str) and answer[key]]
+    told = [each for each in dict.fromkeys(said) if not each.startswith("UNKNOWN")] or said[:1]
+    return ": ".join(told)
 
 
 def translated(
@@ -189,8 +195,8 @@ def translated(
 
     Its message holds none of the `secrets`, even if the exchange repeated them.
     """
-    text = scrub(str(error), secrets)
-    said = own_words(text)[:TEXT_LIMIT] or f"{type(error).__name__}: {text[:TEXT_LIMIT]}"
+    words = own_words(str(error)) or f"{type(error).__name__}: {error}"
+    said = scrub(words, secrets)[:TEXT_LIMIT]  # last, since what a reply writes with escapes would pass it
     match meaning_of(exchange, error, phase):
         case Meaning.LATER:
             return ExchangeUnavailable(

@@ -18,10 +18,10 @@ _PATTERNS = (
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
     """Return the text without signatures, keys, tokens and key files, fit for a database and a page.
 
-    `secrets` are hidden wherever they stand, also as an address writes them.
+    `secrets` are hidden wherever they stand, also as an address or JSON writes them.
     """
     for secret in secrets:
-        for written in (secret, quote(secret, safe="")):
+        for written in (secret, quote(secret, safe=""), secret.replace("/", r"\/")):
             text = text.replace(written, _HIDDEN)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)

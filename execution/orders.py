@@ -400,7 +400,7 @@ def _move(position: Position, subscription: Subscription, fresh: list[Fill]) -> 
     position.fees_paid = after.fees_paid
     position.risk_state = past.to_dict()
     if not before.base_amount:
-        position.watched_at = timezone.now()  # from here on; the next look is seconds away
+        position.watched_at = min(timezone.now(), max(fill.filled_at for fill in fresh))
     position.save()
 
 

@@ -23,15 +23,16 @@ from execution.protection import Protection, protection_of
 from execution.valuation import Price, Total, Valuation, looked_at_today, newest_prices, totals, value
 from execution.words import PROTECTIONS, short_verdict
 from subscriptions.changing import CHANGEABLE
-from subscriptions.models import Subscription, SubscriptionQuerySet
+from subscriptions.models import Subscription, SubscriptionQuerySet, TradingState
 from subscriptions.switches import Standing, standing_of
 
 ROWS_PER_PAGE = 25
 MOST_CONCERNS = 12  # that are spelled out; the rows of the others come first in the table
-AFTER_A_START = (
-    "While this marketplace was off, nobody could watch stops. It does so again within a minute or two of "
-    "its start, and then this goes away by itself. If it stays, look at what is held, and sell it if need be."
+WHY_UNWATCHED = (
+    "Either this marketplace was off, and looks again within a minute or two of its start, or {exchange} "
+    "gives us no price. If this stays, look at what is held, and sell it if need be."
 )
+SALE_TAKES = timedelta(minutes=2)  # what is not sold at the market by then has met with something
 LATE_AFTER = timedelta(minutes=2)  # a candle that is not stored so long after its close is late
 
 NOT_SHOWN = (  # what is long, and what is JSON, which takes as long to read as the rest of a row
@@ -75,7 +76,7 @@ class Concern:
 class Row:
     """One subscription; `next_run_at` is None when it does not run.
 
-    `is_in_doubt` says that nobody knows yet what became of an order.
+    `is_in_doubt` says that nobody knows yet what became of an order, `is_halted` that none may go out.
     """
 
     subscription: Subscription
@@ -84,12 +85,18 @@ class Row:
     protection: Protection
     next_run_at: datetime | None
     is_in_doubt: bool
+    is_halted: bool
 
     @property
     def is_unwatched(self) -> bool:
         """Whether nobody here has looked for too long at what should be watched."""
         only_rests = self.protection == Protection.RESTING and self.subscription.is_active
-        return only_rests or self.protection == Protection.UNWATCHED
+        return not self.is_halted and (only_rests or self.protection == Protection.UNWATCHED)
+
+    @property
+    def waits_for_orders(self) -> bool:
+        """Whether what it holds is less safe for as long as no order may go out."""
+        return self.is_halted and self.protection in (Protection.RESTING, Protection.HALTED)
 
 
 @dataclass(frozen=True)
@@ -139,8 +146,8 @@ def overview(trader: User, at: datetime, *, shows_stopped: bool = False, page: s
     everything = Subscription.objects.of(trader)
     stopped = everything.filter(state=State.STOPPED)
     current = list(_read(everything.exclude(state=State.STOPPED)))
-    prices = newest_prices(current)
-    rows = _rows(current, prices, at)
+    prices, standing = newest_prices(current), standing_of(trader.pk)
+    rows = _rows(current, prices, at, standing)
     by_subscription = _concerns(rows, at)
     concerns = sorted(
         (concern for concerns in by_subscription.values() for concern in concerns),
@@ -157,10 +164,10 @@ def overview(trader: User, at: datetime, *, shows_stopped: bool = False, page: s
     of_page = shown.get_page(page)
     if shows_stopped:
         those = list(of_page)
-        of_page.object_list = _rows(those, newest_prices(those), at)
+        of_page.object_list = _rows(those, newest_prices(those), at, standing)
     return Overview(
         at=at,
-        standing=standing_of(trader.pk),
+        standing=standing,
         totals=totals((row.subscription, row.valuation) for row in rows),
         stopped_today=_made_today(stopped, at),
         concerns=list(dict.fromkeys(concerns)),  # an account's is the same for all that trade on it
@@ -185,7 +192,10 @@ def _made_today(stopped: SubscriptionQuerySet, at: datetime) -> list[Total]:
     return [total for total in added_up if total.result_today]
 
 
-def _rows(subscriptions: list[Subscription], prices: dict[int, Price], at: datetime) -> list[Row]:
+def _rows(
+    subscriptions: list[Subscription], prices: dict[int, Price], at: datetime, standing: Standing
+) -> list[Row]:
+    is_halted = standing.state == TradingState.HALTED
     cycles = _newest_cycles(subscriptions)
     guards = Order.objects.filter(leg=GUARD, state=Order.State.OPEN)
     telling = (guards | Order.objects.unsettled()).filter(subscription__in=subscriptions).order_by()
@@ -197,9 +207,12 @@ def _rows(subscriptions: list[Subscription], prices: dict[int, Price], at: datet
             subscription=found,
             valuation=value(found, prices.get(found.pk)),
             cycle=cycles.get(found.pk),
-            protection=protection_of(found, at, is_running=found.is_active, guarded=guarded),
+            protection=protection_of(
+                found, at, is_running=found.is_active, is_halted=is_halted, guarded=guarded
+            ),
             next_run_at=next_run_at(found.timeframe, at) if found.is_active else None,
             is_in_doubt=found.pk in in_doubt,
+            is_halted=is_halted,
         )
         for found in subscriptions
     ]
@@ -223,6 +236,7 @@ def _concerns(rows: list[Row], at: datetime) -> dict[int, list[Concern]]:
     return {
         row.subscription.pk: [
             *_of_money(row),
+            *_of_sale(row, at),
             *_of_stopping(row),
             *_of_trouble(row, at),
             *_of_offers(row.subscription, newer.get(row.subscription.pk)),
@@ -237,7 +251,8 @@ def _of_money(row: Row) -> Iterable[Concern]:
         says = f"It holds a position, and {PROTECTIONS[row.protection]}."
         yield Concern(Urgency.MONEY, str(found), says, "See its position", found.get_absolute_url())
     elif row.is_unwatched and found.state != State.CLOSING:
-        says = f"It holds a position, and {PROTECTIONS[row.protection]}. {AFTER_A_START}"
+        why = WHY_UNWATCHED.format(exchange=found.market.get_exchange_display())
+        says = f"It holds a position, and {PROTECTIONS[row.protection]}. {why}"
         yield Concern(
             Urgency.MONEY,
             str(found),
@@ -246,16 +261,31 @@ def _of_money(row: Row) -> Iterable[Concern]:
             found.get_absolute_url(),
             found.position.watched_at,
         )
+    elif row.waits_for_orders:
+        says = f"It holds a position, and {PROTECTIONS[row.protection]}."
+        yield Concern(Urgency.MONEY, str(found), says, "See the limits", reverse("execution:limits"))
     if row.is_in_doubt:
         says = "We are asking the exchange what became of an order. Until it answers, nothing more is bought."
         yield Concern(Urgency.MONEY, str(found), says, "See the order", f"{found.get_absolute_url()}#orders")
+
+
+def _of_sale(row: Row, at: datetime) -> Iterable[Concern]:
+    """What a trader wants sold and nobody has sold."""
+    found = row.subscription
+    if found.state == State.CLOSING and at - found.changed_at > SALE_TAKES:
+        why = "While trading is halted no order goes out." if row.is_halted else "Its orders say why."
+        says = f"What it holds is to be sold, and is not sold yet. {why}"
+        url = f"{found.get_absolute_url()}#orders"
+        yield Concern(Urgency.MONEY, str(found), says, "See its orders", url, found.changed_at)
 
 
 def _of_stopping(row: Row) -> Iterable[Concern]:
     found, account = row.subscription, row.subscription.account
     position = getattr(found, "position", None)
     if position and position.past.is_halted:
-        says = "Its drawdown limit was reached: it sold what it held, and buys nothing until you allow it."
+        holds = row.protection != Protection.FLAT
+        sold = "what it holds is not sold yet" if holds else "it holds nothing"
+        says = f"Its drawdown limit was reached: {sold}, and it buys nothing until you allow it."
         yield Concern(Urgency.STOPPED, str(found), says, "Lift the halt", found.get_absolute_url())
     refused = (ExchangeAccount.State.REFUSED, ExchangeAccount.State.LOST_RIGHTS)
     if account and account.state in refused:
@@ -295,7 +325,8 @@ def _of_trouble(row: Row, at: datetime) -> Iterable[Concern]:
             row.cycle.get_absolute_url(),
             row.cycle.candle_closed_at,
         )
-    priced_at = row.valuation.price.at if row.valuation.price else found.created_at
+    price = row.valuation.price
+    priced_at = max(price.at, found.changed_at) if price else found.changed_at  # not fetched while none runs
     if at - priced_at > duration(found.timeframe) + LATE_AFTER:
         says = (
             f"No new candle of {found.market} has come: it decides nothing, and its worth here is old. The "

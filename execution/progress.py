@@ -11,6 +11,7 @@ from execution.models import NOT_FINAL, Cycle, CycleQuerySet, Order, Position
 from execution.protection import is_watched
 from execution.valuation import Price
 from subscriptions.models import Subscription
+from subscriptions.switches import Standing
 
 CYCLES_AT_ONCE = 10  # on a subscription's own page, among all else
 CYCLES_THAT_CHANGE = 20  # older ones are finished
@@ -34,10 +35,10 @@ def page_of_cycles(cycles: CycleQuerySet, number: str | None) -> Page:
     return page
 
 
-def token(subscription: Subscription, price: Price | None, at: datetime) -> str:
+def token(subscription: Subscription, price: Price | None, at: datetime, standing: Standing) -> str:
     """Return a short text that differs whenever the subscription's page would show something else.
 
-    Three queries; select bot, version and position beforehand.
+    Three queries; select bot, version, account and position beforehand.
     """
     orders = Order.objects.filter(subscription=subscription)
     states = orders.values_list("pk", "state", "message")
@@ -45,7 +46,8 @@ def token(subscription: Subscription, price: Price | None, at: datetime) -> str:
     position: Position | None = getattr(subscription, "position", None)
     facts = (
         (subscription.state, subscription.bot.state, subscription.version.state),
-        position and (position.updated_at, position.past.is_halted, is_watched(position, at)),
+        (subscription.account and subscription.account.state, standing),
+        position and (position.updated_at, position.past.is_halted, is_watched(subscription, at)),
         price and price.at,
         list(cycles),
         list(states[:ORDERS_SHOWN]),

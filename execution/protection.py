@@ -17,6 +17,7 @@ from execution.orders import position_of
 from execution.telling import tell_of_halt
 from subscriptions.models import Subscription
 from subscriptions.platform_limits import platform_limits
+from subscriptions.switches import halted_by_themselves
 
 UNWATCHED_AFTER = timedelta(seconds=60)
 
@@ -31,14 +32,21 @@ class Protection(StrEnum):
     WATCHED = "watched"  # our price watcher
     PAUSED = "paused"  # nobody, since the subscription does not run
     UNWATCHED = "unwatched"  # nobody has looked for too long
+    HALTED = "halted"  # nobody, since no order may go out
 
 
 def protection_of(
-    subscription: Subscription, at: datetime, *, is_running: bool, guarded: Container[int] | None = None
+    subscription: Subscription,
+    at: datetime,
+    *,
+    is_running: bool,
+    is_halted: bool,
+    guarded: Container[int] | None = None,
 ) -> Protection:
     """Return how the subscription's position is protected. Select its `position` beforehand.
 
-    `guarded` are those whose stop rests at the exchange, if that is known for many; None asks for this one.
+    `is_halted`: no order of its trader's may go out. `guarded` are those whose stop rests at the exchange,
+    if that is known for many; None asks for this one.
     """
     position: Position | None = getattr(subscription, "position", None)
     if position is None or not subscription.market.rules.round_down(position.base_amount):
@@ -48,14 +56,19 @@ def protection_of(
     has_ended = subscription.state == Subscription.State.STOPPED  # what rests is canceled in a moment
     if not has_ended and not subscription.is_on_paper and _is_guarded(subscription, guarded):
         is_looked_at = is_running or subscription.state == Subscription.State.CLOSING
-        return Protection.HELD if is_looked_at and is_watched(position, at) else Protection.RESTING
+        can_sell = is_looked_at and not is_halted and is_watched(subscription, at)
+        return Protection.HELD if can_sell else Protection.RESTING
+    if is_halted:
+        return Protection.HALTED
     if not is_running:
         return Protection.PAUSED
-    return Protection.WATCHED if is_watched(position, at) else Protection.UNWATCHED
+    return Protection.WATCHED if is_watched(subscription, at) else Protection.UNWATCHED
 
 
-def is_watched(position: Position, at: datetime) -> bool:
-    return position.watched_at is not None and at - position.watched_at < UNWATCHED_AFTER
+def is_watched(subscription: Subscription, at: datetime) -> bool:
+    """Whether its position was looked after just now, or is to be since a moment ago."""
+    since = (subscription.position.watched_at, subscription.changed_at)
+    return at - max(filter(None, since)) < UNWATCHED_AFTER
 
 
 def has_stop(path: str = "") -> Q:
@@ -66,13 +79,17 @@ def has_stop(path: str = "") -> Q:
 
 
 def unwatched(at: datetime) -> QuerySet[Position]:
-    """Positions with a stop that nobody has looked after for too long."""
+    """Positions with a stop that nobody looked after for too long, and what was not sold as wished.
+
+    Not of traders who stopped all trading themselves: nothing is to be done for them.
+    """
     late = at - UNWATCHED_AFTER
     is_late = Q(watched_at=None) | Q(watched_at__lt=late)
-    running = Subscription.objects.active()
-    return Position.objects.filter(
-        has_stop("subscription__"), is_late, base_amount__gt=0, subscription__in=running
-    )
+    running = has_stop("subscription__") & Q(subscription__in=Subscription.objects.active())
+    closing = Q(subscription__in=Subscription.objects.closing())
+    held = Position.objects.filter(base_amount__gt=0, subscription__changed_at__lt=late)
+    wanted = held.exclude(subscription__trader__in=halted_by_themselves())
+    return wanted.filter(is_late & running | closing)
 
 
 def seen(position: Position, risk: RiskConfig, *, at: datetime, bid: Decimal) -> RiskState:

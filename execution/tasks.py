@@ -16,7 +16,6 @@ import kombu.exceptions
 from celery import Task, current_app, shared_task
 from celery.signals import worker_init, worker_ready
 from django.conf import settings
-from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from redis.exceptions import LockError
@@ -71,8 +70,6 @@ RECONCILE_SECONDS = 300  # the longest that one account may take
 STARTING_TOGETHER_SECONDS = 120
 BACKTEST_SECONDS = 2 * settings.BACKTEST_TIMEOUT + 3600  # with the candles that it has to fetch
 GATE_SECONDS = MOST_BOT_SECONDS + BACKTEST_SECONDS  # all steps, the last of them a backtest
-UNWATCHED = "unwatched-positions"  # as the last check found them
-UNWATCHED_COUNTS_SECONDS = 120
 SHOWN_BREACHES = 5  # in one message to the operator
 # claiming is safe to repeat, so a restarted database costs a few seconds and no candle
 AGAIN = {
@@ -254,16 +251,10 @@ def watch_market(market_id: int) -> None:
 
 @shared_task(time_limit=60)
 def check_protection() -> None:
-    """Tell the operator about positions whose stops nobody looked after, at this check and the one before.
-
-    What was resumed a moment ago is looked after within seconds, and is no trouble.
-    """
-    late = protection.unwatched(timezone.now()).order_by("subscription")
-    unwatched = set(late.values_list("subscription", flat=True)[:100])
-    still = sorted(unwatched & cache.get(UNWATCHED, set()))
-    cache.set(UNWATCHED, unwatched, timeout=UNWATCHED_COUNTS_SECONDS)
-    if still:
-        listed = ", ".join(map(str, still))
+    """Tell the operator about positions that nobody looks after or that are not sold as wished."""
+    unwatched = list(protection.unwatched(timezone.now()).values_list("subscription", flat=True)[:100])
+    if unwatched:
+        listed = ", ".join(map(str, unwatched))
         alarm(
             Trouble.POSITION_IS_UNPROTECTED,
             f"nobody watches the stops of subscriptions {listed}, or they did not sell",

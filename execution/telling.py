@@ -42,7 +42,7 @@ def tell_of_halt(position: Position) -> None:
         people=[subscription.trader_id],
         event=Event.HALTED,
         subject=f"{subscription.bot.name} is halted: the drawdown limit was reached",
-        text=f"{subscription} sells what it holds and buys nothing until you lift the halt.",
+        text=f"{subscription} is to sell what it holds, and buys nothing until you lift the halt.",
         link=subscription.get_absolute_url(),
         key=f"halted:{position.pk}:{timezone.now().isoformat()}",
     )

@@ -102,7 +102,8 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
     """The parts of the subscription's page that change; 204 while it would look as `?seen=` says."""
     found = get_object_or_404(_watched(request), pk=pk)
     price = newest_prices([found]).get(found.pk)
-    if request.GET.get("seen") == token(found, price, timezone.now()):
+    standing = switches.standing_of(found.trader_id)
+    if request.GET.get("seen") == token(found, price, timezone.now(), standing):
         return HttpResponse(status=204)
     return render(request, "execution/subscription.html#news", _page(request, found))
 
@@ -296,6 +297,8 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
     price = newest_prices([found]).get(found.pk)
     is_running = Subscription.objects.active().filter(pk=found.pk).exists()
     is_stopped = found.state == Subscription.State.STOPPED
+    standing = switches.standing_of(found.trader_id)
+    is_held_back = standing.state == TradingState.HALTED
     cycles = Cycle.objects.of(found).select_related("subscription__market", "order")
     with_fills = Order.objects.filter(subscription=found).annotate(
         filled_amount=Sum("fills__amount"),
@@ -310,11 +313,12 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
     return {
         "subscription": found,
         "valuation": value(found, price),
-        "token": token(found, price, now),
+        "token": token(found, price, now, standing),
         "next_run_at": next_run_at(found.timeframe, now) if is_running else None,
-        "standing": switches.standing_of(found.trader_id),
-        "protection": protection.protection_of(found, now, is_running=is_running),
-        "is_halted": hasattr(found, "position") and found.position.past.is_halted,
+        "standing": standing,
+        "stops_act": not is_held_back,
+        "protection": protection.protection_of(found, now, is_running=is_running, is_halted=is_held_back),
+        "is_halted": not is_stopped and hasattr(found, "position") and found.position.past.is_halted,
         "cycles": page_of_cycles(cycles, request.GET.get("page")),
         "open_orders": orders.filter(state__in=NOT_FINAL),
         "orders": orders.exclude(state__in=NOT_FINAL)[:ORDERS_SHOWN],

@@ -58,11 +58,13 @@ def watch(market: Market, ticker: Ticker, now: datetime) -> None:
     ):
         with _trouble_of(order.subscription), trading_gateway(None, market, ticker) as paper:
             _tend_on_paper(order, paper, ticker, now)
-    for closing in Subscription.objects.closing().filter(market=market).with_names():
-        with _trouble_of(closing):
-            _close(closing, ticker, now)
+    closing = list(Subscription.objects.closing().filter(market=market).with_names())
     subscriptions = list(_protected().filter(market=market).with_names().select_related("position"))
-    halted = halted_among({subscription.trader_id for subscription in subscriptions})
+    halted = halted_among({subscription.trader_id for subscription in (*closing, *subscriptions)})
+    for subscription in closing:
+        if subscription.trader_id not in halted:  # else its stop at the exchange would make way for no sale
+            with _trouble_of(subscription):
+                _close(subscription, ticker, now)
     safe = []
     for subscription in subscriptions:
         if subscription.trader_id in halted:

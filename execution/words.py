@@ -76,6 +76,7 @@ PROTECTIONS: dict[str, str] = {
     Protection.WATCHED: "its stops are watched by us",
     Protection.PAUSED: "its stops are not watched while it is not running",
     Protection.UNWATCHED: "its stops have not been watched for a minute, or they did not sell",
+    Protection.HALTED: "no stop of it acts while trading is halted",
 }
 LIMITS: dict[str, tuple[str, str]] = {  # its name, and its value in words
     "stop_loss_percent": ("Stop loss", "{} % below the average entry"),

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from bot_sdk.parameters import ConfigError, validate
 from bots.models import Bot, BotVersion
@@ -175,7 +176,8 @@ def keep_change(row: Subscription, found: Sequence[Difference]) -> None:
     So nothing is ordered any more that was decided by what it was before.
     """
     row.revision += 1
-    row.save(update_fields=["revision"])
+    row.changed_at = timezone.now()
+    row.save(update_fields=["revision", "changed_at"])
     SubscriptionChange.objects.create(
         subscription=row,
         revision=row.revision,

@@ -345,9 +345,10 @@ def _move(
                 )
             row.state = to
             row.state_reason = reason
+            row.changed_at = timezone.now()
             if to == Subscription.State.STOPPED:
-                row.stopped_at = timezone.now()
-            row.save(update_fields=["state", "state_reason", "stopped_at"])
+                row.stopped_at = row.changed_at
+            row.save(update_fields=["state", "state_reason", "changed_at", "stopped_at"])
     return row
 
 

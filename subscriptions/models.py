@@ -13,6 +13,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from bot_sdk.configs import ExecutionConfig, RiskConfig
@@ -135,6 +136,9 @@ class Subscription(models.Model):
         help_text="what tried its settings without real money before it; empty: nothing did",
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(
+        default=timezone.now, help_text="when its state, settings or capital last changed"
+    )
     stopped_at = models.DateTimeField(null=True, blank=True)
 
     is_active: bool  # where `with_activity` has asked

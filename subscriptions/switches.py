@@ -9,9 +9,10 @@ Who has an account with real money shows once more who they are before they make
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from accounts import audit
@@ -63,6 +64,11 @@ def halted_among(trader_ids: Collection[int | None]) -> set[int | None]:
     in_scope = halted.filter(Q(trader__in=trader_ids) | Q(trader=None))
     found: set[int | None] = set(in_scope.values_list("trader", flat=True))
     return set(trader_ids) if None in found else found
+
+
+def halted_by_themselves() -> QuerySet[TradingSwitch, Any]:
+    """Return the keys of those traders who let their own bots order nothing, for a subquery."""
+    return TradingSwitch.objects.filter(state=TradingState.HALTED).exclude(trader=None).values("trader")
 
 
 def set_trader_state(

@@ -126,11 +126,25 @@ def test_ours_says_what_to_do_and_keeps_secrets(
         (
             'coinbase {"success":false,"failure_reason":"UNKNOWN_FAILURE_REASON","error_response":'
             '{"error":"INSUFFICIENT_FUND","message":"Insufficient balance in source account"}}',
-            "Insufficient balance in source account (INSUFFICIENT_FUND)",
+            "INSUFFICIENT_FUND: Insufficient balance in source account",
         ),
         ('coinbase {"error":"NOT_FOUND","error_details":"","message":""}', "NOT_FOUND"),
-        ('coinbase {"errors":[{"id":"expired_token","message":"The token expired"}]}', "The token expired"),
+        (
+            'coinbase {"errors":[{"id":"expired_token","message":"The token expired"}]}',
+            "expired_token: The token expired",
+        ),
+        (
+            'coinbase {"error":"INSUFFICIENT_FUND","message":"","preview_failure_reason":'
+            '"UNKNOWN_PREVIEW_FAILURE_REASON","new_order_failure_reason":"INSUFFICIENT_FUND"}',
+            "INSUFFICIENT_FUND",
+        ),
+        (
+            'coinbase {"error":"INVALID_ARGUMENT","error_details":"base_size too precise","message":""}',
+            "INVALID_ARGUMENT: base_size too precise",
+        ),
+        ('coinbase {"error":"UNKNOWN_FAILURE_REASON","message":""}', "UNKNOWN_FAILURE_REASON"),
         ("coinbase 401 Unauthorized", ""),
+        ('binance {"code":-2010,"msg":""}', ""),
         ('binance {"code":-2015,"msg":', ""),
         ('binance {"unheard":"of"}', ""),
         ('kraken {"error":[{"odd":1}]}', ""),
@@ -143,4 +157,15 @@ def test_the_exchanges_own_words_are_found_in_ccxts(text: str, words: str) -> No
     assert own_words(text) == words
 
     told = str(translated("BINANCE", ccxt.AuthenticationError(text), Phase.READ, "its balance"))
-    assert told.endswith(words or f"AuthenticationError: {text[:TEXT_LIMIT]}")
+    assert told.endswith(words or f"AuthenticationError: {text}"[:TEXT_LIMIT])
+
+
+def test_what_a_reply_escapes_is_hidden_and_cleaned_like_all_else() -> None:
+    reply = r'kraken {"error":["EAPI:ab\/cd+ef== se\u0063ret \u0000\ud800\u202eend"]}'
+    assert own_words(reply).startswith("EAPI:ab/cd+ef== secret \0")
+
+    told = translated("KRAKEN", ccxt.AuthenticationError(reply), Phase.READ, "a", ["ab/cd+ef==", "secret"])
+
+    assert "EAPI:[hidden] [hidden]" in str(told)
+    assert str(told).isprintable()
+    str(told).encode()

@@ -1,7 +1,7 @@
 """A trader stops a subscription and has sold what it holds: one order, through the path of all orders."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -17,6 +17,8 @@ from execution import tasks
 from execution.closing import sell_and_stop
 from execution.models import GUARD, Order
 from execution.orders import CLOSE, Intent, client_order_id, place_order, position_of
+from execution.overview import overview
+from execution.protection import unwatched
 from execution.watching import markets_to_watch
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
@@ -149,10 +151,10 @@ def test_a_halt_refuses_the_wish_and_holds_back_a_sale_that_waits(bob: User) -> 
     with pytest.raises(SubscriptionError, match="Trading is halted"):
         sell_and_stop(subscription=other)
     look(subscription.market, "61000")
-    assert [order.state for order in sales(subscription)] == [Order.State.NOT_SENT]
+    assert not sales(subscription)
 
     set_trader_state(trader=bob, state=TradingState.ACTIVE)
-    look(subscription.market, "61000", timezone.now() + timedelta(minutes=1))
+    look(subscription.market, "61000")
     assert state_of(subscription) == Subscription.State.STOPPED
 
 
@@ -169,6 +171,41 @@ def test_an_account_that_cannot_be_used_sells_nothing(bob: User) -> None:
 
     with pytest.raises(SubscriptionError, match="is not usable now"):
         sell_and_stop(subscription=make_subscription(bob, account=account))
+
+
+def test_while_trading_is_halted_the_resting_stop_makes_no_way_for_a_sale_that_waits(trader: Trader) -> None:
+    subscription = test_guards.holding(trader)
+    sell_and_stop(subscription=subscription)
+    set_trader_state(trader=trader_of(subscription), state=TradingState.HALTED)
+
+    tasks.watch_market(subscription.market_id)
+    assert Order.objects.get(leg=GUARD).state == Order.State.OPEN
+
+    set_trader_state(trader=trader_of(subscription), state=TradingState.ACTIVE, has_shown_who=True)
+    tasks.watch_market(subscription.market_id)
+    assert Order.objects.get(leg=GUARD).state == Order.State.CANCELED
+    assert state_of(subscription) == Subscription.State.STOPPED
+
+
+def test_a_sale_that_does_not_come_about_is_told_to_trader_and_operator(bob: User) -> None:
+    subscription = holding(trader=bob)
+    sell_and_stop(subscription=subscription)
+    now = timezone.now()
+
+    def told(at: datetime) -> tuple[list[str], list[Subscription]]:
+        says = [each.says for each in overview(bob, at).concerns if "to be sold" in each.says]
+        return says, [each.subscription for each in unwatched(at)]
+
+    assert told(now) == ([], [])
+    assert told(now + timedelta(minutes=3)) == (
+        ["What it holds is to be sold, and is not sold yet. Its orders say why."],
+        [subscription],
+    )
+    set_trader_state(trader=bob, state=TradingState.HALTED)
+    assert told(now + timedelta(minutes=3)) == (
+        ["What it holds is to be sold, and is not sold yet. While trading is halted no order goes out."],
+        [],
+    )
 
 
 def test_at_an_exchange_the_resting_stop_goes_first_and_all_is_sold(trader: Trader) -> None:

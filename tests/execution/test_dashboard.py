@@ -19,7 +19,8 @@ from bots.publishing import publish_version
 from exchanges.models import ExchangeAccount
 from execution.models import Position
 from execution.overview import Overview
-from subscriptions.models import Subscription
+from subscriptions.models import Subscription, TradingState
+from subscriptions.switches import set_trader_state
 from tests.execution.test_watch_page import make_stop
 from tests.factories import (
     BUYING_BOT,
@@ -139,6 +140,7 @@ def test_what_needs_attention_comes_first_and_leads_to_its_remedy(bobs_browser: 
     make_order(make_cycle(doubtful), state="UNKNOWN")
     alone = make_subscription(bob, bot=make_bot(name="Alone"))
     hold(alone, watched_at=timezone.now() - timedelta(minutes=5))
+    Subscription.objects.update(changed_at=timezone.now() - timedelta(hours=1))
 
     shown = seen(bobs_browser)
 
@@ -168,6 +170,9 @@ def test_a_position_that_only_the_exchange_protects_needs_attention(bobs_browser
     subscription = make_subscription(bob, account=make_exchange_account(bob))
     hold(subscription, watched_at=timezone.now() - timedelta(minutes=5))
     make_stop(subscription)
+    make_candles(subscription.market)
+    assert not seen(bobs_browser).concerns  # it was started just now
+    Subscription.objects.update(changed_at=timezone.now() - timedelta(minutes=5))
 
     [concern] = seen(bobs_browser).concerns
     assert "only its stop loss at the exchange protects it now" in concern.says
@@ -176,6 +181,55 @@ def test_a_position_that_only_the_exchange_protects_needs_attention(bobs_browser
     assert not seen(bobs_browser).concerns
     Subscription.objects.update(state=Subscription.State.PAUSED)  # as its trader wants it
     assert not seen(bobs_browser).concerns
+
+
+@pytest.mark.parametrize(
+    ("state", "stop", "says"),
+    [
+        ("HALTED", False, "no stop of it acts while trading is halted"),
+        ("HALTED", True, "only its stop loss at the exchange protects it now"),
+        ("REDUCING", False, None),
+    ],
+)
+def test_while_trading_is_halted_it_says_what_that_means_for_what_is_held(
+    bobs_browser: Client, bob: User, state: str, stop: bool, says: str | None
+) -> None:
+    subscription = make_subscription(bob, account=make_exchange_account(bob))
+    hold(subscription)
+    if stop:
+        make_stop(subscription)
+    set_trader_state(trader=bob, state=TradingState(state))
+
+    concerns = [(concern.says, concern.url) for concern in seen(bobs_browser).concerns]
+
+    assert concerns == ([(f"It holds a position, and {says}.", "/limits/")] if says else [])
+
+
+def test_a_reached_drawdown_limit_tells_whether_all_is_sold(bobs_browser: Client, bob: User) -> None:
+    subscription = make_subscription(bob)
+    hold(subscription)
+    reached = RiskState.start(Decimal(10_000)).to_dict() | {"is_halted": True}
+    Position.objects.update(risk_state=reached)
+    page = subscription.get_absolute_url()
+    assert "what it holds is not sold yet" in seen(bobs_browser).concerns[0].says
+    assert "what is held is to be sold, and is not sold yet" in bobs_browser.get(page).text
+
+    Position.objects.update(base_amount=0, cost_basis=0)
+    assert "it holds nothing" in seen(bobs_browser).concerns[0].says
+    assert "nothing is held any more" in bobs_browser.get(page).text
+
+    Subscription.objects.update(state="STOPPED")
+    assert "Lift the halt" not in bobs_browser.get(page).text
+
+
+def test_a_market_that_nobody_used_is_not_late_once_it_is_used_again(bobs_browser: Client, bob: User) -> None:
+    subscription = make_subscription(bob)
+    make_candles(subscription.market, count=1, opened_at=timezone.now() - timedelta(days=3))
+    assert not seen(bobs_browser).concerns
+
+    Subscription.objects.update(changed_at=timezone.now() - timedelta(minutes=5))
+    [concern] = seen(bobs_browser).concerns
+    assert "No new candle" in concern.says
 
 
 def test_the_page_asks_whether_there_is_news_and_is_told_so(bobs_browser: Client, bob: User) -> None:

@@ -54,13 +54,15 @@ def test_a_position_gets_one_stop_for_all_of_it(trader: Trader) -> None:  # noqa
     assert guard.stop_price is not None
     assert abs(guard.stop_price - Decimal("0.95") * (position.holding.average_entry_price or 0)) < 1
     now = timezone.now()
-    assert protection_of(subscription, now, is_running=True) == Protection.HELD
-    assert protection_of(subscription, now, is_running=False) == Protection.RESTING
-    assert protection_of(subscription, now + timedelta(minutes=2), is_running=True) == Protection.RESTING
+    assert protection_of(subscription, now, is_running=True, is_halted=False) == Protection.HELD
+    assert protection_of(subscription, now, is_running=False, is_halted=False) == Protection.RESTING
+    late = now + timedelta(minutes=2)
+    assert protection_of(subscription, late, is_running=True, is_halted=False) == Protection.RESTING
+    assert protection_of(subscription, now, is_running=True, is_halted=True) == Protection.RESTING
     subscription.state = Subscription.State.CLOSING
-    assert protection_of(subscription, now, is_running=False) == Protection.HELD
+    assert protection_of(subscription, now, is_running=False, is_halted=False) == Protection.HELD
     subscription.state = Subscription.State.STOPPED  # its stop is canceled in a moment
-    assert protection_of(subscription, now, is_running=False) == Protection.PAUSED
+    assert protection_of(subscription, now, is_running=False, is_halted=False) == Protection.PAUSED
     assert position.past.orders_today == 1
 
 

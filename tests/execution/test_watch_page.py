@@ -20,7 +20,8 @@ from bots.models import BotVersion
 from execution.models import GUARD, Cycle, Fill, Order, Position
 from execution.progress import CYCLES_AT_ONCE
 from marketplace import celery_app
-from subscriptions.models import Subscription
+from subscriptions.models import Subscription, TradingState
+from subscriptions.switches import set_trader_state
 from tests.factories import (
     NOON,
     make_bot,
@@ -331,10 +332,21 @@ def test_a_position_that_nobody_watches_any_more_is_news(
     Position.objects.update(watched_at=timezone.now())
     before = seen(bobs_browser, subscription)
 
-    Position.objects.update(watched_at=timezone.now() - timedelta(minutes=2))
+    two_minutes_ago = timezone.now() - timedelta(minutes=2)
+    Position.objects.update(watched_at=two_minutes_ago)
+    Subscription.objects.update(changed_at=two_minutes_ago)
 
     news = bobs_browser.get(url_of(subscription, "live/"), {"seen": before})
     assert "have not been watched for a minute" in news.content.decode()
+
+
+def test_that_trading_is_halted_is_news(bobs_browser: Client, bob: User, subscription: Subscription) -> None:
+    before = seen(bobs_browser, subscription)
+    set_trader_state(trader=bob, state=TradingState.HALTED)
+
+    news = bobs_browser.get(url_of(subscription, "live/"), {"seen": before})
+
+    assert "no order goes out, and no stop acts" in news.content.decode()
 
 
 def test_the_live_part_is_silent_until_something_changes(
@@ -402,8 +414,8 @@ def test_asking_for_news_costs_few_queries(
     buy(subscription)
     before = seen(bobs_browser, subscription)
 
-    # session, person, subscription, newest price, newest cycles, newest orders, open orders
-    with django_assert_num_queries(7):
+    # session, person, subscription, newest price, switches, newest cycles, newest orders, open orders
+    with django_assert_num_queries(8):
         bobs_browser.get(url_of(subscription, "live/"), {"seen": before})
 
 

@@ -21,7 +21,7 @@ from execution.models import Cycle, Fill, Order, Position
 from execution.orders import Intent, fold, place_order, position_of
 from execution.protection import Protection, lift_halt, protection_of, remember, unwatched
 from execution.watching import markets_to_watch, watch
-from subscriptions import lifecycle
+from subscriptions import changing, lifecycle
 from subscriptions.models import Subscription, TradingState
 from subscriptions.switches import set_trader_state
 from tests.exchanges.simulated import PAIR, Trader
@@ -233,14 +233,15 @@ def test_a_stop_cancels_what_rests_and_sells_all() -> None:
 def test_an_open_position_says_who_watches_its_stop() -> None:
     subscription, now = holding(), timezone.now() + timedelta(minutes=2)
 
-    def said(at: datetime = now, *, is_running: bool = True) -> str:
+    def said(at: datetime = now, *, is_running: bool = True, is_halted: bool = False) -> str:
         found = Subscription.objects.with_names().select_related("position").get(pk=subscription.pk)
-        return protection_of(found, at, is_running=is_running)
+        return protection_of(found, at, is_running=is_running, is_halted=is_halted)
 
     assert said() == Protection.UNWATCHED
     look(subscription.market, "60000", now)
     assert said() == Protection.WATCHED
     assert said(is_running=False) == Protection.PAUSED
+    assert said(is_halted=True) == Protection.HALTED
     assert said(now + timedelta(seconds=60)) == Protection.UNWATCHED
     Subscription.objects.update(risk_config={})
     assert said() == Protection.OFF
@@ -255,7 +256,8 @@ def test_a_stop_that_nobody_watches_raises_an_alarm(caplog: pytest.LogCaptureFix
     Position.objects.update(watched_at=now - timedelta(seconds=61))
 
     tasks.check_protection()
-    assert str(alarms.Trouble.POSITION_IS_UNPROTECTED) not in caplog.text  # it may have been resumed just now
+    assert str(alarms.Trouble.POSITION_IS_UNPROTECTED) not in caplog.text  # it was started just now
+    Subscription.objects.update(changed_at=now - timedelta(seconds=61))
     tasks.check_protection()
 
     assert str(alarms.Trouble.POSITION_IS_UNPROTECTED) in caplog.text
@@ -263,18 +265,21 @@ def test_a_stop_that_nobody_watches_raises_an_alarm(caplog: pytest.LogCaptureFix
     assert not unwatched(timezone.now())
 
 
-def test_a_position_that_is_looked_after_between_two_checks_is_no_trouble(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    subscription = holding()
+def test_what_is_resumed_or_changed_has_a_minute_to_be_looked_after() -> None:
+    subscription, an_hour_ago = holding(), timezone.now() - timedelta(hours=1)
+    documents = subscription.documents | {"risk_config": {"stop_loss_percent": 3.0}}
+    deeds: list[Callable[[], Subscription]] = [
+        lambda: lifecycle.resume(subscription=lifecycle.pause(subscription=subscription)),
+        lambda: changing.change(subscription=subscription, revision=0, **documents),
+    ]
 
-    for _ in range(3):
-        Position.objects.update(watched_at=timezone.now() - timedelta(hours=1))
-        tasks.check_protection()
-        look(subscription.market, "60000")
-        tasks.check_protection()
-
-    assert str(alarms.Trouble.POSITION_IS_UNPROTECTED) not in caplog.text
+    for deed in deeds:
+        Position.objects.update(watched_at=an_hour_ago)
+        Subscription.objects.update(changed_at=an_hour_ago)
+        assert unwatched(timezone.now())
+        deed()
+        assert not unwatched(timezone.now())
+        assert unwatched(timezone.now() + timedelta(seconds=61))
 
 
 def test_what_is_bought_counts_as_watched_from_then_on_and_anew_when_it_is_bought_again() -> None:
@@ -325,8 +330,9 @@ def test_the_page_says_who_watches_and_lifts_a_halt(client: Client) -> None:
     page = subscription.get_absolute_url()
     assert "its stops are watched by us" in client.get(page).content.decode()  # from the purchase on
     Position.objects.update(watched_at=timezone.now() - timedelta(minutes=2))
+    Subscription.objects.update(changed_at=timezone.now() - timedelta(minutes=2))
     assert "its stops have not been watched for a minute" in client.get(page).content.decode()
-    assert "While this marketplace was off" in client.get("/dashboard/").content.decode()
+    assert "Either this marketplace was off" in client.get("/dashboard/").content.decode()
     look(subscription.market, "60000")
     assert "its stops are watched by us" in client.get(page).content.decode()
     assert "its stops have not been watched" not in client.get("/dashboard/").content.decode()
@@ -387,12 +393,12 @@ def test_a_position_that_only_the_platform_protects_has_to_be_watched(settings: 
     subscription, late = holding({"max_position_size": 50.0}), timezone.now() + timedelta(seconds=61)
     found = Subscription.objects.with_names().select_related("position").get(pk=subscription.pk)
     assert not unwatched(late)
-    assert protection_of(found, late, is_running=True) == Protection.OFF
+    assert protection_of(found, late, is_running=True, is_halted=False) == Protection.OFF
 
     settings.PLATFORM_RISK_LIMITS = {"max_drawdown_percent": Decimal(30)}
 
     assert [position.subscription for position in unwatched(late)] == [subscription]
-    assert protection_of(found, late, is_running=True) == Protection.UNWATCHED
+    assert protection_of(found, late, is_running=True, is_halted=False) == Protection.UNWATCHED
 
 
 def test_a_limit_of_the_platform_that_sells_nothing_makes_no_market_watched(settings: Settings) -> None:
