@@ -30,7 +30,7 @@ from exchanges.markets import refresh_markets
 from exchanges.models import Market
 from exchanges.simulator.listings import LISTINGS
 from exchanges.simulator.server import serve
-from execution import cycle, tasks, wave
+from execution import freshness, tasks, wave
 from execution.concluding import conclude_all
 from execution.cycle import MarketView, view_market
 from execution.deciding import Decided
@@ -181,7 +181,7 @@ def memory_mb() -> float:
 
 
 def report_loops(bot: Bot, market: Market) -> None:
-    cycle.FRESH_SHARE_OF_CANDLE = 2.0  # in the second half of an hour, too
+    freshness.FRESH_SHARE_OF_CANDLE = 2.0  # in the second half of an hour, too
     opened_at = last_closed("1h", timezone.now())
     view = view_market(market, "1h", opened_at, public_gateway(market.exchange))
     rates: dict[str, list[float]] = {"shared": [], "bare": []}

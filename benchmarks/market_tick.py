@@ -18,7 +18,7 @@ from exchanges.gateways import public_gateway
 from exchanges.markets import refresh_markets
 from exchanges.models import Market
 from exchanges.simulator.server import serve
-from execution import cycle, wave
+from execution import freshness, wave
 from execution.cycle import view_market
 from execution.models import Cycle
 from tests.factories import make_bot, make_subscription
@@ -29,7 +29,7 @@ VIEWS = 5
 
 
 def report() -> None:
-    cycle.FRESH_SHARE_OF_CANDLE = 1.0  # at whatever minute of the hour this runs
+    freshness.FRESH_SHARE_OF_CANDLE = 1.0  # at whatever minute of the hour this runs
     with simulated_market() as market:
         newest = last_closed(TIMEFRAME, timezone.now())
         first_view = seconds_to_view(market, newest - VIEWS * duration(TIMEFRAME))

@@ -24,16 +24,11 @@ from exchanges.frames import Seen, frame_of
 from exchanges.gateway import PublicGateway, Ticker
 from exchanges.models import Market
 from exchanges.prices import fetch_ticker
+from execution.freshness import stale_at
 from execution.sandbox import Limits, encode_frame
 from subscriptions.models import Subscription
 
 SHORTEST_RUN_SECONDS = 1.0
-FRESH_SHARE_OF_CANDLE = 0.5  # a signal older than half its candle never trades
-
-
-def stale_at(timeframe: str, closed_at: datetime) -> datetime:
-    """Return when a signal on the candle that closed at `closed_at` has become too old to trade on."""
-    return closed_at + FRESH_SHARE_OF_CANDLE * duration(timeframe)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ class NotRunning(Exception):
     """A subscription that decides nothing now; the text is for the trader."""
 
 
+class TooOld(Exception):
+    """A candle that nothing is traded on any more; the text is for the trader."""
+
+
 class AlreadyDecided(Exception):
     """A candle that has been decided, and is never decided twice; the text is for the trader."""
 

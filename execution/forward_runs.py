@@ -17,7 +17,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 
 from bot_sdk.timeframes import duration, floor, last_closed
 from bots.models import Bot, BotVersion
-from execution.cycle import FRESH_SHARE_OF_CANDLE
+from execution.freshness import FRESH_SHARE_OF_CANDLE
 from execution.gate_steps import REFERENCE_CAPITAL
 from execution.models import BotRecord, Cycle, SubscriptionPerformance
 from execution.performance import BATCH

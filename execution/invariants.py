@@ -27,7 +27,7 @@ from django.utils import timezone
 
 from accounts import audit
 from bot_sdk.ledger import Holding, LedgerError
-from execution.cycle import FRESH_SHARE_OF_CANDLE
+from execution.freshness import FRESH_SHARE_OF_CANDLE
 from execution.models import Cycle, Fill, Order, Position
 from execution.orders import client_order_id, fold, payload_of
 from subscriptions.models import CapitalChange, Subscription

@@ -49,8 +49,9 @@ from execution import (
 )
 from execution.alarms import Trouble, alarm
 from execution.concluding import close_without_decision, conclude_all
-from execution.cycle import MarketMoment, stale_at, view_market
+from execution.cycle import MarketMoment, view_market
 from execution.deciding import Decided
+from execution.freshness import stale_at
 from execution.gate_steps import MOST_BOT_SECONDS
 from execution.invariants import find_breaches
 from execution.models import Cycle, Order

@@ -24,7 +24,7 @@ from execution import protection
 from execution.charts import chart_data
 from execution.closing import sell_and_stop
 from execution.envelope import quotes_of, together_of
-from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable
+from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable, TooOld
 from execution.forms import EnvelopeForm, StateForm
 from execution.models import NOT_FINAL, Cycle, Order, SubscriptionPerformance
 from execution.overview import Overview, overview
@@ -142,7 +142,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Subscription.objects.of(request.user), pk=pk)
     try:
         run_now(subscription=found)
-    except AlreadyDecided as error:
+    except (AlreadyDecided, TooOld) as error:
         messages.info(request, str(error))
     except (NotRunning, QueueUnavailable) as error:
         messages.error(request, str(error))

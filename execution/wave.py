@@ -18,8 +18,9 @@ from django.utils import timezone
 from bot_sdk.timeframes import duration
 from execution import bulk
 from execution.concluding import HandOn, conclude_all
-from execution.cycle import MarketView, stale_at
+from execution.cycle import MarketView
 from execution.deciding import CONFINED_RUNS_AT_ONCE, Decided, decide_each
+from execution.freshness import stale_at
 from execution.models import Cycle
 from execution.orders import read_positions
 from execution.settling import settle_on_paper

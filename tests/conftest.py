@@ -122,6 +122,12 @@ def prices_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the newest candle count as just closed, whenever the test runs and if the next closes meanwhile."""
+    monkeypatch.setattr("execution.freshness.FRESH_SHARE_OF_CANDLE", 2.0)
+
+
+@pytest.fixture
 def simulated_exchange(settings: Settings) -> Iterator[str]:
     """The URL of a simulated Binance over HTTP, which the settings name as the source of market data."""
     with serve(port=0, seed=7) as url:

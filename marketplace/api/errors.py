@@ -31,7 +31,7 @@ from bots.errors import (
     StorageUnavailable,
     TooManyUploads,
 )
-from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable
+from execution.errors import AlreadyDecided, NotRunning, QueueUnavailable, TooOld
 from subscriptions.errors import MayNotReview, StaffDoNotTrade, SubscriptionError
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ OPERATION_ERRORS: dict[type[Exception], tuple[int, str]] = {
     LedgerError: (409, "conflict"),
     NotRunning: (409, "not_running"),
     AlreadyDecided: (409, "already_decided"),
+    TooOld: (409, "too_old"),
     QueueUnavailable: (503, "unavailable"),
 }
 

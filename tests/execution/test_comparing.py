@@ -37,7 +37,7 @@ BY_ACCOUNT = HEADER + (
 @pytest.fixture
 def decided(market: Market, opened_at: datetime, monkeypatch: pytest.MonkeyPatch) -> Subscription:
     """A subscription that bought at six candles, beside one that went by the hour at the same."""
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 100.0)
+    monkeypatch.setattr("execution.freshness.FRESH_SHARE_OF_CANDLE", 100.0)
     subscriptions = [hourly(market), hourly(market, bot=make_bot(code=BY_HOUR))]
     gateway = public_gateway(market.exchange)
     for age in range(CANDLES - 1, -1, -1):

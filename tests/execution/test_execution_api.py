@@ -142,7 +142,7 @@ def queued() -> int:
 
 
 @pytest.fixture
-def empty_queue() -> None:
+def empty_queue(fresh: None) -> None:
     celery_app.control.purge()
 
 
@@ -192,7 +192,7 @@ def test_execute_takes_no_orders(program: Program, subscription: Subscription, e
 
 
 @pytest.fixture
-def broker_is_down() -> Iterator[None]:
+def broker_is_down(fresh: None) -> Iterator[None]:
     options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
     Celery(broker="redis://127.0.0.1:1/0", set_as_current=True, broker_transport_options=options)
     yield

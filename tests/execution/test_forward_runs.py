@@ -27,7 +27,7 @@ from subscriptions import lifecycle
 from subscriptions.models import Subscription, TradingState
 from subscriptions.switches import set_platform_state
 from tests.exchanges.simulated import Simulator
-from tests.execution.waves import decide, fresh, market, opened_at, simulator, view
+from tests.execution.waves import decide, market, opened_at, simulator, view
 from tests.factories import (
     BUYING_BOT,
     Program,
@@ -40,7 +40,7 @@ from tests.factories import (
     sign_in_staff,
 )
 
-__all__ = ["fresh", "market", "opened_at", "simulator", "view"]  # fixtures
+__all__ = ["market", "opened_at", "simulator", "view"]  # fixtures
 
 pytestmark = pytest.mark.django_db
 

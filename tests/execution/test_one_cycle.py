@@ -175,7 +175,7 @@ def market(request: pytest.FixtureRequest, simulator: Simulator) -> Market:
 def test_a_message_that_reaches_four_workers_ten_times_trades_once(
     market: Market, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 2.0)
+    monkeypatch.setattr("execution.freshness.FRESH_SHARE_OF_CANDLE", 2.0)
     bot, traders = make_bot(), [simulator.trader(market.exchange) for _ in range(3)]
     subscriptions = [subscribed(each, bot=bot, market=market, timeframe="1h") for each in traders]
     opened_at = last_closed("1h", timezone.now() - 2 * SETTLING).isoformat()
@@ -214,7 +214,7 @@ def test_three_hours_of_late_messages_place_no_order(market: Market) -> None:
 
 def test_without_the_age_limit_late_messages_trade(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control arm."""
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 1_000.0)
+    monkeypatch.setattr("execution.freshness.FRESH_SHARE_OF_CANDLE", 1_000.0)
     make_subscription(market=market, timeframe="5m")
 
     for opened_at in late_messages("5m")[:2]:
@@ -226,7 +226,7 @@ def test_without_the_age_limit_late_messages_trade(market: Market, monkeypatch: 
 def test_after_an_outage_only_the_newest_candle_is_asked_for(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 2.0)
+    monkeypatch.setattr("execution.freshness.FRESH_SHARE_OF_CANDLE", 2.0)
     for _ in range(5):
         make_subscription(market=market, timeframe="1h")
     celery_app.control.purge()

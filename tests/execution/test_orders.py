@@ -15,7 +15,7 @@ from bots.models import Bot, BotVersion
 from exchanges.errors import ExchangeError, OrderRejected, OutcomeUnknown
 from exchanges.gateway import OrderReport, Ticker, TradingGateway
 from exchanges.paper_gateway import PaperGateway
-from execution.cycle import stale_at
+from execution.freshness import stale_at
 from execution.models import Cycle, Fill, Order, Position
 from execution.orders import Intent, book, client_order_id, place_order, position_of
 from execution.settling import settle_on_paper

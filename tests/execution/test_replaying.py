@@ -24,7 +24,6 @@ from tests.execution.waves import (
     HEADER,
     SELLING_BOT,
     decide,
-    fresh,
     hourly,
     market,
     opened_at,
@@ -33,7 +32,7 @@ from tests.execution.waves import (
 )
 from tests.factories import make_bot, make_cycle, trader_of
 
-__all__ = ["fresh", "market", "opened_at", "simulator", "view"]  # fixtures
+__all__ = ["market", "opened_at", "simulator", "view"]  # fixtures
 
 pytestmark = pytest.mark.django_db
 

@@ -9,10 +9,10 @@ from bots.models import BotVersion
 from execution.cycle import MarketView
 from execution.models import Cycle
 from tests.execution.test_settling import simulator
-from tests.execution.waves import CHOOSING_BOT, HEADER, decide, fresh, hourly, market, opened_at, view
+from tests.execution.waves import CHOOSING_BOT, HEADER, decide, hourly, market, opened_at, view
 from tests.factories import make_bot
 
-__all__ = ["fresh", "market", "opened_at", "simulator", "view"]  # fixtures
+__all__ = ["market", "opened_at", "simulator", "view"]  # fixtures
 
 pytestmark = pytest.mark.django_db
 

@@ -14,10 +14,10 @@ from execution.models import Strike
 from execution.sandbox import Run, Verdict
 from subscriptions.models import Subscription
 from tests.execution.test_settling import simulator
-from tests.execution.waves import HEADER, decide, fresh, hourly, market, opened_at, view
+from tests.execution.waves import HEADER, decide, hourly, market, opened_at, view
 from tests.factories import make_bot, make_subscription
 
-__all__ = ["fresh", "market", "opened_at", "simulator", "view"]  # fixtures
+__all__ = ["market", "opened_at", "simulator", "view"]  # fixtures
 
 pytestmark = pytest.mark.django_db
 

@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def market(transactional_db: None, simulated_exchange: str, monkeypatch: pytest.MonkeyPatch) -> Market:
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 2.0)
+    monkeypatch.setattr("execution.freshness.FRESH_SHARE_OF_CANDLE", 2.0)
     refresh_markets("BINANCE")
     return Market.objects.get(exchange="BINANCE", trading_pair="BTC/USDT")
 

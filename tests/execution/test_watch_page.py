@@ -502,7 +502,7 @@ def queued() -> int:
 
 
 @pytest.fixture
-def empty_queue() -> None:
+def empty_queue(fresh: None) -> None:
     celery_app.control.purge()
 
 
@@ -530,6 +530,21 @@ def test_run_now_says_when_the_newest_candle_is_decided_already(
     assert queued() == 0
 
 
+def test_run_now_says_when_the_newest_candle_is_too_old(
+    bobs_browser: Client, subscription: Subscription
+) -> None:
+    celery_app.control.purge()
+    with time_machine.travel(NOON + timedelta(minutes=5, seconds=30), tick=False):
+        bobs_browser.force_login(trader_of(subscription))
+        page = bobs_browser.post(url_of(subscription, "run/"), follow=True).content.decode()
+
+    assert (
+        "The candle that closed at 2026-03-02 12:05 UTC is too old to trade on; the next run is at 12:06 UTC."
+        in page
+    )
+    assert queued() == 0
+
+
 def test_run_now_does_nothing_while_paused(
     bobs_browser: Client, subscription: Subscription, empty_queue: None
 ) -> None:
@@ -542,7 +557,7 @@ def test_run_now_does_nothing_while_paused(
 
 
 @pytest.fixture
-def broker_is_down() -> Iterator[None]:
+def broker_is_down(fresh: None) -> Iterator[None]:
     Celery(broker="redis://127.0.0.1:1/0", set_as_current=True)
     yield
     celery_app.set_current()

@@ -39,7 +39,6 @@ from tests.execution.waves import (
     SLEEPING_BOT,
     at_each_exchange,
     decide,
-    fresh,
     hourly,
     hourly_at_exchange,
     market,
@@ -49,7 +48,7 @@ from tests.execution.waves import (
 )
 from tests.factories import make_bot, make_cycle, make_order, make_subscription
 
-__all__ = ["fresh", "hourly_at_exchange", "market", "opened_at", "simulator", "view"]  # fixtures
+__all__ = ["hourly_at_exchange", "market", "opened_at", "simulator", "view"]  # fixtures
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +96,7 @@ def test_selling_without_a_position_is_skipped_with_the_reason(view: MarketView,
 def test_a_candle_that_closed_too_long_ago_is_not_decided(
     view: MarketView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 0.0)
+    monkeypatch.setattr("execution.freshness.FRESH_SHARE_OF_CANDLE", 0.0)
 
     [cycle] = decide(view, hourly(view.market))
 
@@ -109,7 +108,7 @@ def test_a_bot_that_never_answers_ends_before_its_signal_is_stale(
     view: MarketView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds_ago = (timezone.now() - view.opened_at).total_seconds() - 3600
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", (seconds_ago + 8) / 3600)
+    monkeypatch.setattr("execution.freshness.FRESH_SHARE_OF_CANDLE", (seconds_ago + 8) / 3600)
     sleeping = hourly(view.market, bot=make_bot(code=SLEEPING_BOT))
     healthy = hourly(view.market)
 
@@ -414,7 +413,7 @@ def test_a_message_that_comes_again_after_its_order_tells_of_that_order(
 def test_bots_that_hung_lately_wait_for_all_others(view: MarketView, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("execution.deciding.CONFINED_RUNS_AT_ONCE", 1)
     seconds_ago = (timezone.now() - view.opened_at).total_seconds() - 3600
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", (seconds_ago + 8) / 3600)
+    monkeypatch.setattr("execution.freshness.FRESH_SHARE_OF_CANDLE", (seconds_ago + 8) / 3600)
     hanging = hourly(view.market, bot=make_bot(code=SLEEPING_BOT))
     make_cycle(hanging, age=1, verdict="TIMED_OUT")
     healthy = hourly(view.market)

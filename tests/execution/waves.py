@@ -53,12 +53,6 @@ def view(market: Market, opened_at: datetime) -> MarketView:
     return view_market(market, "1h", opened_at, public_gateway(market.exchange))
 
 
-@pytest.fixture
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the newest hourly candle count as just closed, whenever the test runs and if the hour turns."""
-    monkeypatch.setattr("execution.cycle.FRESH_SHARE_OF_CANDLE", 2.0)
-
-
 def decide(view: MarketView, *subscriptions: Subscription) -> list[Cycle]:
     due = Subscription.objects.filter(pk__in=[each.pk for each in subscriptions]).order_by("pk")
     cycles = wave.claim(due.to_decide(), view.timeframe, view.opened_at)

@@ -95,7 +95,8 @@ def everybody(
         "STORAGES": django_settings.STORAGES | {"artifacts": artifacts},
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
     }
-    frozen = time_machine.travel(timezone.now(), tick=False)  # tokens and links last minutes
+    at = timezone.now().replace(second=10)  # while the newest candle is fresh
+    frozen = time_machine.travel(at, tick=False)  # tokens and links last minutes
     with frozen, django_db_blocker.unblock(), transaction.atomic(), override_settings(**told):
         yield Cast()
         transaction.set_rollback(True)
