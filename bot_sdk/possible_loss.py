@@ -22,7 +22,8 @@ class PossibleLoss:
     `position` is what one position may cost at most. `on_position` is what it loses until `stop`, one of the
     sources of `bot_sdk.risk`, sells it; without any (None) that is all that it cost.
     `day_limit` is the day's loss after which nothing is bought, and `in_day` that with what is still held
-    then; both are None where no limit holds for less than the whole capital.
+    then, or until trading halts where that is less; both are None where no limit holds for less than the
+    whole capital.
     `halt_equity` is the equity at which all is sold and trading halts; None when it never does.
     """
 
@@ -45,7 +46,7 @@ def possible_loss(*, capital: Decimal, risk: RiskConfig, rules: MarketRules) -> 
         stop, sold = _highest_sale(risk, bought=bought, cost=cost, halt_loss=halt_loss)
         on_position = cost - sold + fee_on(sold, fee)
         day_limit = _part(capital, risk.max_daily_loss_percent)
-        bounds = [halt_loss] if halt_loss is not None else []
+        bounds = [] if halt_loss is None else [halt_loss + fee_on(capital - halt_loss, fee)]
         if day_limit is not None:
             bounds.append(day_limit + on_position)
         in_day = min(bounds, default=capital)

@@ -76,7 +76,11 @@ def _page(found: Subscription, form: CapitalForm, plan: Plan | None) -> dict[str
             "buy": usual_buy(found, plan.after),
             "holds_from": next_close(found.timeframe, timezone.now()),
             "loss": risk_sentences(
-                capital=plan.after, risk=found.risk, market=found.market, account=found.account
+                capital=plan.after,
+                risk=found.risk,
+                market=found.market,
+                account=found.account,
+                has_begun=True,
             ),
         }
     return context

@@ -293,7 +293,8 @@ def _of_stopping(row: Row) -> Iterable[Concern]:
         yield Concern(Urgency.STOPPED, account.label, says, "Mend the account", account.get_absolute_url())
     elif found.state == State.PAUSED and found.state_reason:
         says = f"Paused, and not by you: {found.state_reason}"
-        yield Concern(Urgency.STOPPED, str(found), says, "See and resume it", found.get_absolute_url())
+        remedy = "See what you can do" if found.could_not_sell else "See and resume it"
+        yield Concern(Urgency.STOPPED, str(found), says, remedy, found.get_absolute_url())
     elif found.state in Subscription.SENDING and row.next_run_at is None and found.state != State.CLOSING:
         says = "It does not run: its exchange account cannot be used now."
         yield Concern(Urgency.STOPPED, str(found), says, "See why", (account or found).get_absolute_url())

@@ -27,7 +27,7 @@ from execution.models import GUARD, TRADER, Order, OrderQuerySet, Position
 from execution.orders import CLOSE, Intent, book, place_order, position_of
 from execution.protection import has_stop, remember, seen
 from subscriptions import lifecycle
-from subscriptions.models import Subscription, SubscriptionQuerySet
+from subscriptions.models import COULD_NOT_SELL, Subscription, SubscriptionQuerySet
 from subscriptions.switches import halted_among
 
 logger = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ def _close(subscription: Subscription, ticker: Ticker, now: datetime) -> None:
             signal = Signal(SELL, amount, STOPPED_AND_SOLD, TRADER)
             order = place_order(_intent(subscription, signal, CLOSE, minute, ticker=ticker, now=now), gateway)
             if order.state == Order.State.REJECTED:
-                refused = f"What is held could not be sold: {order.message}"
+                refused = f"{COULD_NOT_SELL} {order.message}"
                 lifecycle.pause_and_tell(subscriptions=[subscription], reason=refused)
             if order.state != Order.State.FILLED:
                 return

@@ -80,6 +80,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         return self.prefetch_related("bot", "version__bot", "market", "account")
 
 
+COULD_NOT_SELL = "What is held could not be sold:"  # begins the reason of a pause
 IS_ON_PAPER = models.Q(account=None) | models.Q(account__environment=ExchangeAccount.Environment.PAPER)
 
 
@@ -178,6 +179,11 @@ class Subscription(models.Model):
     def is_asked(self) -> bool:
         """Whether its bot may run, as `asked` has it. Select `bot` and `version` beforehand."""
         return self.version.may_run and self.bot.state in Bot.RUNNING
+
+    @property
+    def could_not_sell(self) -> bool:
+        """Whether its trader wanted it sold and stopped, and the exchange refused the sale."""
+        return self.state == self.State.PAUSED and self.state_reason.startswith(COULD_NOT_SELL)
 
     @property
     def account_name(self) -> str:

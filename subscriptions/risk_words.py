@@ -13,14 +13,30 @@ ALWAYS = (
 )
 
 
+AS_AT_A_START = (
+    "These sums are reckoned as at a start, from the capital allocated: what it has made since can be lost "
+    "as well, and what it holds already may have cost more."
+)
+
+
 def risk_sentences(
-    *, capital: Decimal, risk: RiskConfig, market: Market, account: ExchangeAccount | None
+    *,
+    capital: Decimal,
+    risk: RiskConfig,
+    market: Market,
+    account: ExchangeAccount | None,
+    has_begun: bool = False,
 ) -> list[str]:
     """Return what can be lost on a position, in a day and in all, the most important first.
 
     `capital` is in the market's quote currency, `risk` the limits in force, and `account` None for paper.
+    `has_begun` says that it has traded since that was allocated, or may have.
     """
-    return [*loss_sentences(capital=capital, risk=risk, market=market), _whose_money(account)]
+    return [
+        *loss_sentences(capital=capital, risk=risk, market=market),
+        *([AS_AT_A_START] if has_begun else []),
+        _whose_money(account),
+    ]
 
 
 def loss_sentences(*, capital: Decimal, risk: RiskConfig, market: Market) -> list[str]:
@@ -55,6 +71,8 @@ def _in_day(loss: PossibleLoss, quote: str) -> str:
     so_much = f"You can lose about {money(loss.in_day, quote)} in a day"
     if loss.day_limit is None:
         return f"{so_much}: there the drawdown limit ends it. There is no limit for the day itself."
+    if loss.in_day < loss.day_limit + loss.on_position:
+        return f"{so_much}: there the drawdown limit ends it, before the limit for the day does."
     bought = f"after a loss of {money(loss.day_limit, quote)} nothing is bought until midnight UTC"
     return f"{so_much}: {bought}, and what is held then can still fall."
 

@@ -121,6 +121,8 @@ def clone(request: HttpRequest, pk: int) -> HttpResponse:
 def begin_like(request: HttpRequest, *, bot_pk: int, **settled: Unpack[drafts.Settled]) -> HttpResponse:
     """Fill the person's draft for a bot in with what was settled elsewhere, and lead to the review of it."""
     person, bot, version = _asked_for(request, pk=bot_pk)
+    if drafts.find(trader=person, bot=bot):
+        messages.info(request, f"This takes the place of what you had entered for {bot.name} before.")
     drafts.begin_like(trader=person, version=version, **settled)
     return redirect("subscriptions:subscribe_step", bot.slug, "review")
 

@@ -29,6 +29,7 @@ from subscriptions.real_money import asks_who_it_is
 from subscriptions.risk_words import risk_sentences
 from subscriptions.setting_words import differences
 
+ONLY_STOPS_RUN = "its stops are watched again. The bot itself is not run now; its page says why."
 STORE = "store"  # the step of the settings' form that changes something
 
 
@@ -52,11 +53,11 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     chosen = next((each for each in versions if each.number == number), None) if number else None
     if request.method == "POST" and chosen is not None:
         try:
-            changing.move(subscription=found, to=chosen, revision=revision_in(request.POST))
+            moved = changing.move(subscription=found, to=chosen, revision=revision_in(request.POST))
         except SubscriptionError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, f"{chosen.number} decides from the next candle on.")
+            messages.success(request, f"{chosen.number} decides {_when(moved)}.")
             return redirect(found)
     shown = chosen or next(iter(versions), None)
     context = {
@@ -87,8 +88,9 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             planned = changing.changed(found, **form.configs)
             if data.get("step") == STORE:
-                changing.change(subscription=found, revision=revision_in(request.POST), **form.configs)
-                messages.success(request, "Changed. It holds from the next candle on.")
+                revision = revision_in(request.POST)
+                changed = changing.change(subscription=found, revision=revision, **form.configs)
+                messages.success(request, f"Changed. It holds {_when(changed)}.")
                 return redirect(found)
         except ConfigError as error:
             form.show(error.problems)
@@ -111,7 +113,9 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
 @asks_who_it_is()
 @require_POST
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
-    return _change(request, pk, lifecycle.resume, "Resumed: the bot decides again from the next candle on.")
+    found = _own(request, pk)
+    decides = "the bot decides again from the next candle on." if found.is_asked else ONLY_STOPS_RUN
+    return _change(request, pk, lifecycle.resume, f"Resumed: {decides}")
 
 
 @login_required
@@ -124,11 +128,20 @@ def _own(request: HttpRequest, pk: int) -> Subscription:
     return get_object_or_404(Subscription.objects.of(request.user).with_names(), pk=pk)
 
 
+def _when(found: Subscription) -> str:
+    """From when on a change of it holds, in words."""
+    return "once you resume it" if found.state == Subscription.State.PAUSED else "from the next candle on"
+
+
 def _loss(found: Subscription, risk_config: Mapping[str, Any]) -> list[str]:
     """What it can lose with these limits, in words."""
     risk = effective(RiskConfig.parse(risk_config), platform_limits())
     return risk_sentences(
-        capital=found.allocated_capital, risk=risk, market=found.market, account=found.account
+        capital=found.allocated_capital,
+        risk=risk,
+        market=found.market,
+        account=found.account,
+        has_begun=True,
     )
 
 

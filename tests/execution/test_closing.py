@@ -240,7 +240,7 @@ def test_a_sale_of_unknown_fate_is_waited_for_and_not_sent_again(trader: Trader)
     assert books_fit(subscription)
 
 
-def test_a_refused_sale_is_told_by_pausing(trader: Trader) -> None:
+def test_a_refused_sale_is_told_by_pausing_and_can_be_tried_again(trader: Trader, client: Client) -> None:
     trader.control("price", pair=PAIR, price="60000")
     subscription = test_guards.holding(trader)
     trader.control("account", key=trader.credentials.api_key, rights=["read"])
@@ -251,6 +251,11 @@ def test_a_refused_sale_is_told_by_pausing(trader: Trader) -> None:
 
     assert state_of(subscription) == Subscription.State.PAUSED
     assert subscription.state_reason.startswith("What is held could not be sold:")
+    owner = trader_of(subscription)
+    client.force_login(owner)
+    assert "Try to sell again" in client.get(subscription.get_absolute_url()).content.decode()
+    concerns = overview(owner, timezone.now()).concerns
+    assert [each.remedy for each in concerns if "could not be sold" in each.says] == ["See what you can do"]
 
 
 def test_the_page_offers_both_ways_and_says_what_happens(client: Client, bob: User) -> None:

@@ -230,6 +230,38 @@ def test_the_capital_is_changed_on_a_page_of_its_own(
     assert 'name="allocated_capital"' not in page
 
 
+def test_what_is_changed_of_a_paused_one_holds_once_it_is_resumed(
+    bobs_browser: Client, subscription: Subscription
+) -> None:
+    lifecycle.pause(subscription=subscription)
+    wanted = filled_in(subscription, cool_down_minutes="45") | {"step": "store"}
+
+    page = bobs_browser.post(address(subscription, "settings"), wanted, follow=True).content.decode()
+
+    assert "Changed. It holds once you resume it." in page
+
+
+def test_resuming_what_staff_stopped_says_that_its_bot_is_not_run(
+    bobs_browser: Client, subscription: Subscription
+) -> None:
+    def resumed() -> str:
+        lifecycle.pause(subscription=subscription)
+        return bobs_browser.post(address(subscription, "resume"), follow=True).content.decode()
+
+    assert "the bot decides again from the next candle on" in resumed()
+    BotVersion.objects.update(state="QUARANTINED")
+    assert "The bot itself is not run now" in resumed()
+
+
+def test_who_has_a_draft_is_told_that_a_clone_takes_its_place(
+    bobs_browser: Client, subscription: Subscription
+) -> None:
+    first, second = (bobs_browser.post(address(subscription, "clone"), follow=True).text for _ in range(2))
+
+    assert "takes the place of what you had entered" not in first
+    assert "takes the place of what you had entered" in second
+
+
 def test_a_clone_begins_with_the_same_settings(bobs_browser: Client, bob: User, bot: Bot) -> None:
     account = make_exchange_account(bob, environment="PAPER")
     first = make_subscription(

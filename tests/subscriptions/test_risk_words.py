@@ -7,7 +7,7 @@ import pytest
 
 from bot_sdk.configs import RiskConfig
 from exchanges.models import ExchangeAccount, Market
-from subscriptions.risk_words import risk_sentences
+from subscriptions.risk_words import AS_AT_A_START, risk_sentences
 
 MARKET = Market(
     trading_pair="BTC/USDT",
@@ -52,7 +52,25 @@ def test_a_halt_alone_bounds_the_day() -> None:
     words = said(max_drawdown_percent=25)
 
     assert "and a largest drawdown of 25 % sells it" in words
-    assert "about 2 500.00 USDT in a day: there the drawdown limit ends it" in words
+    assert "about 2 507.50 USDT in a day: there the drawdown limit ends it. There is no limit" in words
+
+
+def test_the_nearer_of_two_limits_explains_the_days_loss() -> None:
+    words = said(max_drawdown_percent=5, max_daily_loss_percent=10)
+
+    assert (
+        "about 509.50 USDT in a day: there the drawdown limit ends it, before the limit for the day" in words
+    )
+
+
+def test_of_one_that_has_begun_it_is_said_that_more_than_the_capital_may_be_at_stake() -> None:
+    risk = RiskConfig.parse({"stop_loss_percent": 5})
+    begun, starting = (
+        risk_sentences(capital=Decimal(100), risk=risk, market=MARKET, account=None, has_begun=has_begun)
+        for has_begun in (True, False)
+    )
+
+    assert [each for each in begun if each not in starting] == [AS_AT_A_START]
 
 
 @pytest.mark.parametrize(
