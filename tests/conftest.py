@@ -23,7 +23,7 @@ from accounts import audit, notifying
 from accounts.models import User
 from exchanges import gateways, prices
 from exchanges.simulator.server import serve
-from tests.factories import first_looks, make_user
+from tests.factories import first_look, make_user
 
 # A machine that stands still for a moment is no finding.
 hypothesis.settings.register_profile(
@@ -112,7 +112,7 @@ def a_pace_of_its_own(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def a_look_at_the_clock() -> None:
     """Let no test count ages of candles from what was the newest one in another test."""
-    first_looks.clear()
+    first_look.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -39,7 +39,7 @@ from subscriptions.models import SubscriberReview, Subscription
 
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
-first_looks: dict[str, datetime] = {}  # of a test, at the newest candle of a timeframe
+first_look: list[datetime] = []  # when a test asked for the newest candle first
 
 BUYING_BOT = """
 from bot_sdk import Action, CustomBot
@@ -183,10 +183,9 @@ def trader_of(subscription: Subscription) -> User:
 def newest_closed(timeframe: str) -> datetime:
     """When the newest closed candle opened: for half a minute the same one, so that ages agree."""
     now = timezone.now()
-    looked_at = first_looks.setdefault(timeframe, now)
-    if not timedelta() <= now - looked_at < timedelta(seconds=30):
-        looked_at = first_looks[timeframe] = now
-    return last_closed(timeframe, looked_at)
+    if not first_look or not timedelta() <= now - first_look[0] < timedelta(seconds=30):
+        first_look[:] = [now]
+    return last_closed(timeframe, first_look[0])
 
 
 def make_cycle(subscription: Subscription, **overrides: Any) -> Cycle:

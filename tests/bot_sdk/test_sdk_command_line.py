@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -321,16 +322,17 @@ def test_progress_is_drawn_on_a_terminal_only(candles: str, tmp_path: Path) -> N
     ours, theirs = os.openpty()
 
     command = [sys.executable, "-m", "bot_sdk", "backtest", str(bot), candles]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs) as program:
-        os.close(theirs)
-        drawn = all_of(ours).decode()
-        assert program.stdout is not None
-        told = program.stdout.read()
-    assert program.returncode == 0
+    with ThreadPoolExecutor(1) as pool, (tmp_path / "told").open("wb") as output:
+        reading = pool.submit(all_of, ours)
+        try:
+            subprocess.run(command, cwd=ROOT, stdout=output, stderr=theirs, check=True, timeout=300)
+        finally:
+            os.close(theirs)
+        drawn = reading.result().decode()
 
     assert re.match("\r[█░]{40} +\\d+%", drawn)
     assert drawn.endswith("\r\x1b[K")
-    assert b"\r" not in told
+    assert b"\r" not in (tmp_path / "told").read_bytes()
 
 
 def test_every_indicator_is_listed_with_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / ".local" / "screenshots"
 type Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
+END_SECONDS = 120
 PATIENCE_MILLISECONDS = 30_000  # a browser that draws nothing notices late on a busy machine
 HEIGHTS = {1280: 900, 390: 844}  # of a desktop and a phone, by their widths
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
@@ -59,12 +61,14 @@ def background(transactional_db: None, simulated_exchange: str, tmp_path: Path) 
         yield
         for process in processes:
             process.terminate()
-        for process in processes:
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        ends_at = time.monotonic() + END_SECONDS
+        while time.monotonic() < ends_at and any(process.poll() is None for process in processes):
+            time.sleep(0.1)
+        stuck = [process for process in processes if process.poll() is None]
+        for process in stuck:
+            process.kill()
+            process.wait()
+    assert not stuck, "a worker or beat did not end when it was asked to"
 
 
 @pytest.fixture

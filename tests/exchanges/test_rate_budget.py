@@ -46,8 +46,10 @@ def test_processes_share_one_budget(exchange: str) -> None:
     for process in processes:
         process.join()
 
-    # the burst and what came in after it; budgets of their own would allow four times that
-    assert taken[-1] - taken[0] > (len(taken) - 2) * 0.05 - 0.3
+    # any window holds at most the burst and what comes in after it; a wake-up may be late by 0.3 s
+    for window in (10, 20, len(taken) - 1):
+        for first, last in zip(taken, taken[window:], strict=False):
+            assert last - first > (window - 2) * 0.05 - 0.3
 
 
 def test_what_costs_more_waits_longer(budget: RateBudget) -> None:
@@ -57,7 +59,7 @@ def test_what_costs_more_waits_longer(budget: RateBudget) -> None:
     budget.take([bucket], cost=3)
     budget.take([bucket])
 
-    assert 0.29 < time.monotonic() - started < 10
+    assert 0.29 < time.monotonic() - started < 2
 
 
 def test_a_call_that_would_wait_too_long_is_not_booked(budget: RateBudget) -> None:

@@ -17,7 +17,7 @@ from tests.execution.sandbox.jobs import ROOMY, children_in, make_bot, make_fram
 BENIGN_RUNS = 60
 HOSTILE_LIMITS = make_limits(seconds=2, memory_mb=64)
 SUSPECTS_LIMITS = replace(HOSTILE_LIMITS, is_suspect=True)
-GRACE_SECONDS = 8.0
+GRACE_SECONDS = 4.0
 
 BENIGN = make_bot("""
     slow = data["close"].rolling(20).mean().iloc[-1]
