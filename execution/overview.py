@@ -247,10 +247,10 @@ def _concerns(rows: list[Row], at: datetime) -> dict[int, list[Concern]]:
 
 def _of_money(row: Row) -> Iterable[Concern]:
     found = row.subscription
-    if row.protection == Protection.PAUSED and found.state != State.CLOSING:  # which is being sold
+    if row.protection == Protection.PAUSED:
         says = f"It holds a position, and {PROTECTIONS[row.protection]}."
         yield Concern(Urgency.MONEY, str(found), says, "See its position", found.get_absolute_url())
-    elif row.is_unwatched and found.state != State.CLOSING:
+    elif row.is_unwatched:
         why = WHY_UNWATCHED.format(exchange=found.market.get_exchange_display())
         says = f"It holds a position, and {PROTECTIONS[row.protection]}. {why}"
         yield Concern(

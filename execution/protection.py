@@ -30,6 +30,7 @@ class Protection(StrEnum):
     HELD = "held"  # a stop order that rests at the exchange, and our price watcher
     RESTING = "resting"  # that order alone: nobody here looks, or can act
     WATCHED = "watched"  # our price watcher
+    SELLING = "selling"  # nobody has to: all of it is being sold
     PAUSED = "paused"  # nobody, since the subscription does not run
     UNWATCHED = "unwatched"  # nobody has looked for too long
     HALTED = "halted"  # nobody, since no order may go out
@@ -60,6 +61,8 @@ def protection_of(
         return Protection.HELD if can_sell else Protection.RESTING
     if is_halted:
         return Protection.HALTED
+    if subscription.state == Subscription.State.CLOSING:
+        return Protection.SELLING
     if not is_running:
         return Protection.PAUSED
     return Protection.WATCHED if is_watched(subscription, at) else Protection.UNWATCHED

@@ -18,7 +18,7 @@ from execution.closing import sell_and_stop
 from execution.models import GUARD, Order
 from execution.orders import CLOSE, Intent, client_order_id, place_order, position_of
 from execution.overview import overview
-from execution.protection import unwatched
+from execution.protection import Protection, unwatched
 from execution.watching import markets_to_watch
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
@@ -196,6 +196,7 @@ def test_a_sale_that_does_not_come_about_is_told_to_trader_and_operator(bob: Use
         says = [each.says for each in overview(bob, at).concerns if "to be sold" in each.says]
         return says, [each.subscription for each in unwatched(at)]
 
+    assert [row.protection for row in overview(bob, now).page] == [Protection.SELLING]
     assert told(now) == ([], [])
     assert told(now + timedelta(minutes=3)) == (
         ["What it holds is to be sold, and is not sold yet. Its orders say why."],
