@@ -53,10 +53,10 @@ def email_channel(owner: User) -> NotificationChannel:
 
 
 def set_events(*, owner: User, events: Mapping[int, Sequence[str]]) -> None:
-    """Let each of a person's channels, by id, be taken by these events and no others."""
+    """Let each of these channels of a person, by id, be taken by its events and no others."""
     with transaction.atomic():
-        for channel in NotificationChannel.objects.select_for_update().filter(owner=owner):
-            wanted = events.get(channel.pk, [])
+        for channel in NotificationChannel.objects.select_for_update().filter(owner=owner, pk__in=events):
+            wanted = events[channel.pk]
             channel.events = [event for event in Event.values if event in wanted]
             channel.save(update_fields=["events"])
 

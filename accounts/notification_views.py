@@ -39,7 +39,8 @@ def notifications(request: HttpRequest) -> HttpResponse:
 @require_POST
 def set_events(request: HttpRequest) -> HttpResponse:
     person = _person(request)
-    rows = NotificationChannel.objects.of(person)
+    shown = request.POST.getlist("channel")  # one that was added since keeps its events
+    rows = [row for row in NotificationChannel.objects.of(person) if str(row.pk) in shown]
     operations.set_events(
         owner=person, events={row.pk: request.POST.getlist(f"channel-{row.pk}") for row in rows}
     )

@@ -123,6 +123,7 @@ def deliver(now: datetime) -> None:
     Should a worker die between the two, the same message goes once more.
     """
     deadline = time.monotonic() + BEGIN_WITHIN_SECONDS
+    _keep_quiet(now)
     with ThreadPoolExecutor(THREADS) as pool:
         while time.monotonic() < deadline and (parcels := _claim(now)):
             for parcel, problem in zip(parcels, pool.map(_carry, parcels), strict=True):
@@ -132,6 +133,17 @@ def deliver(now: datetime) -> None:
 def forget(now: datetime) -> None:
     """Delete what is too old for anybody to ask about."""
     Notification.objects.filter(created_at__lt=now - KEEP_FOR).delete()
+
+
+def _keep_quiet(now: datetime) -> None:
+    """Put off what became due before somebody's quiet hours began, or were set; tests go at any hour."""
+    due = NotificationDelivery.objects.filter(state=NotificationDelivery.State.WAITING, due_at__lte=now)
+    late = due.exclude(notification__event="")
+    has_late = Exists(late.filter(channel__owner=OuterRef("person")))
+    for times in NotificationTimes.objects.filter(has_late, quiet_from__isnull=False):
+        begins = due_from(at=now, is_urgent=True, times=times)
+        if begins > now:
+            late.filter(channel__owner=times.person_id).update(due_at=begins)
 
 
 class _Parcel(NamedTuple):

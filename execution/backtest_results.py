@@ -16,9 +16,9 @@ from typing import Any
 from django.utils import formats
 
 from bot_sdk.configs import LIMIT, ExecutionConfig, RiskConfig
-from bot_sdk.metric_table import Metric
+from bot_sdk.metric_table import Metric, Unit
 from bot_sdk.risk import BOT
-from exchanges.templatetags.amounts import NOTHING, money, percent, plain, signed_percent
+from exchanges.templatetags.amounts import GROUP_SPACE, NOTHING, money, plain, signed_percent
 from execution.metric_rows import Shown, shown
 from execution.metric_words import span_text
 from execution.models import Backtest
@@ -184,7 +184,7 @@ def settings_of(backtest: Backtest) -> dict[str, Rows]:
         "Risk limits": limit_rows(risk),
         "Assumptions": [
             ("Market orders fill", backtest.get_fill_at_display().lower()),
-            ("Slippage", percent(backtest.slippage_percent)),
+            ("Slippage", f"{plain(backtest.slippage_percent)}{GROUP_SPACE}%"),
             ("Inside a candle", f"candles of {detail}" if detail else "the worst order of its prices"),
             ("Candles were released", "one by one" if backtest.is_strict else "together"),
         ],
@@ -196,7 +196,8 @@ def compared_metrics(one: Backtest, other: Backtest) -> dict[str, list[tuple[Met
     groups: dict[str, list[tuple[Metric, Shown, Shown, str]]] = {}
     others = metrics_of(other)
     for key, each in metrics_of(one).items():
-        better = _better(each.metric, each.value, others[key].value)
+        is_alike = each.metric.unit != Unit.MONEY or _same_money(one, other)
+        better = _better(each.metric, each.value, others[key].value) if is_alike else ""
         row = (each.metric, each, others[key], better)
         groups.setdefault(each.metric.group, []).append(row)
     return groups
@@ -211,6 +212,11 @@ def compared_settings(one: Backtest, other: Backtest) -> dict[str, list[tuple[st
         labels = [*values, *(label for label in others if label not in values)]
         rows[heading] = [(label, values.get(label, NOTHING), others.get(label, NOTHING)) for label in labels]
     return rows
+
+
+def _same_money(one: Backtest, other: Backtest) -> bool:
+    """Whether sums of both are of the same currency and capital, so that the larger one says something."""
+    return (one.market.quote, one.capital) == (other.market.quote, other.capital)
 
 
 def _better(metric: Metric, value: float | None, other: float | None) -> str:

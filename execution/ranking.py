@@ -41,6 +41,18 @@ def show_records() -> None:
         bot.save(update_fields=["record", "record_score", "days_on_paper", "worst_drawdown_percent"])
 
 
+def forget_former() -> None:
+    """Have lists show nothing of a version whose place another one has taken, until that is measured."""
+    offered = BotVersion.objects.published().filter(bot=OuterRef("pk"))
+    newest = Subquery(offered.order_by("-created_at", "-pk").values("number")[:1])
+    known = Bot.objects.filter(record__isnull=False)
+    shown = Coalesce(KeyTextTransform("version", "record"), Value(""), output_field=TextField())
+    former = (
+        known.annotate(newest=newest, shown=shown).filter(newest__isnull=False).exclude(shown=F("newest"))
+    )
+    former.update(record=None, record_score=None, days_on_paper=None, worst_drawdown_percent=None)
+
+
 def note_exchanges() -> None:
     """Note on bots where one of their pairs is traded; one that names none can trade at each exchange."""
     pairs: dict[str, set[str]] = {}

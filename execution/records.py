@@ -23,7 +23,7 @@ from execution import forward_runs
 from execution.backtest_requests import Wish, request
 from execution.gate_steps import REFERENCE_CAPITAL
 from execution.models import Backtest, BotRecord, SubscriptionPerformance
-from execution.ranking import note_exchanges, show_records
+from execution.ranking import forget_former, note_exchanges, show_records
 from execution.record_lines import FIGURES, thinned
 from execution.reference import REFERENCE_EXECUTION, Reference, reference_of
 from execution.rounds import Round
@@ -48,6 +48,7 @@ def keep(at: datetime) -> None:
     forward_runs.keep()
     _take(at)
     show_records()
+    forget_former()
     note_exchanges()
     room = MOST_UNFINISHED - Backtest.objects.filter(requested_by=None).unfinished().count()
     if room > 0:

@@ -93,11 +93,24 @@ def test_the_eleventh_channel_is_refused(browser: Client, bob: User) -> None:
 def test_boxes_say_what_goes_where(browser: Client, bob: User) -> None:
     channel, email = add(bob), channels.email_channel(bob)
 
-    browser.post(f"{PAGE}events/", {f"channel-{channel.pk}": ["FILL", "STOP", "NOTHING"]})
+    both = {"channel": [channel.pk, email.pk]}
+    browser.post(f"{PAGE}events/", both | {f"channel-{channel.pk}": ["FILL", "STOP", "NOTHING"]})
 
     channel.refresh_from_db()
     email.refresh_from_db()
     assert (channel.events, email.events) == (["FILL", "STOP"], [])
+
+
+def test_a_channel_that_the_page_did_not_show_keeps_its_events(browser: Client, bob: User) -> None:
+    shown, added_since = add(bob), add(bob, "TELEGRAM")
+    before = added_since.events
+    assert before
+
+    browser.post(f"{PAGE}events/", {"channel": [shown.pk], f"channel-{shown.pk}": ["STOP"]})
+
+    for channel in (shown, added_since):
+        channel.refresh_from_db()
+    assert (shown.events, added_since.events) == (["STOP"], before)
 
 
 def test_quiet_hours_and_digest_are_kept(browser: Client, bob: User) -> None:

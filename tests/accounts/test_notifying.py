@@ -243,6 +243,25 @@ def test_a_test_goes_at_any_hour_and_is_not_repeated(bob: User, receiver: Receiv
     assert not channel.deliveries.filter(state=NotificationDelivery.State.WAITING).exists()
 
 
+def test_what_is_tried_again_keeps_the_quiet_hours_too(bob: User, receiver: Receiver) -> None:
+    evening = datetime(2026, 3, 2, 21, 59, tzinfo=UTC)
+    channel, receiver.status = add(bob), 503
+    tell(bob)
+    deliver(evening)
+    receiver.status = 200
+    NotificationTimes.objects.create(person=bob, **NIGHT)  # set while it waits to be tried again
+    before = len(receiver.got)
+
+    for hours in (1, 4, 9):
+        deliver(evening + timedelta(hours=hours))
+    assert len(receiver.got) == before
+
+    deliver(evening + timedelta(hours=9, minutes=2))
+    assert len(receiver.got) == before + 1
+    channel.refresh_from_db()
+    assert channel.problem == ""
+
+
 def test_a_channel_at_which_another_worker_is_is_left_to_it(bob: User, receiver: Receiver) -> None:
     channel = add(bob)
     tell(bob)

@@ -571,6 +571,24 @@ def test_two_are_compared_setting_by_setting_and_figure_by_figure(browser: Clien
     assert same and not same & differing
 
 
+def test_sums_of_different_money_are_not_called_better(browser: Client, bob: User) -> None:
+    one, other = make_found(bob), make_found(bob, slippage_percent=Decimal("0.0040"))
+    assert other.report is not None
+    other.report["metrics"] |= {"net_profit": 999_999.0, "total_return_percent": 99.0}
+    other.save()
+
+    def better(key: str) -> str:
+        answer = browser.get("/backtests/compare/", {"a": str(one.pk), "b": str(other.pk)})
+        groups = [*answer.context["groups"], *answer.context["more_groups"]]
+        [found] = [which for _, rows in groups for metric, _, _, which in rows if metric.key == key]
+        assert "0.004\N{NARROW NO-BREAK SPACE}%" in answer.text
+        return str(found)
+
+    assert (better("net_profit"), better("total_return_percent")) == ("b", "b")
+    Backtest.objects.filter(pk=other.pk).update(capital=other.capital * 10)
+    assert (better("net_profit"), better("total_return_percent")) == ("", "b")
+
+
 def test_a_list_leads_to_the_comparison_of_two(browser: Client, bob: User) -> None:
     one, other = make_found(bob), make_found(bob)
 

@@ -18,8 +18,9 @@ from exchanges.markets import refresh_markets
 from execution import forward_runs, record_lines, records, tasks
 from execution.account_fit import newest_signals
 from execution.models import Backtest, BotRecord, SubscriptionPerformance
+from execution.ranking import forget_former
 from tests.execution.test_backtesting import BEGIN, SWINGING
-from tests.factories import make_bot, make_market, make_subscription
+from tests.factories import BUYING_BOT, make_bot, make_market, make_subscription
 
 NOW = datetime(2026, 3, 9, 8, tzinfo=UTC)
 STATISTICS_QUERIES = 4  # fates, states, and the two kinds of records
@@ -218,6 +219,23 @@ def test_lists_show_no_record_of_another_version(client: Client) -> None:
 
     assert "<polyline" not in client.get("/").content.decode()
     assert "Being measured" in page(client, bot)
+
+
+def test_a_bot_is_ranked_by_no_version_that_another_took_the_place_of(client: Client) -> None:
+    bot = make_bot()
+    record = {"version": "v1.0.0", "line": [1.0, 2.0], "total_return_percent": 1.0}
+    figures: dict[str, Any] = {"record_score": 90.0, "days_on_paper": 200, "worst_drawdown_percent": 12.0}
+    Bot.objects.update(record=record, **figures)
+    forget_former()
+    bot.refresh_from_db()
+    assert (bot.record, bot.days_on_paper) == (record, 200)
+
+    publish_version(bot=bot, number="v1.1.0", code=BUYING_BOT)
+    forget_former()
+
+    bot.refresh_from_db()
+    kept = (bot.record, bot.record_score, bot.days_on_paper, bot.worst_drawdown_percent)
+    assert kept == (None, None, None, None)
 
 
 def test_the_records_stand_apart_and_say_what_is_missing(client: Client, alice: User) -> None:
