@@ -46,7 +46,7 @@ def possible_loss(*, capital: Decimal, risk: RiskConfig, rules: MarketRules) -> 
         stop, sold = _highest_sale(risk, bought=bought, cost=cost, halt_loss=halt_loss)
         on_position = cost - sold + fee_on(sold, fee)
         day_limit = _part(capital, risk.max_daily_loss_percent)
-        bounds = [] if halt_loss is None else [halt_loss + fee_on(capital - halt_loss, fee)]
+        bounds = [] if halt_loss is None else [halt_loss + fee_on(min(capital - halt_loss, bought), fee)]
         if day_limit is not None:
             bounds.append(day_limit + on_position)
         in_day = min(bounds, default=capital)

@@ -129,7 +129,6 @@ _KRAKENS_NO = (
 )
 _COINBASES_KEYS = (
     "error",
-    "id",
     "preview_failure_reason",
     "new_order_failure_reason",
     "message",
@@ -176,7 +175,9 @@ def own_words(text: str) -> str:
             return f"{words} ({code})"
         case {"error": [*_] as errors} if all(isinstance(each, str) for each in errors):  # Kraken
             return ", ".join(errors)
-        case {"error_response": {} as answer} | {"errors": [{} as answer, *_]} | ({} as answer):  # Coinbase
+        case {"errors": [{"id": str(name), "message": str(words)}, *_]}:  # Coinbase, about its own accounts
+            return f"{name}: {words}"
+        case {"error_response": {} as answer} | ({} as answer):  # Coinbase, of an order or in general
             return _coinbases_words(answer)
     return ""
 

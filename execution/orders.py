@@ -159,8 +159,13 @@ def finish(order: Order, state: Order.State, message: str) -> Order:
 
 
 def _refused(order: Order, message: str) -> Order:
-    """End a refused order; several in a row are nothing that the next candle mends."""
+    """End a refused order; several in a row are nothing that the next candle mends.
+
+    What becomes of a sale that its trader wants is for whoever closes.
+    """
     order = finish(order, Order.State.REJECTED, message)
+    if order.leg == CLOSE:
+        return order
     sent = Order.objects.filter(subscription=order.subscription_id, sent_at__isnull=False).exclude(leg=GUARD)
     newest = list(sent.order_by("-sent_at", "-pk").values_list("state", flat=True)[:MOST_REFUSALS])
     if newest == [Order.State.REJECTED] * MOST_REFUSALS:
@@ -400,7 +405,9 @@ def _move(position: Position, subscription: Subscription, fresh: list[Fill]) -> 
     position.fees_paid = after.fees_paid
     position.risk_state = past.to_dict()
     if not before.base_amount:
-        position.watched_at = min(timezone.now(), max(fill.filled_at for fill in fresh))
+        now = timezone.now()  # on paper: a price there may be of a trade long ago
+        bought_at = now if subscription.is_on_paper else max(fill.filled_at for fill in fresh)
+        position.watched_at = min(now, bought_at)
     position.save()
 
 

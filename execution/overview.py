@@ -19,11 +19,11 @@ from bots.models import BotVersion
 from exchanges.models import ExchangeAccount
 from execution.models import GUARD, Cycle, Order
 from execution.progress import next_run_at
-from execution.protection import Protection, protection_of
+from execution.protection import SALE_TAKES, Protection, protection_of
 from execution.valuation import Price, Total, Valuation, looked_at_today, newest_prices, totals, value
 from execution.words import PROTECTIONS, short_verdict
 from subscriptions.changing import CHANGEABLE
-from subscriptions.models import Subscription, SubscriptionQuerySet, TradingState
+from subscriptions.models import Subscription, SubscriptionQuerySet
 from subscriptions.switches import Standing, standing_of
 
 ROWS_PER_PAGE = 25
@@ -32,7 +32,6 @@ WHY_UNWATCHED = (
     "Either this marketplace was off, and looks again within a minute or two of its start, or {exchange} "
     "gives us no price. If this stays, look at what is held, and sell it if need be."
 )
-SALE_TAKES = timedelta(minutes=2)  # what is not sold at the market by then has met with something
 LATE_AFTER = timedelta(minutes=2)  # a candle that is not stored so long after its close is late
 
 NOT_SHOWN = (  # what is long, and what is JSON, which takes as long to read as the rest of a row
@@ -195,7 +194,6 @@ def _made_today(stopped: SubscriptionQuerySet, at: datetime) -> list[Total]:
 def _rows(
     subscriptions: list[Subscription], prices: dict[int, Price], at: datetime, standing: Standing
 ) -> list[Row]:
-    is_halted = standing.state == TradingState.HALTED
     cycles = _newest_cycles(subscriptions)
     guards = Order.objects.filter(leg=GUARD, state=Order.State.OPEN)
     telling = (guards | Order.objects.unsettled()).filter(subscription__in=subscriptions).order_by()
@@ -208,11 +206,11 @@ def _rows(
             valuation=value(found, prices.get(found.pk)),
             cycle=cycles.get(found.pk),
             protection=protection_of(
-                found, at, is_running=found.is_active, is_halted=is_halted, guarded=guarded
+                found, at, is_running=found.is_active, standing=standing, guarded=guarded
             ),
             next_run_at=next_run_at(found.timeframe, at) if found.is_active else None,
             is_in_doubt=found.pk in in_doubt,
-            is_halted=is_halted,
+            is_halted=standing.is_halted,
         )
         for found in subscriptions
     ]
@@ -272,8 +270,13 @@ def _of_money(row: Row) -> Iterable[Concern]:
 def _of_sale(row: Row, at: datetime) -> Iterable[Concern]:
     """What a trader wants sold and nobody has sold."""
     found = row.subscription
-    if found.state == State.CLOSING and at - found.changed_at > SALE_TAKES:
-        why = "While trading is halted no order goes out." if row.is_halted else "Its orders say why."
+    is_held = row.protection != Protection.FLAT
+    if found.state == State.CLOSING and is_held and at - found.changed_at > SALE_TAKES:
+        why = (
+            "While trading is halted no order goes out."
+            if row.is_halted
+            else "Its orders say why; if there is none, its exchange gives no price or does not answer."
+        )
         says = f"What it holds is to be sold, and is not sold yet. {why}"
         url = f"{found.get_absolute_url()}#orders"
         yield Concern(Urgency.MONEY, str(found), says, "See its orders", url, found.changed_at)
@@ -284,7 +287,7 @@ def _of_stopping(row: Row) -> Iterable[Concern]:
     position = getattr(found, "position", None)
     if position and position.past.is_halted:
         holds = row.protection != Protection.FLAT
-        sold = "what it holds is not sold yet" if holds else "it holds nothing"
+        sold = "what it holds is not sold" if holds else "it holds nothing"
         says = f"Its drawdown limit was reached: {sold}, and it buys nothing until you allow it."
         yield Concern(Urgency.STOPPED, str(found), says, "Lift the halt", found.get_absolute_url())
     refused = (ExchangeAccount.State.REFUSED, ExchangeAccount.State.LOST_RIGHTS)
@@ -334,7 +337,8 @@ def _of_trouble(row: Row, at: datetime) -> Iterable[Concern]:
             "next candle that comes ends this."
         )
         bots = f"{reverse('execution:dashboard')}#bots-title"  # the same for all on this market: said once
-        yield Concern(Urgency.TROUBLE, str(found.market), says, "See the bots", bots, priced_at)
+        since = price.at if price else found.created_at
+        yield Concern(Urgency.TROUBLE, str(found.market), says, "See the bots", bots, since)
 
 
 def _of_offers(found: Subscription, newer: BotVersion | None) -> Iterable[Concern]:

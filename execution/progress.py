@@ -46,8 +46,8 @@ def token(subscription: Subscription, price: Price | None, at: datetime, standin
     position: Position | None = getattr(subscription, "position", None)
     facts = (
         (subscription.state, subscription.bot.state, subscription.version.state),
-        (subscription.account and subscription.account.state, standing),
-        position and (position.updated_at, position.past.is_halted, is_watched(subscription, at)),
+        (subscription.changed_at, subscription.account and subscription.account.state, standing),
+        position and (position.updated_at, position.past.is_halted, is_watched(subscription, at, standing)),
         price and price.at,
         list(cycles),
         list(states[:ORDERS_SHOWN]),

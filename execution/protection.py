@@ -17,9 +17,10 @@ from execution.orders import position_of
 from execution.telling import tell_of_halt
 from subscriptions.models import Subscription
 from subscriptions.platform_limits import platform_limits
-from subscriptions.switches import halted_by_themselves
+from subscriptions.switches import Standing, halted_or_set_since, platform_was_set_since
 
 UNWATCHED_AFTER = timedelta(seconds=60)
+SALE_TAKES = timedelta(minutes=2)  # what is not sold at the market by then has met with something
 
 
 class Protection(StrEnum):
@@ -41,13 +42,13 @@ def protection_of(
     at: datetime,
     *,
     is_running: bool,
-    is_halted: bool,
+    standing: Standing,
     guarded: Container[int] | None = None,
 ) -> Protection:
     """Return how the subscription's position is protected. Select its `position` beforehand.
 
-    `is_halted`: no order of its trader's may go out. `guarded` are those whose stop rests at the exchange,
-    if that is known for many; None asks for this one.
+    `standing` is its trader's. `guarded` are those whose stop rests at the exchange, if that is known for
+    many; None asks for this one.
     """
     position: Position | None = getattr(subscription, "position", None)
     if position is None or not subscription.market.rules.round_down(position.base_amount):
@@ -55,22 +56,23 @@ def protection_of(
     if not subscription.risk.has_exits:
         return Protection.OFF
     has_ended = subscription.state == Subscription.State.STOPPED  # what rests is canceled in a moment
+    is_closing = subscription.state == Subscription.State.CLOSING
     if not has_ended and not subscription.is_on_paper and _is_guarded(subscription, guarded):
-        is_looked_at = is_running or subscription.state == Subscription.State.CLOSING
-        can_sell = is_looked_at and not is_halted and is_watched(subscription, at)
-        return Protection.HELD if can_sell else Protection.RESTING
-    if is_halted:
-        return Protection.HALTED
-    if subscription.state == Subscription.State.CLOSING:
-        return Protection.SELLING
-    if not is_running:
+        can_sell = (is_running or is_closing) and not standing.is_halted
+        is_held = can_sell and is_watched(subscription, at, standing)
+        return Protection.HELD if is_held else Protection.RESTING
+    if not is_running and not is_closing:
         return Protection.PAUSED
-    return Protection.WATCHED if is_watched(subscription, at) else Protection.UNWATCHED
+    if standing.is_halted:
+        return Protection.HALTED
+    if is_closing:
+        return Protection.SELLING
+    return Protection.WATCHED if is_watched(subscription, at, standing) else Protection.UNWATCHED
 
 
-def is_watched(subscription: Subscription, at: datetime) -> bool:
+def is_watched(subscription: Subscription, at: datetime, standing: Standing) -> bool:
     """Whether its position was looked after just now, or is to be since a moment ago."""
-    since = (subscription.position.watched_at, subscription.changed_at)
+    since = (subscription.position.watched_at, subscription.changed_at, standing.set_at)
     return at - max(filter(None, since)) < UNWATCHED_AFTER
 
 
@@ -87,11 +89,13 @@ def unwatched(at: datetime) -> QuerySet[Position]:
     Not of traders who stopped all trading themselves: nothing is to be done for them.
     """
     late = at - UNWATCHED_AFTER
+    if platform_was_set_since(late):
+        return Position.objects.none()
     is_late = Q(watched_at=None) | Q(watched_at__lt=late)
     running = has_stop("subscription__") & Q(subscription__in=Subscription.objects.active())
-    closing = Q(subscription__in=Subscription.objects.closing())
+    closing = Q(subscription__in=Subscription.objects.closing(), subscription__changed_at__lt=at - SALE_TAKES)
     held = Position.objects.filter(base_amount__gt=0, subscription__changed_at__lt=late)
-    wanted = held.exclude(subscription__trader__in=halted_by_themselves())
+    wanted = held.exclude(subscription__trader__in=halted_or_set_since(late))
     return wanted.filter(is_late & running | closing)
 
 

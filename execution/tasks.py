@@ -258,7 +258,7 @@ def check_protection() -> None:
         listed = ", ".join(map(str, unwatched))
         alarm(
             Trouble.POSITION_IS_UNPROTECTED,
-            f"nobody watches the stops of subscriptions {listed}, or they did not sell",
+            f"nobody watches the stops of subscriptions {listed}, or what was to be sold is not",
         )
 
 

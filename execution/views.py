@@ -298,7 +298,6 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
     is_running = Subscription.objects.active().filter(pk=found.pk).exists()
     is_stopped = found.state == Subscription.State.STOPPED
     standing = switches.standing_of(found.trader_id)
-    is_held_back = standing.state == TradingState.HALTED
     cycles = Cycle.objects.of(found).select_related("subscription__market", "order")
     with_fills = Order.objects.filter(subscription=found).annotate(
         filled_amount=Sum("fills__amount"),
@@ -316,8 +315,8 @@ def _page(request: HttpRequest, found: Subscription) -> dict[str, Any]:
         "token": token(found, price, now, standing),
         "next_run_at": next_run_at(found.timeframe, now) if is_running else None,
         "standing": standing,
-        "stops_act": not is_held_back,
-        "protection": protection.protection_of(found, now, is_running=is_running, is_halted=is_held_back),
+        "stops_act": is_running and not standing.is_halted,
+        "protection": protection.protection_of(found, now, is_running=is_running, standing=standing),
         "is_halted": not is_stopped and hasattr(found, "position") and found.position.past.is_halted,
         "cycles": page_of_cycles(cycles, request.GET.get("page")),
         "open_orders": orders.filter(state__in=NOT_FINAL),

@@ -173,7 +173,8 @@ def _close(subscription: Subscription, ticker: Ticker, now: datetime) -> None:
             minute = now.replace(second=0, microsecond=0)
             signal = Signal(SELL, amount, STOPPED_AND_SOLD, TRADER)
             order = place_order(_intent(subscription, signal, CLOSE, minute, ticker=ticker, now=now), gateway)
-            if order.state == Order.State.REJECTED:
+            is_news = order.sent_at is None or order.sent_at >= subscription.changed_at
+            if order.state == Order.State.REJECTED and is_news:  # else the next minute tries again
                 refused = f"{COULD_NOT_SELL} {order.message}"
                 lifecycle.pause_and_tell(subscriptions=[subscription], reason=refused)
             if order.state != Order.State.FILLED:

@@ -74,7 +74,7 @@ PROTECTIONS: dict[str, str] = {
     Protection.HELD: "its stop loss rests at the exchange, and we watch it too",
     Protection.RESTING: "only its stop loss at the exchange protects it now",
     Protection.WATCHED: "its stops are watched by us",
-    Protection.SELLING: "all of it is being sold",
+    Protection.SELLING: "all of it is to be sold",
     Protection.PAUSED: "its stops are not watched while it is not running",
     Protection.UNWATCHED: "its stops have not been watched for a minute, or they did not sell",
     Protection.HALTED: "no stop of it acts while trading is halted",

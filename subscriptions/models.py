@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -138,7 +138,7 @@ class Subscription(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(
-        default=timezone.now, help_text="when its state, settings or capital last changed"
+        default=timezone.now, db_default=Now(), help_text="when its state, settings or capital last changed"
     )
     stopped_at = models.DateTimeField(null=True, blank=True)
 

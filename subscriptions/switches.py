@@ -8,6 +8,7 @@ Who has an account with real money shows once more who they are before they make
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -29,11 +30,20 @@ STRICTNESS = [TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far somebody's bots may trade now, and why; `is_platforms` says that the platform holds them."""
+    """How far somebody's bots may trade now, and why; `is_platforms` says that the platform holds them.
 
-    state: TradingState
+    `set_at` is when anything of it was last set; None when nothing ever was.
+    """
+
+    state: TradingState = TradingState.ACTIVE
     reason: str = ""
     is_platforms: bool = False
+    set_at: datetime | None = None
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether no order may go out at all."""
+        return self.state == TradingState.HALTED
 
 
 def standing_of(trader_id: int | None) -> Standing:
@@ -41,13 +51,16 @@ def standing_of(trader_id: int | None) -> Standing:
 
     The platform's alone holds for its own runs, which have no trader.
     """
-    rows = TradingSwitch.objects.filter(Q(trader=trader_id) | Q(trader=None))
-    strictest = max(
-        rows, key=lambda row: (STRICTNESS.index(TradingState(row.state)), not row.trader_id), default=None
+    rows = list(TradingSwitch.objects.filter(Q(trader=trader_id) | Q(trader=None)))
+    if not rows:
+        return Standing()
+    strictest = max(rows, key=lambda row: (STRICTNESS.index(TradingState(row.state)), not row.trader_id))
+    return Standing(
+        TradingState(strictest.state),
+        strictest.reason,
+        is_platforms=strictest.trader_id is None,
+        set_at=max(row.changed_at for row in rows),
     )
-    if strictest is None:
-        return Standing(TradingState.ACTIVE)
-    return Standing(TradingState(strictest.state), strictest.reason, strictest.trader_id is None)
 
 
 def own_switch(trader: User) -> TradingSwitch | None:
@@ -66,9 +79,14 @@ def halted_among(trader_ids: Collection[int | None]) -> set[int | None]:
     return set(trader_ids) if None in found else found
 
 
-def halted_by_themselves() -> QuerySet[TradingSwitch, Any]:
-    """Return the keys of those traders who let their own bots order nothing, for a subquery."""
-    return TradingSwitch.objects.filter(state=TradingState.HALTED).exclude(trader=None).values("trader")
+def halted_or_set_since(at: datetime) -> QuerySet[TradingSwitch, Any]:
+    """Return, for a subquery, the keys of the traders who halted their own bots, or set that lately."""
+    theirs = TradingSwitch.objects.exclude(trader=None)
+    return theirs.filter(Q(state=TradingState.HALTED) | Q(changed_at__gte=at)).values("trader")
+
+
+def platform_was_set_since(at: datetime) -> bool:
+    return TradingSwitch.objects.filter(trader=None, changed_at__gte=at).exists()
 
 
 def set_trader_state(

@@ -28,8 +28,8 @@ from subscriptions.platform_limits import platform_limits
 from subscriptions.real_money import asks_who_it_is
 from subscriptions.risk_words import risk_sentences
 from subscriptions.setting_words import differences
+from subscriptions.switches import standing_of
 
-ONLY_STOPS_RUN = "its stops are watched again. The bot itself is not run now; its page says why."
 STORE = "store"  # the step of the settings' form that changes something
 
 
@@ -114,8 +114,13 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
     found = _own(request, pk)
-    decides = "the bot decides again from the next candle on." if found.is_asked else ONLY_STOPS_RUN
-    return _change(request, pk, lifecycle.resume, f"Resumed: {decides}")
+    if standing_of(found.trader_id).is_halted:
+        says = "Resumed. While trading is halted no order goes out, and no stop acts."
+    elif found.is_asked:
+        says = "Resumed: the bot decides again from the next candle on."
+    else:
+        says = "Resumed: its stops are watched again. The bot itself is not run now; its page says why."
+    return _change(request, pk, lifecycle.resume, says)
 
 
 @login_required

@@ -13,13 +13,14 @@ from accounts.models import Event, Notification, User
 from bot_sdk.risk import Signal
 from exchanges.models import ExchangeAccount
 from exchanges.paper_gateway import PaperGateway
+from exchanges.prices import fetch_ticker
 from execution import tasks
 from execution.closing import sell_and_stop
 from execution.models import GUARD, Order
 from execution.orders import CLOSE, Intent, client_order_id, place_order, position_of
 from execution.overview import overview
 from execution.protection import Protection, unwatched
-from execution.watching import markets_to_watch
+from execution.watching import markets_to_watch, watch
 from subscriptions import lifecycle
 from subscriptions.errors import SubscriptionError
 from subscriptions.models import Subscription, TradingState
@@ -28,7 +29,7 @@ from tests.exchanges.simulated import PAIR, Simulator, Trader
 from tests.execution import test_guards
 from tests.execution.test_settling import books_fit, lose_the_answer, simulator  # noqa: F401 - fixtures
 from tests.execution.test_watching import holding, look, priced, trades
-from tests.factories import make_exchange_account, make_subscription, trader_of
+from tests.factories import make_cycle, make_exchange_account, make_order, make_subscription, trader_of
 
 pytestmark = pytest.mark.django_db
 
@@ -199,7 +200,10 @@ def test_a_sale_that_does_not_come_about_is_told_to_trader_and_operator(bob: Use
     assert [row.protection for row in overview(bob, now).page] == [Protection.SELLING]
     assert told(now) == ([], [])
     assert told(now + timedelta(minutes=3)) == (
-        ["What it holds is to be sold, and is not sold yet. Its orders say why."],
+        [
+            "What it holds is to be sold, and is not sold yet. Its orders say why; if there is none, its "
+            "exchange gives no price or does not answer."
+        ],
         [subscription],
     )
     set_trader_state(trader=bob, state=TradingState.HALTED)
@@ -257,6 +261,30 @@ def test_a_refused_sale_is_told_by_pausing_and_can_be_tried_again(trader: Trader
     assert "Try to sell again" in client.get(subscription.get_absolute_url()).content.decode()
     concerns = overview(owner, timezone.now()).concerns
     assert [each.remedy for each in concerns if "could not be sold" in each.says] == ["See what you can do"]
+
+    trader.control("account", key=trader.credentials.api_key, rights=["read", "trade"])
+    told = Notification.objects.count()
+    client.post(f"{subscription.get_absolute_url()}close/")
+    tasks.watch_market(subscription.market_id)  # in the minute whose order was refused, or in the next
+    watch(subscription.market, fetch_ticker(subscription.market), timezone.now() + timedelta(minutes=1))
+    assert state_of(subscription) == Subscription.State.STOPPED
+    assert not Notification.objects.filter(event=Event.HALTED)[told:]
+
+
+def test_a_sale_that_is_refused_after_other_refusals_is_told_as_a_sale(trader: Trader) -> None:
+    trader.control("price", pair=PAIR, price="60000")
+    subscription = test_guards.holding(trader)
+    for age in (1, 2):
+        make_order(make_cycle(subscription, age=age), state="REJECTED", sent_at=timezone.now())
+    trader.control("account", key=trader.credentials.api_key, rights=["read"])
+    Order.objects.filter(leg=GUARD).update(state=Order.State.CANCELED)
+    sell_and_stop(subscription=subscription)
+
+    tasks.watch_market(subscription.market_id)
+
+    assert state_of(subscription) == Subscription.State.PAUSED
+    assert subscription.could_not_sell
+    assert Notification.objects.filter(event=Event.HALTED).count() == 1
 
 
 def test_the_page_offers_both_ways_and_says_what_happens(client: Client, bob: User) -> None:

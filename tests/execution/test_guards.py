@@ -17,7 +17,8 @@ from execution.orders import position_of
 from execution.protection import Protection, protection_of
 from execution.watching import make_way, markets_to_watch
 from subscriptions import changing, lifecycle
-from subscriptions.models import Subscription
+from subscriptions.models import Subscription, TradingState
+from subscriptions.switches import Standing
 from tests.bot_sdk.samples import make_rules
 from tests.exchanges.simulated import PAIR, Trader
 from tests.execution.test_settling import books_fit, lose_the_answer, place, simulator, subscribed, trader  # noqa: F401
@@ -54,15 +55,18 @@ def test_a_position_gets_one_stop_for_all_of_it(trader: Trader) -> None:  # noqa
     assert guard.stop_price is not None
     assert abs(guard.stop_price - Decimal("0.95") * (position.holding.average_entry_price or 0)) < 1
     now = timezone.now()
-    assert protection_of(subscription, now, is_running=True, is_halted=False) == Protection.HELD
-    assert protection_of(subscription, now, is_running=False, is_halted=False) == Protection.RESTING
+    assert protection_of(subscription, now, is_running=True, standing=Standing()) == Protection.HELD
+    assert protection_of(subscription, now, is_running=False, standing=Standing()) == Protection.RESTING
     late = now + timedelta(minutes=2)
-    assert protection_of(subscription, late, is_running=True, is_halted=False) == Protection.RESTING
-    assert protection_of(subscription, now, is_running=True, is_halted=True) == Protection.RESTING
+    assert protection_of(subscription, late, is_running=True, standing=Standing()) == Protection.RESTING
+    assert (
+        protection_of(subscription, now, is_running=True, standing=Standing(TradingState.HALTED))
+        == Protection.RESTING
+    )
     subscription.state = Subscription.State.CLOSING
-    assert protection_of(subscription, now, is_running=False, is_halted=False) == Protection.HELD
+    assert protection_of(subscription, now, is_running=False, standing=Standing()) == Protection.HELD
     subscription.state = Subscription.State.STOPPED  # its stop is canceled in a moment
-    assert protection_of(subscription, now, is_running=False, is_halted=False) == Protection.PAUSED
+    assert protection_of(subscription, now, is_running=False, standing=Standing()) == Protection.PAUSED
     assert position.past.orders_today == 1
 
 

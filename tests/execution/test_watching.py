@@ -22,14 +22,16 @@ from execution.orders import Intent, fold, place_order, position_of
 from execution.protection import Protection, lift_halt, protection_of, remember, unwatched
 from execution.watching import markets_to_watch, watch
 from subscriptions import changing, lifecycle
-from subscriptions.models import Subscription, TradingState
-from subscriptions.switches import set_trader_state
+from subscriptions.models import Subscription, TradingState, TradingSwitch
+from subscriptions.switches import Standing, set_platform_state, set_trader_state, standing_of
 from tests.exchanges.simulated import PAIR, Trader
 from tests.exchanges.test_ccxt_trading import ORDER_PATHS
 from tests.execution.test_settling import place, simulator, subscribed, trader  # noqa: F401 - fixtures
 from tests.factories import make_candles, make_cycle, make_market, make_subscription, trader_of
 
 pytestmark = pytest.mark.django_db
+
+HALTED = Standing(TradingState.HALTED)
 
 
 def priced(price: str, at: datetime | None = None) -> Ticker:
@@ -233,15 +235,16 @@ def test_a_stop_cancels_what_rests_and_sells_all() -> None:
 def test_an_open_position_says_who_watches_its_stop() -> None:
     subscription, now = holding(), timezone.now() + timedelta(minutes=2)
 
-    def said(at: datetime = now, *, is_running: bool = True, is_halted: bool = False) -> str:
+    def said(at: datetime = now, *, is_running: bool = True, standing: Standing = Standing()) -> str:  # noqa: B008
         found = Subscription.objects.with_names().select_related("position").get(pk=subscription.pk)
-        return protection_of(found, at, is_running=is_running, is_halted=is_halted)
+        return protection_of(found, at, is_running=is_running, standing=standing)
 
     assert said() == Protection.UNWATCHED
     look(subscription.market, "60000", now)
     assert said() == Protection.WATCHED
     assert said(is_running=False) == Protection.PAUSED
-    assert said(is_halted=True) == Protection.HALTED
+    assert said(standing=HALTED) == Protection.HALTED
+    assert said(standing=HALTED, is_running=False) == Protection.PAUSED
     assert said(now + timedelta(seconds=60)) == Protection.UNWATCHED
     Subscription.objects.update(risk_config={})
     assert said() == Protection.OFF
@@ -280,6 +283,34 @@ def test_what_is_resumed_or_changed_has_a_minute_to_be_looked_after() -> None:
         deed()
         assert not unwatched(timezone.now())
         assert unwatched(timezone.now() + timedelta(seconds=61))
+
+
+@pytest.mark.parametrize("is_platforms", [False, True])
+def test_what_may_sell_again_has_a_minute_to_be_looked_after(bob: User, is_platforms: bool) -> None:
+    subscription, an_hour_ago = holding(trader=bob), timezone.now() - timedelta(hours=1)
+    Subscription.objects.update(changed_at=an_hour_ago)
+    Position.objects.update(watched_at=an_hour_ago)
+
+    def allow(state: TradingState) -> None:
+        if is_platforms:
+            set_platform_state(state=state, reason="We look into it.", by=None)
+        else:
+            set_trader_state(trader=bob, state=state)
+
+    def said(at: datetime) -> str:
+        found = Subscription.objects.with_names().select_related("position").get(pk=subscription.pk)
+        return protection_of(found, at, is_running=True, standing=standing_of(bob.pk))
+
+    allow(TradingState.HALTED)
+    assert said(timezone.now()) == Protection.HALTED
+    TradingSwitch.objects.update(changed_at=an_hour_ago)
+    assert len(unwatched(timezone.now())) == is_platforms  # of the platform's halt its operator hears
+    allow(TradingState.ACTIVE)
+
+    now = timezone.now()
+    assert (said(now), len(unwatched(now))) == (Protection.WATCHED, 0)
+    later = now + timedelta(seconds=61)
+    assert (said(later), len(unwatched(later))) == (Protection.UNWATCHED, 1)
 
 
 def test_what_is_bought_counts_as_watched_from_then_on_and_anew_when_it_is_bought_again() -> None:
@@ -393,12 +424,12 @@ def test_a_position_that_only_the_platform_protects_has_to_be_watched(settings: 
     subscription, late = holding({"max_position_size": 50.0}), timezone.now() + timedelta(seconds=61)
     found = Subscription.objects.with_names().select_related("position").get(pk=subscription.pk)
     assert not unwatched(late)
-    assert protection_of(found, late, is_running=True, is_halted=False) == Protection.OFF
+    assert protection_of(found, late, is_running=True, standing=Standing()) == Protection.OFF
 
     settings.PLATFORM_RISK_LIMITS = {"max_drawdown_percent": Decimal(30)}
 
     assert [position.subscription for position in unwatched(late)] == [subscription]
-    assert protection_of(found, late, is_running=True, is_halted=False) == Protection.UNWATCHED
+    assert protection_of(found, late, is_running=True, standing=Standing()) == Protection.UNWATCHED
 
 
 def test_a_limit_of_the_platform_that_sells_nothing_makes_no_market_watched(settings: Settings) -> None:
