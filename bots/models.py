@@ -56,9 +56,21 @@ class BotQuerySet(models.QuerySet["Bot"]):
         mine = self.exclude(state=Bot.State.DELETED)
         return mine.filter(developer=developer) if developer.is_authenticated else self.none()
 
+    def had_by(self, person: User | AnonymousUser) -> "BotQuerySet":
+        """The bots that this person subscribed to at any time and that still run, offered or not."""
+        if not person.is_authenticated:
+            return self.none()
+        had = Bot.objects.filter(subscriptions__trader=person)
+        return self.filter(pk__in=had.order_by().values("pk"), state__in=Bot.RUNNING)
+
+    def ever_published(self) -> "BotQuerySet":
+        """What was offered at some time, and was neither suspended nor deleted since."""
+        versions = BotVersion.objects.filter(bot=models.OuterRef("pk"), published_at__isnull=False)
+        return self.filter(models.Exists(versions), state__in=Bot.RUNNING)
+
     def visible_to(self, person: User | AnonymousUser) -> "BotQuerySet":
-        """The bots whose page this person may read: published ones, and their own."""
-        return self.published() | self.by(person)
+        """The bots whose page this person may read: published ones, their own, and those they had."""
+        return self.published() | self.by(person) | self.had_by(person)
 
     def with_subscribers(self) -> "BotQuerySet":
         """Each with `subscriber_count`: the people who trade with it now."""
@@ -213,10 +225,20 @@ class Bot(models.Model):
         """The newest version that may run; new subscriptions get it."""
         return self.versions.published().order_by("-created_at", "-pk").first()
 
+    @property
+    def newest_shown(self) -> "BotVersion | None":
+        """The version that new subscriptions get, or else the newest that was ever offered."""
+        newest = self.versions.ever_published().order_by("-created_at", "-pk")
+        return self.current_version or newest.first()
+
 
 class BotVersionQuerySet(models.QuerySet["BotVersion"]):
     def published(self) -> "BotVersionQuerySet":
         return self.filter(state=BotVersion.State.PUBLISHED)
+
+    def ever_published(self) -> "BotVersionQuerySet":
+        """What was offered at some time, whatever became of it."""
+        return self.filter(published_at__isnull=False)
 
     def offered(self) -> "BotVersionQuerySet":
         """What new subscribers may choose: published, and of a bot that is listed."""

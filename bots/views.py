@@ -56,7 +56,9 @@ def bot(request: HttpRequest, slug: str) -> HttpResponse:
     readable = readable_bots(request).select_related("developer", "category")
     found = get_object_or_404(readable, slug=slug)
     versions = list(found.versions.published().order_by("-created_at", "-pk"))
-    version = versions[0] if versions else found.versions.order_by("-created_at", "-pk").first()
+    is_had = not versions and Bot.objects.had_by(request.user).filter(pk=found.pk).exists()
+    others = found.versions.ever_published() if is_had else found.versions.all()
+    version = versions[0] if versions else others.order_by("-created_at", "-pk").first()
     gate = GateRun.objects.filter(version=version).first()
     checked = gate if gate and gate.state in (GateRun.State.PASSED, GateRun.State.FAILED) else None
     approvals = Review.objects.filter(version=version, decision=Review.Decision.APPROVED)
@@ -69,6 +71,7 @@ def bot(request: HttpRequest, slug: str) -> HttpResponse:
         "approved_at": approvals.values_list("decided_at", flat=True).first(),
         "is_published": bool(versions) and found.state == Bot.State.LISTED,
         "is_own": found.developer == request.user,
+        "is_had": is_had,
     }
     return render(request, "bots/bot.html", context)
 
@@ -91,10 +94,10 @@ def compare(request: HttpRequest) -> HttpResponse:
 @require_safe
 @kept_for_visitors
 def developer(request: HttpRequest, username: str) -> HttpResponse:
-    """All that somebody has published, with what they have retired: a bad record does not go away."""
+    """All that somebody has published, with what is not offered any more: a bad record does not go away."""
     if "\x00" in username:  # which the database refuses
         raise Http404
-    shown = Bot.objects.published() | Bot.objects.filter(state=Bot.State.RETIRED)
+    shown = Bot.objects.published() | Bot.objects.ever_published()
     bots = with_version(shown.filter(developer__username=username)).order_by("state", BEST_RECORD, "name")
     page = Paginator(bots, CARDS_PER_PAGE).get_page(request.GET.get("page"))
     if not page.paginator.count:

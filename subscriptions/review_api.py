@@ -70,8 +70,7 @@ class OwnReview(APIView):
 
 
 def _bot(request: Request, pk: int) -> Bot:
-    readable = Bot.objects.visible_to(request.user) | reviewing.had_by(request.user)
-    return get_object_or_404(readable, pk=pk)
+    return get_object_or_404(Bot.objects.visible_to(request.user), pk=pk)
 
 
 def _own(request: Request, bot: int, review: int) -> SubscriberReview:

@@ -16,7 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 from accounts import second_factor
 from accounts.models import User
 from accounts.moment import kept_for_visitors
-from bots.models import Bot, BotQuerySet
+from bots.models import Bot
 from bots.views import readable_bots
 from subscriptions import reviewing
 from subscriptions.errors import MayNotReview, SubscriptionError
@@ -30,7 +30,7 @@ REVIEWS_PER_PAGE = 10
 @kept_for_visitors
 @vary_on_headers("HX-Request")
 def reviews(request: HttpRequest, slug: str) -> HttpResponse:
-    bot = get_object_or_404(_bots(request).select_related("developer"), slug=slug)
+    bot = get_object_or_404(readable_bots(request).select_related("developer"), slug=slug)
     shown = bot.subscriber_reviews.shown().select_related("version", "trader")
     is_part = "HX-Request" in request.headers
     page = Paginator(shown, REVIEWS_PER_PAGE).get_page(None if is_part else request.GET.get("page"))
@@ -52,7 +52,7 @@ def reviews(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 def write(request: HttpRequest, slug: str) -> HttpResponse:
     """A subscriber's own review of a bot: to be written, or to be changed."""
-    bot = get_object_or_404(_bots(request), slug=slug)
+    bot = get_object_or_404(readable_bots(request), slug=slug)
     person = _person(request)
     own = SubscriberReview.objects.of(person).filter(bot=bot).first()
     try:
@@ -104,7 +104,7 @@ def answer(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @login_required
 def report(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Tell staff that a review must not stand."""
-    of_readable = SubscriberReview.objects.shown().filter(bot__in=_bots(request))
+    of_readable = SubscriberReview.objects.shown().filter(bot__in=readable_bots(request))
     review = get_object_or_404(of_readable.with_names(), bot__slug=slug, pk=pk)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     person = _person(request)
@@ -151,10 +151,6 @@ def judge(request: HttpRequest, pk: int) -> HttpResponse:
     reports = review.reports.select_related("reporter")
     context = {"review": review, "reports": reports, "form": form}
     return render(request, "subscriptions/judge_review.html", context)
-
-
-def _bots(request: HttpRequest) -> BotQuerySet:
-    return readable_bots(request) | reviewing.had_by(request.user)
 
 
 def _person(request: HttpRequest) -> User:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count
@@ -18,7 +17,7 @@ from accounts import audit
 from accounts.models import Event, User
 from accounts.notifying import notify
 from bots.facts import clean_line, clean_lines
-from bots.models import Bot, BotQuerySet
+from bots.models import Bot
 from exchanges.models import ExchangeAccount
 from subscriptions.errors import MayNotReview, SubscriptionError
 from subscriptions.models import ReviewReport, SubscriberReview, Subscription
@@ -60,12 +59,6 @@ class Stars:
         if self.total < FEWEST_FOR_AVERAGE:
             return None
         return sum(stars * count for stars, count in self.counts.items()) / self.total
-
-
-def had_by(person: User | AnonymousUser) -> BotQuerySet:
-    """The bots that somebody subscribed to at any time and that still run, in the catalogue or not."""
-    had = Subscription.objects.of(person).values("bot")
-    return Bot.objects.filter(pk__in=had, state__in=Bot.RUNNING)
 
 
 def stars_of(bot: Bot) -> Stars:

@@ -393,6 +393,8 @@ def test_a_developers_page_keeps_what_is_retired_and_hides_what_was_never_publis
     make_bot(alice, name="Calm Crosser")
     make_bot(alice, name="Old <b>Loser", state=Bot.State.RETIRED, record=line)
     make_bot(alice, name="Hidden Hand", state=Bot.State.SUSPENDED)
+    pulled = make_bot(alice, name="Taken <b>Off")
+    pulled.versions.update(state=BotVersion.State.PULLED)
     make_bot(name="Band Bouncer")
 
     with django_assert_num_queries(2):
@@ -400,7 +402,8 @@ def test_a_developers_page_keeps_what_is_retired_and_hides_what_was_never_publis
 
     assert html.index("Calm Crosser") < html.index("Old &lt;b&gt;Loser")
     assert "31.50" in html
-    assert "Retired" in html
+    assert "Retired" in html and "Withdrawn" in html
+    assert "Taken &lt;b&gt;Off" in html and pulled.get_absolute_url() not in html
     assert "Hidden Hand" not in html
     assert "Band Bouncer" not in html
 

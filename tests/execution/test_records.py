@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from bots.models import Bot, BotVersion
-from bots.publishing import publish_version
+from bots.publishing import publish_version, retire
 from bots.templatetags.bot_text import polyline
 from exchanges.markets import refresh_markets
 from execution import forward_runs, record_lines, records, tasks
@@ -24,7 +24,7 @@ from tests.factories import BUYING_BOT, make_bot, make_market, make_subscription
 
 NOW = datetime(2026, 3, 9, 8, tzinfo=UTC)
 STATISTICS_QUERIES = 4  # fates, states, and the two kinds of records
-RECORD_QUERIES = 5  # the bot, its version, the records, its run on paper and what that is worth
+RECORD_QUERIES = 6  # the bot, its versions, the records, its run on paper and what that is worth
 
 pytestmark = pytest.mark.django_db
 
@@ -236,6 +236,42 @@ def test_a_bot_is_ranked_by_no_version_that_another_took_the_place_of(client: Cl
     bot.refresh_from_db()
     kept = (bot.record, bot.record_score, bot.days_on_paper, bot.worst_drawdown_percent)
     assert kept == (None, None, None, None)
+
+
+def test_what_other_versions_made_on_paper_stays_in_sight(client: Client) -> None:
+    bot = make_bot()
+    old = bot.versions.get()
+    figures = {"total_return_percent": -40.0, "max_drawdown_percent": 45.0}
+    BotRecord.objects.create(
+        version=old, kind="FORWARD", days=200, figures=figures, line=[1.0, 0.6], measured_at=timezone.now()
+    )
+    publish_version(bot=bot, number="v1.1.0", code=BUYING_BOT)
+    retire(version=old)
+
+    shown = page(client, bot)
+
+    assert "Its other versions" in shown
+    assert "\N{MINUS SIGN}40" in shown and "in 200 days" in shown
+    assert "No longer offered" in shown
+
+
+def test_who_had_a_bot_still_reads_its_records_and_is_promised_nothing(client: Client, bob: User) -> None:
+    bot = make_bot()
+    make_subscription(bob, bot=bot)
+    BotVersion.objects.update(state="RETIRED")
+    draft = BotVersion.objects.create(bot=bot, number="v2.0.0", state="DRAFT", release_notes="Secret plan")
+    address = bot.get_absolute_url()
+    assert client.get(address).status_code == 404
+
+    client.force_login(bob)
+    shown, records = client.get(address).text, client.get(f"{address}records/").text
+
+    assert "You see this page because you subscribed to it" in shown
+    assert draft.number not in shown and "Secret plan" not in shown
+    assert "It was not measured while it was offered" in records
+    assert "It was not run while it was offered" in records
+    Bot.objects.update(state="SUSPENDED")
+    assert client.get(address).status_code == 404
 
 
 def test_the_records_stand_apart_and_say_what_is_missing(client: Client, alice: User) -> None:
