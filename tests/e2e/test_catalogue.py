@@ -39,13 +39,27 @@ def test_the_list_follows_what_is_asked_and_leads_to_a_comparison(
     capture(page, "catalogue", "filtered")
 
     page.get_by_label("Compare Band Bouncer").check()
-    page.get_by_role("button", name="Compare the chosen bots").click()
+    expect(page.get_by_role("button", name="Compare the chosen bots")).to_be_visible()
+    page.get_by_role("link", name="All", exact=False).first.click()
+    expect(cards).to_have_count(2)
+    expect(page.get_by_label("Compare Band Bouncer")).to_be_checked()  # in another list, too
+    page.get_by_label("Search").fill("crosser")
+    expect(cards).to_have_text(["Calm Crosser"])
+    page.get_by_label("Compare Calm Crosser").check()
+    page.get_by_role("button", name="Compare 2 bots").click()
     expect(page).to_have_url(re.compile("/compare/"))
+    expect(page.get_by_role("link", name="Calm Crosser")).to_be_visible()
     capture(page, "catalogue", "comparison")
     page.get_by_role("link", name="Band Bouncer").click()
 
     expect(page.get_by_role("heading", name="What subscribers got")).to_be_visible()
     expect(page.get_by_text("you want proof")).to_be_visible()  # came along, into a place of its own
+
+    page.goto(live_server.url)
+    expect(page.get_by_role("button", name="Compare 2 bots")).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_label("Compare Band Bouncer")).not_to_be_checked()
+    expect(page.locator("#compare")).to_be_hidden()
 
 
 def test_without_javascript_the_list_narrows_and_leads_to_what_is_gone(
