@@ -9,7 +9,7 @@ from celery import current_app
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, Q
 
 from accounts.models import User
 from exchanges import vault
@@ -18,6 +18,8 @@ from exchanges.models import ExchangeAccount
 
 CHECK_TASK = "exchanges.tasks.check_account"
 MOST_ACCOUNTS = 50  # of one person
+IN_USE = "A subscription uses this account. Stop it for good, and wait until its last order is settled."
+HAS_RECORD = "What was traded on this paper account stays on record, so it stays, too. It has no keys."
 KEY_IN_USE = "This key is in use here already. Make another one at the exchange for this account."
 
 State = ExchangeAccount.State
@@ -80,14 +82,40 @@ def check_again(*, account: ExchangeAccount) -> ExchangeAccount:
     return account
 
 
-def delete_account(*, account: ExchangeAccount) -> None:
-    """Remove the account and its sealed keys for good. Raises ValidationError while something uses it."""
+def delete_account(*, account: ExchangeAccount) -> bool:
+    """Remove the account and its sealed keys for good.
+
+    Of one that was traded with only the keys go, since the record stays; False is returned then. Raises
+    ValidationError while a subscription uses it, and for a paper account with a record.
+    """
     try:
         account.delete()
-    except ProtectedError as error:
-        raise ValidationError(
-            "This account is in use by a subscription; its record must stay. Replace its keys instead."
-        ) from error
+    except ProtectedError:
+        _remove_keys(account)
+        return False
+    return True
+
+
+def _remove_keys(account: ExchangeAccount) -> None:
+    with transaction.atomic():
+        row = ExchangeAccount.objects.select_for_update().get(pk=account.pk)
+        if _is_in_use(row):
+            raise ValidationError(IN_USE)
+        if not row.needs_keys:
+            raise ValidationError(HAS_RECORD)
+        row.sealed, row.key_id, row.key_fingerprint, row.api_key_hint = b"", "", "", ""
+        row.state, row.state_reason = State.KEYS_REMOVED, ""
+        _forget_answers(row)
+        row.save()
+
+
+def _is_in_use(account: ExchangeAccount) -> bool:
+    """Whether something trades with it, or an order of it is not settled.
+
+    Subscriptions and orders belong to apps above this one, which give them the names used here.
+    """
+    works = ~Q(state="STOPPED") | Q(orders__state__in=["NEW", "SENDING", "OPEN", "UNKNOWN"])
+    return account.subscriptions.filter(works).exists()
 
 
 def accounts_to_rotate() -> list[int]:
@@ -126,14 +154,18 @@ def _put_in(account: ExchangeAccount, credentials: Credentials) -> None:
     vault.seal(account, credentials)
     account.api_key_hint = credentials.api_key[-4:]
     account.state, account.state_reason = State.UNCHECKED, ""
-    account.checked_at, account.permissions, account.has_address_restriction = None, {}, None
-    account.balances_at, account.balances = None, {}  # they may be another account's keys
+    _forget_answers(account)  # they may be another account's keys
     try:
         with transaction.atomic():
             account.save()
     except IntegrityError as error:  # the same whoever holds it: nobody learns what others have
         raise ValidationError({"api_key": KEY_IN_USE}) from error
     _ask_for_check(account)
+
+
+def _forget_answers(account: ExchangeAccount) -> None:
+    account.checked_at, account.permissions, account.has_address_restriction = None, {}, None
+    account.balances_at, account.balances = None, {}
 
 
 def _ask_for_check(account: ExchangeAccount) -> None:

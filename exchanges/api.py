@@ -85,8 +85,8 @@ class OneAccount(APIView):
     def delete(self, request: Request, pk: int) -> Response:
         """Delete your account and its keys here; delete the key at the exchange, too.
 
-        Of one with keys it takes a token whose password was given in the last minutes. What a subscription
-        ever used stays.
+        Of one with keys it takes a token whose password was given in the last minutes. Of one that was traded
+        with only the keys go, once all its subscriptions are stopped: its state is `KEYS_REMOVED` then.
         """
         own = get_object_or_404(ExchangeAccount.objects.of(request.user), pk=pk)
         if own.needs_keys:

@@ -161,6 +161,7 @@ class ExchangeAccount(models.Model):
         ACTIVE = "ACTIVE", "Ready"
         REFUSED = "REFUSED", "Refused"
         LOST_RIGHTS = "LOST_RIGHTS", "Lost its rights"
+        KEYS_REMOVED = "KEYS_REMOVED", "Keys removed"
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="exchange_accounts"
@@ -211,7 +212,7 @@ class ExchangeAccount(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(environment="PAPER")
-                | models.Q(state="UNCHECKED")
+                | models.Q(state__in=["UNCHECKED", "KEYS_REMOVED"])
                 | (~models.Q(key_id="") & ~models.Q(sealed=b"")),
                 name="checked_account_has_keys",
             ),

@@ -128,13 +128,22 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     if own.needs_keys:
         require_password(request)
     try:
-        operations.delete_account(account=own)
+        is_gone = operations.delete_account(account=own)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("exchanges:account", pk)
-    messages.success(
-        request, f"{own.label} and its keys are deleted here. Delete the key at the exchange too."
-    )
+    if not own.needs_keys:
+        messages.success(request, f"{own.label} is deleted.")
+    elif is_gone:
+        messages.success(
+            request, f"{own.label} and its keys are deleted here. Delete the key at the exchange too."
+        )
+    else:
+        messages.success(
+            request,
+            f"The keys of {own.label} are deleted here; what was traded with them stays on record. "
+            "Delete the key at the exchange too.",
+        )
     return redirect("exchanges:accounts")
 
 
@@ -169,6 +178,7 @@ def _fields(request: HttpRequest, form: AddAccountForm) -> dict[str, Any]:
 def _facts(own: ExchangeAccount) -> dict[str, Any]:
     return {
         "account": own,
+        "has_record": own.subscriptions.exists(),
         "rights": [(label, own.permissions[name]) for name, label in RIGHTS if name in own.permissions],
         "balances": sorted(own.held.items()),
         "steps": STEPS[Exchange(own.exchange)],

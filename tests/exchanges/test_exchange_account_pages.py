@@ -24,8 +24,18 @@ from exchanges.credentials import Credentials
 from exchanges.gateway import Balance
 from exchanges.models import Exchange, ExchangeAccount
 from exchanges.vault import opened
+from execution.models import Order
 from marketplace import celery_app
-from tests.factories import PASSWORD, give_password, make_exchange_account, sign_in_staff
+from subscriptions.models import Subscription
+from tests.factories import (
+    PASSWORD,
+    give_password,
+    make_cycle,
+    make_exchange_account,
+    make_order,
+    make_subscription,
+    sign_in_staff,
+)
 
 KEY, SECRET = "CanaryKey" + "k" * 51 + "hint", "CanarySecret" + "s" * 52
 TYPED = {
@@ -385,6 +395,35 @@ def test_a_deleted_account_is_gone_with_its_keys(browser: Client, account: Excha
     assert "are deleted here" in _after(browser, "delete", account)
 
     assert not ExchangeAccount.objects.exists()
+
+
+def test_of_an_account_that_was_traded_with_the_keys_go_and_the_record_stays(
+    browser: Client, account: ExchangeAccount
+) -> None:
+    subscription = make_subscription(account.owner, account=account)
+    assert "A subscription uses this account" in _after(browser, "delete", account)
+    Subscription.objects.update(state="STOPPED")
+    order = make_order(make_cycle(subscription), state="UNKNOWN")
+    assert "A subscription uses this account" in _after(browser, "delete", account)
+    assert ExchangeAccount.objects.with_keys().exists()
+    Order.objects.filter(pk=order.pk).update(state="FILLED")
+
+    assert "what was traded with them stays on record" in _after(browser, "delete", account)
+
+    account.refresh_from_db()
+    secrets = (bytes(account.sealed), account.key_id, account.key_fingerprint, account.api_key_hint)
+    assert secrets == (b"", "", "", "")
+    assert (account.state, account.permissions, account.balances) == ("KEYS_REMOVED", {}, {})
+    assert not ExchangeAccount.objects.with_keys().exists()
+    page = browser.get(account.get_absolute_url()).content.decode()
+    assert "Its keys are removed from here" in page and "Put keys in" in page and "Check again" not in page
+
+
+def test_a_paper_account_with_a_record_stays(browser: Client, bob: User) -> None:
+    paper = make_exchange_account(bob, environment="PAPER")
+    make_subscription(bob, account=paper, state="STOPPED")
+
+    assert "so it stays, too" in _after(browser, "delete", paper)
 
 
 @pytest.mark.parametrize("page", ["account", "state", "check", "replace_keys", "relabel", "delete"])
