@@ -42,6 +42,7 @@ BEGIN_WITHIN_SECONDS = 15  # a worker's turn: later it begins no other channels
 CLAIM = timedelta(minutes=2)  # longer than all of a turn takes
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 TRY_FOR = timedelta(days=1)
+WAIT_FOR = timedelta(days=3)  # a digest, quiet hours, and a day of tries
 KEEP_FOR = timedelta(days=30)
 DIGEST_AT = time_of_day(8)  # of a day
 OUR_FAULT = "Something failed on our side."
@@ -218,7 +219,8 @@ def _note(parcel: _Parcel, problem: str, now: datetime) -> None:
             rows.update(state=states.SENT)
             channel.update(delivered_at=now, failures=0, problem="", retry_at=None, busy_until=None)
             return
-        rows.filter(due_at__lt=now - TRY_FOR).update(state=states.DROPPED)
+        is_late = Q(due_at__lt=now - TRY_FOR) | Q(notification__created_at__lt=now - WAIT_FOR)
+        rows.filter(is_late).update(state=states.DROPPED)
         # a test says at once what came of it, and is not repeated
         rows.filter(notification__event="").update(state=states.DROPPED)
         failures = min(parcel.channel.failures + 1, 100)

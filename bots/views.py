@@ -56,7 +56,8 @@ def bot(request: HttpRequest, slug: str) -> HttpResponse:
     readable = readable_bots(request).select_related("developer", "category")
     found = get_object_or_404(readable, slug=slug)
     versions = list(found.versions.published().order_by("-created_at", "-pk"))
-    is_had = not versions and Bot.objects.had_by(request.user).filter(pk=found.pk).exists()
+    is_published, is_own = bool(versions) and found.state == Bot.State.LISTED, found.developer == request.user
+    is_had = not (is_published or is_own or is_judge(request))  # who else may read it
     others = found.versions.ever_published() if is_had else found.versions.all()
     version = versions[0] if versions else others.order_by("-created_at", "-pk").first()
     gate = GateRun.objects.filter(version=version).first()
@@ -69,8 +70,8 @@ def bot(request: HttpRequest, slug: str) -> HttpResponse:
         "gate": gate,
         "checks": [(step, GATE_STEPS.get(step.code)) for step in checked.steps.all()] if checked else [],
         "approved_at": approvals.values_list("decided_at", flat=True).first(),
-        "is_published": bool(versions) and found.state == Bot.State.LISTED,
-        "is_own": found.developer == request.user,
+        "is_published": is_published,
+        "is_own": is_own,
         "is_had": is_had,
     }
     return render(request, "bots/bot.html", context)
@@ -125,7 +126,10 @@ def readable_bots(request: HttpRequest) -> BotQuerySet:
 
     But for deleted ones, whose addresses are other bots' by now.
     """
-    has_right = request.user.is_staff and request.user.has_perm("bots.view_versiontoreview")
-    is_judge = has_right and second_factor.is_given(request)
     there = Bot.objects.exclude(state=Bot.State.DELETED)
-    return there if is_judge else Bot.objects.visible_to(request.user)
+    return there if is_judge(request) else Bot.objects.visible_to(request.user)
+
+
+def is_judge(request: HttpRequest) -> bool:
+    has_right = request.user.is_staff and request.user.has_perm("bots.view_versiontoreview")
+    return bool(has_right and second_factor.is_given(request))

@@ -110,11 +110,13 @@ def _remove_keys(account: ExchangeAccount) -> None:
 
 
 def _is_in_use(account: ExchangeAccount) -> bool:
-    """Whether something trades with it, or an order of it is not settled.
+    """Whether something trades with it, or an order of it is not settled while that can still be asked for.
 
     Subscriptions and orders belong to apps above this one, which give them the names used here.
     """
-    works = ~Q(state="STOPPED") | Q(orders__state__in=["NEW", "SENDING", "OPEN", "UNKNOWN"])
+    works = ~Q(state="STOPPED")
+    if ExchangeAccount.objects.usable().filter(pk=account.pk).exists():
+        works |= Q(orders__state__in=["NEW", "SENDING", "OPEN", "UNKNOWN"])
     return account.subscriptions.filter(works).exists()
 
 

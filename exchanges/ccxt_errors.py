@@ -175,8 +175,8 @@ def own_words(text: str) -> str:
             return f"{words} ({code})"
         case {"error": [*_] as errors} if all(isinstance(each, str) for each in errors):  # Kraken
             return ", ".join(errors)
-        case {"errors": [{"id": str(name), "message": str(words)}, *_]}:  # Coinbase, about its own accounts
-            return f"{name}: {words}"
+        case {"errors": [{"message": str(words)} as answer, *_]}:  # Coinbase, about its own accounts
+            return f"{name}: {words}" if isinstance(name := answer.get("id"), str) else words
         case {"error_response": {} as answer} | ({} as answer):  # Coinbase, of an order or in general
             return _coinbases_words(answer)
     return ""

@@ -140,6 +140,10 @@ class ExchangeAccountQuerySet(models.QuerySet["ExchangeAccount"]):
     def with_keys(self) -> "ExchangeAccountQuerySet":
         return self.exclude(key_id="")
 
+    def with_access(self) -> "ExchangeAccountQuerySet":
+        """All but those whose keys were removed, which stay for their record alone."""
+        return self.exclude(state=ExchangeAccount.State.KEYS_REMOVED)
+
     def usable(self) -> "ExchangeAccountQuerySet":
         """Accounts at an exchange that may be asked and traded on now."""
         checked = self.with_keys().filter(state=ExchangeAccount.State.ACTIVE)
@@ -215,6 +219,11 @@ class ExchangeAccount(models.Model):
                 | models.Q(state__in=["UNCHECKED", "KEYS_REMOVED"])
                 | (~models.Q(key_id="") & ~models.Q(sealed=b"")),
                 name="checked_account_has_keys",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="KEYS_REMOVED")
+                | models.Q(key_id="", sealed=b"", key_fingerprint=""),
+                name="removed_keys_are_gone",
             ),
         ]
 

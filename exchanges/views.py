@@ -142,7 +142,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(
             request,
             f"The keys of {own.label} are deleted here; what was traded with them stays on record. "
-            "Delete the key at the exchange too.",
+            "Delete the key at the exchange too, and look there whether an order still rests.",
         )
     return redirect("exchanges:accounts")
 

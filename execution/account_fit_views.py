@@ -68,7 +68,7 @@ def with_my_account(request: HttpRequest, slug: str) -> HttpResponse:
         raise PermissionDenied(str(error)) from error
     version = bot.versions.published().latest("created_at", "pk")
     newest = newest_signals(version)
-    accounts = ExchangeAccount.objects.of(request.user).defer("sealed").order_by("label")
+    accounts = ExchangeAccount.objects.of(request.user).with_access().defer("sealed").order_by("label")
     is_asked = "buy_order_type" in request.GET
     form = AccountFitForm(request.GET if is_asked else AT_FIRST, accounts=accounts, label_suffix="")
     context: dict[str, Any] = {"bot": bot, "version": version, "newest": newest, "form": form}

@@ -17,7 +17,7 @@ from execution.orders import position_of
 from execution.telling import tell_of_halt
 from subscriptions.models import Subscription
 from subscriptions.platform_limits import platform_limits
-from subscriptions.switches import Standing, halted_or_set_since, platform_was_set_since
+from subscriptions.switches import Standing, halted_or_allowed_since, was_halted_until
 
 UNWATCHED_AFTER = timedelta(seconds=60)
 SALE_TAKES = timedelta(minutes=2)  # what is not sold at the market by then has met with something
@@ -72,7 +72,7 @@ def protection_of(
 
 def is_watched(subscription: Subscription, at: datetime, standing: Standing) -> bool:
     """Whether its position was looked after just now, or is to be since a moment ago."""
-    since = (subscription.position.watched_at, subscription.changed_at, standing.set_at)
+    since = (subscription.position.watched_at, subscription.changed_at, standing.allowed_at)
     return at - max(filter(None, since)) < UNWATCHED_AFTER
 
 
@@ -89,13 +89,13 @@ def unwatched(at: datetime) -> QuerySet[Position]:
     Not of traders who stopped all trading themselves: nothing is to be done for them.
     """
     late = at - UNWATCHED_AFTER
-    if platform_was_set_since(late):
+    if was_halted_until(late):
         return Position.objects.none()
     is_late = Q(watched_at=None) | Q(watched_at__lt=late)
     running = has_stop("subscription__") & Q(subscription__in=Subscription.objects.active())
     closing = Q(subscription__in=Subscription.objects.closing(), subscription__changed_at__lt=at - SALE_TAKES)
     held = Position.objects.filter(base_amount__gt=0, subscription__changed_at__lt=late)
-    wanted = held.exclude(subscription__trader__in=halted_or_set_since(late))
+    wanted = held.exclude(subscription__trader__in=halted_or_allowed_since(late))
     return wanted.filter(is_late & running | closing)
 
 

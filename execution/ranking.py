@@ -42,15 +42,16 @@ def show_records() -> None:
 
 
 def forget_former() -> None:
-    """Have lists show nothing of a version whose place another one has taken, until that is measured."""
-    offered = BotVersion.objects.published().filter(bot=OuterRef("pk"))
-    newest = Subquery(offered.order_by("-created_at", "-pk").values("number")[:1])
-    known = Bot.objects.filter(record__isnull=False)
+    """Rank no bot by a version whose place another one has taken; the record stays, by its name."""
     shown = Coalesce(KeyTextTransform("version", "record"), Value(""), output_field=TextField())
-    former = (
-        known.annotate(newest=newest, shown=shown).filter(newest__isnull=False).exclude(shown=F("newest"))
+    ranked = Q(record_score__isnull=False) | Q(days_on_paper__isnull=False)
+    known = Bot.objects.filter(
+        ranked | Q(worst_drawdown_percent__isnull=False), newest_published__isnull=False
     )
-    former.update(record=None, record_score=None, days_on_paper=None, worst_drawdown_percent=None)
+    newest = BotVersion.objects.filter(pk=OuterRef("newest_published")).values("number")[:1]
+    compared = known.annotate(shown=shown, newest=Subquery(newest)).filter(newest__isnull=False)
+    former = compared.exclude(shown=F("newest"))
+    former.update(record_score=None, days_on_paper=None, worst_drawdown_percent=None)
 
 
 def note_exchanges() -> None:

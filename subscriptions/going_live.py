@@ -67,7 +67,7 @@ def refuse_others(subscription: Subscription) -> None:
 
 def accounts_for(subscription: Subscription) -> ExchangeAccountQuerySet:
     """Return the trader's live accounts at the exchange of its market."""
-    own = ExchangeAccount.objects.filter(owner=subscription.trader_id)
+    own = ExchangeAccount.objects.with_access().filter(owner=subscription.trader_id)
     live = own.filter(environment=ExchangeAccount.Environment.LIVE)
     return live.filter(exchange=subscription.market.exchange).order_by("label")
 

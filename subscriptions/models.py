@@ -326,6 +326,9 @@ class TradingSwitch(models.Model):
     state = models.CharField(max_length=16, choices=TradingState, default=TradingState.ACTIVE)
     reason = models.CharField(max_length=200, blank=True)
     changed_at = models.DateTimeField(auto_now=True)
+    allowed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when a halt was last lifted; empty: never"
+    )
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )

@@ -80,7 +80,7 @@ class Place:
     def _accounts(self) -> QuerySet[ExchangeAccount]:
         """Those without real money: going live is a step of its own."""
         kinds = ExchangeAccount.Environment
-        own = ExchangeAccount.objects.of(self.person).exclude(environment=kinds.LIVE)
+        own = ExchangeAccount.objects.of(self.person).with_access().exclude(environment=kinds.LIVE)
         return (
             own.filter(environment=kinds.PAPER) if self.bot.developer_id == self.person.pk else own
         ).order_by("label")

@@ -15,6 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import audit
 from accounts.models import Event, User
@@ -32,13 +33,13 @@ STRICTNESS = [TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED]
 class Standing:
     """How far somebody's bots may trade now, and why; `is_platforms` says that the platform holds them.
 
-    `set_at` is when anything of it was last set; None when nothing ever was.
+    `allowed_at` is when a halt was last lifted; None when none ever was.
     """
 
     state: TradingState = TradingState.ACTIVE
     reason: str = ""
     is_platforms: bool = False
-    set_at: datetime | None = None
+    allowed_at: datetime | None = None
 
     @property
     def is_halted(self) -> bool:
@@ -59,7 +60,7 @@ def standing_of(trader_id: int | None) -> Standing:
         TradingState(strictest.state),
         strictest.reason,
         is_platforms=strictest.trader_id is None,
-        set_at=max(row.changed_at for row in rows),
+        allowed_at=max((row.allowed_at for row in rows if row.allowed_at), default=None),
     )
 
 
@@ -79,14 +80,15 @@ def halted_among(trader_ids: Collection[int | None]) -> set[int | None]:
     return set(trader_ids) if None in found else found
 
 
-def halted_or_set_since(at: datetime) -> QuerySet[TradingSwitch, Any]:
-    """Return, for a subquery, the keys of the traders who halted their own bots, or set that lately."""
+def halted_or_allowed_since(at: datetime) -> QuerySet[TradingSwitch, Any]:
+    """Return, for a subquery, the keys of the traders who halted their own bots, or did until lately."""
     theirs = TradingSwitch.objects.exclude(trader=None)
-    return theirs.filter(Q(state=TradingState.HALTED) | Q(changed_at__gte=at)).values("trader")
+    return theirs.filter(Q(state=TradingState.HALTED) | Q(allowed_at__gte=at)).values("trader")
 
 
-def platform_was_set_since(at: datetime) -> bool:
-    return TradingSwitch.objects.filter(trader=None, changed_at__gte=at).exists()
+def was_halted_until(at: datetime) -> bool:
+    """Whether the platform halted everybody until then, or later."""
+    return TradingSwitch.objects.filter(trader=None, allowed_at__gte=at).exists()
 
 
 def set_trader_state(
@@ -168,6 +170,8 @@ def _set(
         was = switch.state
         if trader is not None and STRICTNESS.index(state) < STRICTNESS.index(TradingState(was)):
             _refuse_widening(trader, has_shown_who)
+        if was == TradingState.HALTED != state:
+            switch.allowed_at = timezone.now()
         switch.state, switch.reason, switch.changed_by = state, reason.strip()[:200], by
         switch.save()
         if trader is None:

@@ -1,12 +1,22 @@
 // Keeps which bots are ticked for a comparison, in this tab, whatever list they were ticked in.
 const KEPT = "compare";
+const MOST = 4; // side by side: the one that was ticked first makes way
 
 function chosen() {
-  return JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT));
+    return Array.isArray(kept) ? kept : [];
+  } catch {
+    return []; // no storage, or not ours: the form still works by itself
+  }
 }
 
 function keep(slugs) {
-  sessionStorage.setItem(KEPT, JSON.stringify(slugs));
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(slugs.slice(-MOST)));
+  } catch {
+    return;
+  }
   show();
 }
 

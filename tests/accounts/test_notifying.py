@@ -262,6 +262,19 @@ def test_what_is_tried_again_keeps_the_quiet_hours_too(bob: User, receiver: Rece
     assert channel.problem == ""
 
 
+def test_quiet_hours_keep_no_message_that_cannot_be_delivered_for_ever(bob: User, receiver: Receiver) -> None:
+    now = timezone.now()
+    NotificationTimes.objects.create(person=bob, **NIGHT)
+    channel, receiver.status = add(bob), 503
+    tell(bob)
+
+    for hours in range(0, 24 * 4, 2):
+        deliver(now + timedelta(hours=hours))
+
+    states = set(channel.deliveries.values_list("state", flat=True))
+    assert states == {NotificationDelivery.State.DROPPED}
+
+
 def test_a_channel_at_which_another_worker_is_is_left_to_it(bob: User, receiver: Receiver) -> None:
     channel = add(bob)
     tell(bob)

@@ -402,7 +402,7 @@ def test_a_developers_page_keeps_what_is_retired_and_hides_what_was_never_publis
 
     assert html.index("Calm Crosser") < html.index("Old &lt;b&gt;Loser")
     assert "31.50" in html
-    assert "Retired" in html and "Withdrawn" in html
+    assert "Retired" in html and "not offered now" in html
     assert "Taken &lt;b&gt;Off" in html and pulled.get_absolute_url() not in html
     assert "Hidden Hand" not in html
     assert "Band Bouncer" not in html

@@ -40,7 +40,7 @@ def test_the_list_follows_what_is_asked_and_leads_to_a_comparison(
 
     page.get_by_label("Compare Band Bouncer").check()
     expect(page.get_by_role("button", name="Compare the chosen bots")).to_be_visible()
-    page.get_by_role("link", name="All", exact=False).first.click()
+    page.locator(".pills a").first.click()
     expect(cards).to_have_count(2)
     expect(page.get_by_label("Compare Band Bouncer")).to_be_checked()  # in another list, too
     page.get_by_label("Search").fill("crosser")

@@ -397,8 +397,9 @@ def test_a_deleted_account_is_gone_with_its_keys(browser: Client, account: Excha
     assert not ExchangeAccount.objects.exists()
 
 
+@pytest.mark.parametrize("was_refused", [False, True])
 def test_of_an_account_that_was_traded_with_the_keys_go_and_the_record_stays(
-    browser: Client, account: ExchangeAccount
+    browser: Client, account: ExchangeAccount, was_refused: bool
 ) -> None:
     subscription = make_subscription(account.owner, account=account)
     assert "A subscription uses this account" in _after(browser, "delete", account)
@@ -406,7 +407,10 @@ def test_of_an_account_that_was_traded_with_the_keys_go_and_the_record_stays(
     order = make_order(make_cycle(subscription), state="UNKNOWN")
     assert "A subscription uses this account" in _after(browser, "delete", account)
     assert ExchangeAccount.objects.with_keys().exists()
-    Order.objects.filter(pk=order.pk).update(state="FILLED")
+    if was_refused:  # nobody can ask for it any more
+        ExchangeAccount.objects.update(state="LOST_RIGHTS")
+    else:
+        Order.objects.filter(pk=order.pk).update(state="FILLED")
 
     assert "what was traded with them stays on record" in _after(browser, "delete", account)
 

@@ -211,8 +211,8 @@ def test_a_reached_drawdown_limit_tells_whether_all_is_sold(bobs_browser: Client
     reached = RiskState.start(Decimal(10_000)).to_dict() | {"is_halted": True}
     Position.objects.update(risk_state=reached)
     page = subscription.get_absolute_url()
-    assert "what it holds is not sold" in seen(bobs_browser).concerns[0].says
-    assert "what is held is not sold" in bobs_browser.get(page).text
+    assert "what it holds is not sold, and" in seen(bobs_browser).concerns[0].says
+    assert "what is held is not sold, and" in bobs_browser.get(page).text
 
     Position.objects.update(base_amount=0, cost_basis=0)
     assert "it holds nothing" in seen(bobs_browser).concerns[0].says

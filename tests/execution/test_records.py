@@ -234,8 +234,8 @@ def test_a_bot_is_ranked_by_no_version_that_another_took_the_place_of(client: Cl
     forget_former()
 
     bot.refresh_from_db()
-    kept = (bot.record, bot.record_score, bot.days_on_paper, bot.worst_drawdown_percent)
-    assert kept == (None, None, None, None)
+    assert (bot.record_score, bot.days_on_paper, bot.worst_drawdown_percent) == (None, None, None)
+    assert bot.record == record  # which lists show of that version alone
 
 
 def test_what_other_versions_made_on_paper_stays_in_sight(client: Client) -> None:
@@ -267,6 +267,7 @@ def test_who_had_a_bot_still_reads_its_records_and_is_promised_nothing(client: C
     shown, records = client.get(address).text, client.get(f"{address}records/").text
 
     assert "You see this page because you subscribed to it" in shown
+    assert f'href="{address}records/"' in shown and "None is offered any more" in shown
     assert draft.number not in shown and "Secret plan" not in shown
     assert "It was not measured while it was offered" in records
     assert "It was not run while it was offered" in records

@@ -303,7 +303,7 @@ def test_what_may_sell_again_has_a_minute_to_be_looked_after(bob: User, is_platf
 
     allow(TradingState.HALTED)
     assert said(timezone.now()) == Protection.HALTED
-    TradingSwitch.objects.update(changed_at=an_hour_ago)
+    TradingSwitch.objects.update(allowed_at=an_hour_ago)
     assert len(unwatched(timezone.now())) == is_platforms  # of the platform's halt its operator hears
     allow(TradingState.ACTIVE)
 

@@ -110,6 +110,7 @@ def test_only_what_is_broken_leaves_a_traceback_in_the_log(
     [record] = [each for each in caplog.records if each.name == "django.request"]
     assert address in record.getMessage()
     assert bool(record.exc_info) is has_traceback
+    assert not any(each.exc_info for each in caplog.records if each is not record)
 
 
 @override_settings(ROOT_URLCONF=__name__)
