@@ -30,7 +30,8 @@ function show() {
   for (const slug of slugs.filter((each) => !boxes.some((box) => box.value === each))) {
     form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "bot", value: slug }));
   }
-  form.querySelector("[data-count]").textContent = slugs.length > 1 ? `${slugs.length} bots` : "the chosen bots";
+  const what = slugs.length > 1 ? `${slugs.length} bots` : "the chosen bots";
+  form.querySelector('[type="submit"]').textContent = `Compare ${what}`;
   form.querySelector("[data-clear]").hidden = slugs.length === 0;
 }
 
