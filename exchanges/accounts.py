@@ -18,6 +18,12 @@ from exchanges.models import ExchangeAccount
 
 CHECK_TASK = "exchanges.tasks.check_account"
 MOST_ACCOUNTS = 50  # of one person
+UNSETTLED = (
+    "NEW",
+    "SENDING",
+    "OPEN",
+    "UNKNOWN",
+)  # states of an order that its exchange has to be asked about
 IN_USE = "A subscription uses this account. Stop it for good, and wait until its last order is settled."
 HAS_RECORD = "What was traded on this paper account stays on record, so it stays, too. It has no keys."
 KEY_IN_USE = "This key is in use here already. Make another one at the exchange for this account."
@@ -116,7 +122,7 @@ def _is_in_use(account: ExchangeAccount) -> bool:
     """
     works = ~Q(state="STOPPED")
     if ExchangeAccount.objects.usable().filter(pk=account.pk).exists():
-        works |= Q(orders__state__in=["NEW", "SENDING", "OPEN", "UNKNOWN"])
+        works |= Q(orders__state__in=UNSETTLED)
     return account.subscriptions.filter(works).exists()
 
 

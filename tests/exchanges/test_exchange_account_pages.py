@@ -18,13 +18,13 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User
-from exchanges.accounts import MOST_ACCOUNTS, replace_keys
+from exchanges.accounts import MOST_ACCOUNTS, UNSETTLED, replace_keys
 from exchanges.balances import store_balances
 from exchanges.credentials import Credentials
 from exchanges.gateway import Balance
 from exchanges.models import Exchange, ExchangeAccount
 from exchanges.vault import opened
-from execution.models import Order
+from execution.models import NOT_FINAL, Order
 from marketplace import celery_app
 from subscriptions.models import Subscription
 from tests.factories import (
@@ -421,6 +421,10 @@ def test_of_an_account_that_was_traded_with_the_keys_go_and_the_record_stays(
     assert not ExchangeAccount.objects.with_keys().exists()
     page = browser.get(account.get_absolute_url()).content.decode()
     assert "Its keys are removed from here" in page and "Put keys in" in page and "Check again" not in page
+
+
+def test_what_is_unsettled_of_an_account_is_what_is_not_final_of_an_order() -> None:
+    assert set(UNSETTLED) == set(NOT_FINAL)
 
 
 def test_a_paper_account_with_a_record_stays(browser: Client, bob: User) -> None:

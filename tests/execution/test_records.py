@@ -238,7 +238,9 @@ def test_a_bot_is_ranked_by_no_version_that_another_took_the_place_of(client: Cl
     assert bot.record == record  # which lists show of that version alone
 
 
-def test_what_other_versions_made_on_paper_stays_in_sight(client: Client) -> None:
+def test_what_other_versions_made_on_paper_stays_in_sight(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     bot = make_bot()
     old = bot.versions.get()
     figures = {"total_return_percent": -40.0, "max_drawdown_percent": 45.0}
@@ -248,7 +250,8 @@ def test_what_other_versions_made_on_paper_stays_in_sight(client: Client) -> Non
     publish_version(bot=bot, number="v1.1.0", code=BUYING_BOT)
     retire(version=old)
 
-    shown = page(client, bot)
+    with django_assert_num_queries(RECORD_QUERIES):  # no run whose worth is asked for, and their records
+        shown = page(client, bot)
 
     assert "Its other versions" in shown
     assert "\N{MINUS SIGN}40" in shown and "in 200 days" in shown
